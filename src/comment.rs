@@ -1,0 +1,134 @@
+//! What is judged: a comment, its author, and where it stands. And what is learnt from: labelled examples.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::sensitive::Sensitive;
+
+/// What people said about a comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Label {
+    /// A comment somebody meant for the readers, however angry.
+    Ham,
+    /// Advertising, fraud, or filler that carries a link.
+    Spam,
+}
+
+impl Label {
+    /// The label as the corpus format spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ham => "ham",
+            Self::Spam => "spam",
+        }
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What the caller vouches for. Each step includes the trust of those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Trust {
+    /// Nobody vouches for the author.
+    #[default]
+    Anonymous,
+    /// Signed in to the site's own account system.
+    Authenticated,
+    /// Trusted by the site.
+    Trusted,
+    /// The site's own people.
+    Staff,
+}
+
+/// Why a comment is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Action {
+    /// The author has just sent it. Only this spends quota.
+    #[default]
+    Submit,
+    /// The author changed it.
+    Edit,
+    /// The caller asks again.
+    Recheck,
+    /// The caller goes through the past.
+    Backfill,
+}
+
+/// Who wrote the comment, as far as is known. Text that is not known is empty.
+#[derive(Debug, Clone, Default)]
+pub struct Author {
+    /// The name typed into the form.
+    pub name: Sensitive<String>,
+    /// The e-mail address typed into the form.
+    pub email: Sensitive<String>,
+    /// The website typed into the form.
+    pub url: Sensitive<String>,
+    /// The reader's network address.
+    pub address: Option<Sensitive<IpAddr>>,
+    /// The site's own account id.
+    pub id: Sensitive<String>,
+    /// What the caller vouches for.
+    pub trust: Trust,
+}
+
+/// One comment, with what is needed to judge it.
+#[derive(Debug, Clone, Default)]
+pub struct Comment {
+    /// The text as submitted.
+    pub content: Sensitive<String>,
+    /// Who wrote it.
+    pub author: Author,
+    /// Hosts that the article itself links to, lower case.
+    pub article_hosts: Vec<String>,
+    /// The text that this comment replies to.
+    pub parent_content: Sensitive<String>,
+    /// What came in the field that people cannot see.
+    pub honeypot: Sensitive<String>,
+}
+
+/// A labelled comment to learn from or to measure on. An absent field is unknown, which is not the same as empty.
+#[derive(Debug, Clone)]
+pub struct Example {
+    /// The caller's id, echoed in reports.
+    pub id: Option<String>,
+    /// What people said.
+    pub label: Label,
+    /// The text as submitted.
+    pub content: Sensitive<String>,
+    /// The name the author gave, where the collection kept it.
+    pub author_name: Option<Sensitive<String>>,
+    /// The website the author gave, where the collection kept it.
+    pub author_url: Option<Sensitive<String>>,
+    /// The domain of the author's e-mail address, where the collection kept it. Never the address.
+    pub author_email_domain: Option<Sensitive<String>>,
+    /// Which collection the example is from; a slice in every report.
+    pub source: String,
+    /// When it was submitted, as the collection wrote it (RFC 3339 where known).
+    pub submitted_at: Option<String>,
+}
+
+/// A keyed pseudonym of an author: 128 bits that cannot be turned back without the site's secret.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AuthorKey([u8; 16]);
+
+impl AuthorKey {
+    /// Wraps the bytes that `privacy` made.
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AuthorKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuthorKey(..)")
+    }
+}

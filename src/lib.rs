@@ -1,0 +1,9 @@
+//! moderato: comment moderation.
+
+pub mod clock;
+pub mod comment;
+pub mod limit;
+pub mod model;
+pub mod sensitive;
+pub mod site;
+pub mod verdict;

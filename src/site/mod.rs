@@ -1,0 +1,72 @@
+//! A site: one publication, with the policy its comments are judged by. Everything here is resolved: a policy has a
+//! value for every setting, so the path of a request never asks whether something is set.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::verdict::Verdict;
+
+/// The name of a publication: 1 to 64 characters of `a-z`, `0-9`, `.`, `_`, `-`. Safe in keys, logs and metrics.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SiteId(String);
+
+/// Why a text is not the name of a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSiteId {
+    /// Nothing there.
+    #[error("is empty; name the publication")]
+    Empty,
+    /// More than 64 characters.
+    #[error("is longer than 64 characters")]
+    TooLong,
+    /// A character that is not allowed.
+    #[error("holds a character other than a-z, 0-9, '.', '_' and '-'")]
+    Character,
+}
+
+impl SiteId {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn new(name: &str) -> Result<Self, InvalidSiteId> {
+        if name.is_empty() {
+            return Err(InvalidSiteId::Empty);
+        }
+        if name.len() > 64 {
+            return Err(InvalidSiteId::TooLong);
+        }
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+        if !name.bytes().all(allowed) {
+            return Err(InvalidSiteId::Character);
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SiteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How many comments one author may send: `burst` at once from rest, then one every `interval`. In any window of length
+/// t it grants at most `burst + ⌊t / interval⌋`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quota {
+    /// Its name in the configuration and in answers, for example `minute`.
+    pub name: String,
+    /// Comments granted at once from rest, 1 to 1,000,000.
+    pub burst: u32,
+    /// The time that gives one grant back, in whole microseconds, above zero.
+    pub interval: Duration,
+    /// What a comment gets that finds the quota empty.
+    pub effect: Verdict,
+    /// Counted and reported, never enforced.
+    pub shadow: bool,
+}

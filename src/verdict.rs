@@ -1,0 +1,245 @@
+//! What moderato says: a verdict, what to do about it, and every reason.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The answer to "may this be published?", from mild to severe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// No objection.
+    Approve,
+    /// A person should look.
+    Hold,
+    /// Not to be published.
+    Reject,
+}
+
+impl Verdict {
+    /// The word for it in JSON and in configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Hold => "hold",
+            Self::Reject => "reject",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What the caller does with the comment. Nothing is ever destroyed on our word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Handling {
+    /// Publish it.
+    Publish,
+    /// Put it before a person.
+    Queue,
+    /// Show the author what to mend.
+    ReturnToAuthor,
+    /// Ask the author to send it again later.
+    RetryLater,
+    /// Put it in the spam folder.
+    Quarantine,
+}
+
+impl Handling {
+    /// The word for it in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Queue => "queue",
+            Self::ReturnToAuthor => "return_to_author",
+            Self::RetryLater => "retry_later",
+            Self::Quarantine => "quarantine",
+        }
+    }
+}
+
+/// A typed cause. The order is the order of precedence: reasons are reported in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReasonCode {
+    /// A name is required and there is none.
+    AuthorNameMissing,
+    /// The name is longer than the site stores.
+    AuthorNameTooLong,
+    /// An e-mail address is required and there is none.
+    AuthorEmailMissing,
+    /// What was typed is not an e-mail address.
+    AuthorEmailInvalid,
+    /// The e-mail address is longer than the site stores.
+    AuthorEmailTooLong,
+    /// The website is not a web address.
+    AuthorUrlInvalid,
+    /// The website is longer than the site stores.
+    AuthorUrlTooLong,
+    /// The comment is blank.
+    ContentMissing,
+    /// The comment is longer than the site stores.
+    ContentTooLong,
+    /// The field that people cannot see was filled in.
+    HoneypotFilled,
+    /// The author has used up a quota.
+    RateLimitExceeded,
+    /// The author would have used up a quota that is only watched.
+    RateLimitWouldExceed,
+    /// The quotas could not be asked, and the site holds comments then.
+    RateLimitUnavailable,
+    /// The site trusts the author.
+    AuthorTrusted,
+    /// The text is spam with a probability of at least `reject_at`.
+    ClassifierSpam,
+    /// The text is spam with a probability of at least `hold_at`.
+    ClassifierUnsure,
+    /// The text would have been rejected, but the model has seen too little like it.
+    ClassifierThinEvidence,
+    /// There is no model.
+    ClassifierUnavailable,
+}
+
+impl ReasonCode {
+    /// Every code, in order of precedence.
+    pub const ALL: [Self; 18] = [
+        Self::AuthorNameMissing,
+        Self::AuthorNameTooLong,
+        Self::AuthorEmailMissing,
+        Self::AuthorEmailInvalid,
+        Self::AuthorEmailTooLong,
+        Self::AuthorUrlInvalid,
+        Self::AuthorUrlTooLong,
+        Self::ContentMissing,
+        Self::ContentTooLong,
+        Self::HoneypotFilled,
+        Self::RateLimitExceeded,
+        Self::RateLimitWouldExceed,
+        Self::RateLimitUnavailable,
+        Self::AuthorTrusted,
+        Self::ClassifierSpam,
+        Self::ClassifierUnsure,
+        Self::ClassifierThinEvidence,
+        Self::ClassifierUnavailable,
+    ];
+
+    /// The stable public code.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorNameMissing => "author_name.missing",
+            Self::AuthorNameTooLong => "author_name.too_long",
+            Self::AuthorEmailMissing => "author_email.missing",
+            Self::AuthorEmailInvalid => "author_email.invalid",
+            Self::AuthorEmailTooLong => "author_email.too_long",
+            Self::AuthorUrlInvalid => "author_url.invalid",
+            Self::AuthorUrlTooLong => "author_url.too_long",
+            Self::ContentMissing => "content.missing",
+            Self::ContentTooLong => "content.too_long",
+            Self::HoneypotFilled => "honeypot.filled",
+            Self::RateLimitExceeded => "rate_limit.exceeded",
+            Self::RateLimitWouldExceed => "rate_limit.would_exceed",
+            Self::RateLimitUnavailable => "rate_limit.unavailable",
+            Self::AuthorTrusted => "author.trusted",
+            Self::ClassifierSpam => "classifier.spam",
+            Self::ClassifierUnsure => "classifier.unsure",
+            Self::ClassifierThinEvidence => "classifier.thin_evidence",
+            Self::ClassifierUnavailable => "classifier.unavailable",
+        }
+    }
+}
+
+/// One cause of a verdict, or something worth knowing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// Which cause.
+    pub code: ReasonCode,
+    /// The verdict that it pulls towards; `None` is for information.
+    pub effect: Option<Verdict>,
+    /// What the caller does if this reason sets the verdict.
+    pub handling: Handling,
+    /// The numbers and names of the case, by name. Never what an author typed.
+    pub params: Vec<(&'static str, String)>,
+    /// Counted and shown, without effect.
+    pub shadow: bool,
+}
+
+/// Where the author stands with one quota.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuotaState {
+    /// The quota's name.
+    pub name: String,
+    /// Grants at once from rest.
+    pub limit: u32,
+    /// Grants that are left now.
+    pub remaining: u32,
+    /// How long until it grants again; zero if it grants now.
+    pub retry_after: Duration,
+    /// How long until it is back at rest.
+    pub reset_after: Duration,
+    /// This comment found it empty.
+    pub exceeded: bool,
+    /// Counted, not enforced.
+    pub shadow: bool,
+}
+
+/// What could not apply to this comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NotEvaluated {
+    /// Neither an address nor an account to count by.
+    NoAddress,
+    /// The address is not a public one: most likely a proxy's.
+    AddressNotPublic,
+    /// There is no text to score.
+    NoText,
+}
+
+impl NotEvaluated {
+    /// The stable public code.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoAddress => "rate_limit.no_address",
+            Self::AddressNotPublic => "rate_limit.address_not_public",
+            Self::NoText => "classifier.no_text",
+        }
+    }
+}
+
+/// What should have been consulted and was not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Degraded {
+    /// Redis did not answer; this process counted by itself.
+    Redis,
+    /// There is no model.
+    Model,
+}
+
+impl Degraded {
+    /// The stable public code.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Redis => "rate_limit.redis",
+            Self::Model => "classifier.model",
+        }
+    }
+}
+
+/// A verdict with all its reasons.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What to do.
+    pub handling: Handling,
+    /// The probability that the text is spam, where it was scored.
+    pub spam_probability: Option<f64>,
+    /// Every reason that holds, in order of precedence.
+    pub reasons: Vec<Reason>,
+    /// One state for each quota that was looked at.
+    pub quotas: Vec<QuotaState>,
+    /// The longest wait among the quotas exceeded.
+    pub retry_after: Option<Duration>,
+    /// What could not apply.
+    pub not_evaluated: Vec<NotEvaluated>,
+    /// What was not there.
+    pub degraded: Vec<Degraded>,
+}
