@@ -6,4 +6,5 @@ pub mod limit;
 pub mod model;
 pub mod sensitive;
 pub mod site;
+pub mod train;
 pub mod verdict;
