@@ -1,6 +1,7 @@
 //! The evaluation room.
 pub mod binomial;
-#[cfg(test)]
+pub mod interval;
+pub mod metrics;
 mod random;
 pub mod threshold;
 

@@ -1,7 +1,7 @@
 //! A seeded generator for resampling: the same seed gives the same intervals on every machine.
 
-/// `SplitMix64` (Steele, Lea & Flood, "Fast Splittable Pseudorandom Number Generators", 2014): one word of state, passes
-/// `BigCrush`, and small enough to read. For resampling only; nothing secret is ever drawn from it.
+/// SplitMix64 (Steele, Lea & Flood, "Fast Splittable Pseudorandom Number Generators", 2014): one word of state, passes
+/// BigCrush, and small enough to read. For resampling only; nothing secret is ever drawn from it.
 #[derive(Debug, Clone)]
 pub(crate) struct SplitMix64(u64);
 
