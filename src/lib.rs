@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod comment;
+pub mod eval;
 pub mod limit;
 pub mod model;
 pub mod sensitive;
