@@ -39,7 +39,7 @@
 //!
 //! The house proper and its doors:
 //! - [`moderator`]: takes a submission through its stations.
-//! - [`telemetry`]: logs.
+//! - [`telemetry`]: structured logs, and what may not be in them.
 //! - [`api`]: gRPC ⇄ the house.
 //! - [`config`]: file, environment and flags, checked and resolved.
 //! - [`server`]: wiring and life cycle.

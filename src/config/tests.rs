@@ -108,7 +108,10 @@ fn values_are_checked() {
             "defaults.effects.classifier_unsure",
         ),
         ("[defaults.effects]\nform = \"never\"", "defaults.effects.form"),
-        ("[defaults.effects]\nclassifier_spam = \"off\"", "defaults.effects.classifier_spam"),
+        (
+            "[defaults.effects]\nclassifier_spam = \"off\"",
+            "defaults.effects.classifier_spam",
+        ),
         (
             "[defaults.required]\nanonymous = [\"phone\"]",
             "defaults.required.anonymous",

@@ -1,12 +1,16 @@
-//! Logs: structured, to standard error, readable on a terminal and JSON everywhere else.
+//! Logs and metrics. Logs are structured, to standard error, readable on a terminal and JSON everywhere else.
 //!
 //! No event may hold a name, an e-mail address, a network address or a comment's text; a test sends canaries through
 //! every door at the finest level and looks for them.
+
+mod metrics;
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
+
+pub use metrics::Metrics;
 use tracing_subscriber::util::TryInitError;
 
 /// Why there are no logs.

@@ -23,29 +23,86 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("train", &["comment", "eval", "model", "sensitive", "text"]),
     (
         "moderator",
-        &["clock", "comment", "limit", "model", "policy", "privacy", "sensitive", "signals", "site", "verdict"],
+        &[
+            "clock",
+            "comment",
+            "limit",
+            "model",
+            "policy",
+            "privacy",
+            "sensitive",
+            "signals",
+            "site",
+            "verdict",
+        ],
     ),
     ("telemetry", &["verdict", "site"]),
     // The gRPC door converts between the wire and the vocabulary, so it names most of the vocabulary.
-    ("api", &["clock", "comment", "model", "moderator", "policy", "sensitive", "site", "verdict"]),
+    (
+        "api",
+        &[
+            "clock",
+            "comment",
+            "model",
+            "moderator",
+            "policy",
+            "sensitive",
+            "site",
+            "verdict",
+        ],
+    ),
     ("config", &["comment", "site", "verdict"]),
     ("server", &["api", "moderator"]),
     // The command line glues rooms together; it is the top.
     (
         "cli",
         &[
-            "api", "artifact", "clock", "comment", "config", "eval", "limit", "model", "moderator", "privacy",
-            "sensitive", "server", "telemetry", "text", "train",
+            "api",
+            "artifact",
+            "clock",
+            "comment",
+            "config",
+            "eval",
+            "limit",
+            "model",
+            "moderator",
+            "privacy",
+            "sensitive",
+            "server",
+            "telemetry",
+            "text",
+            "train",
         ],
     ),
 ];
 
 /// Rooms without input or output, clock, tasks or logging.
-const PURE: &[&str] = &["sensitive", "verdict", "comment", "site", "text", "model", "signals", "policy", "privacy"];
+const PURE: &[&str] = &[
+    "sensitive",
+    "verdict",
+    "comment",
+    "site",
+    "text",
+    "model",
+    "signals",
+    "policy",
+    "privacy",
+];
 
 /// What a pure room may not name.
-const IMPURE: &[&str] =
-    &["tokio", "tonic", "redis::", "tracing", "std::fs", "std::net::Tcp", "std::env", "anyhow", "getrandom", "Instant", "SystemTime"];
+const IMPURE: &[&str] = &[
+    "tokio",
+    "tonic",
+    "redis::",
+    "tracing",
+    "std::fs",
+    "std::net::Tcp",
+    "std::env",
+    "anyhow",
+    "getrandom",
+    "Instant",
+    "SystemTime",
+];
 
 /// Each library with the places that may name it.
 const HOMES: &[(&str, &[&str])] = &[
@@ -101,7 +158,10 @@ fn sources() -> Vec<Source> {
         .map(|path| {
             let text = fs::read_to_string(path).unwrap();
             let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
-            let code: Vec<_> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+            let code: Vec<_> = code
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .collect();
             Source {
                 path: path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/"),
                 code: code.join("\n"),
@@ -136,7 +196,10 @@ fn imports(code: &str) -> Vec<String> {
 fn arrows_point_down() {
     let allowed: BTreeMap<_, _> = ROOMS.iter().copied().collect();
     let mut wrong = Vec::new();
-    for source in sources().iter().filter(|source| !["lib", "main"].contains(&source.room())) {
+    for source in sources()
+        .iter()
+        .filter(|source| !["lib", "main"].contains(&source.room()))
+    {
         let room = source.room();
         let Some(may) = allowed.get(room) else {
             wrong.push(format!("{}: the room {room} is not in the table", source.path));
@@ -154,9 +217,16 @@ fn arrows_point_down() {
 #[test]
 fn no_two_rooms_import_each_other() {
     for (room, may) in ROOMS {
-        let below: Vec<_> = ROOMS.iter().take_while(|(other, _)| other != room).map(|(other, _)| *other).collect();
+        let below: Vec<_> = ROOMS
+            .iter()
+            .take_while(|(other, _)| other != room)
+            .map(|(other, _)| *other)
+            .collect();
         for import in *may {
-            assert!(below.contains(import), "{room} imports {import}, which does not stand below it");
+            assert!(
+                below.contains(import),
+                "{room} imports {import}, which does not stand below it"
+            );
         }
     }
 }
@@ -177,9 +247,8 @@ fn each_library_has_one_home() {
     for source in sources() {
         for (library, homes) in HOMES {
             let named = source.code.lines().any(|line| {
-                line.match_indices(library).any(|(at, _)| {
-                    !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
-                })
+                line.match_indices(library)
+                    .any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'))
             });
             if named && !homes.iter().any(|home| source.path.starts_with(home)) {
                 wrong.push(format!("{}: {library} lives in {homes:?}", source.path));
@@ -204,7 +273,10 @@ fn few_look_at_what_belongs_to_a_reader() {
 fn the_map_names_every_room() {
     let map = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
     for (room, _) in ROOMS {
-        assert!(map.contains(&format!("[`{room}`]")), "src/lib.rs does not say what {room} is for");
+        assert!(
+            map.contains(&format!("[`{room}`]")),
+            "src/lib.rs does not say what {room} is for"
+        );
     }
 }
 
@@ -212,6 +284,10 @@ fn the_map_names_every_room() {
 fn every_reason_code_is_explained_to_operators() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     for code in moderato::verdict::ReasonCode::ALL {
-        assert!(readme.contains(&format!("`{}`", code.as_str())), "README.md does not explain {}", code.as_str());
+        assert!(
+            readme.contains(&format!("`{}`", code.as_str())),
+            "README.md does not explain {}",
+            code.as_str()
+        );
     }
 }

@@ -30,8 +30,15 @@ fn golden_cases() {
 
 fn run(case: &str, file: &str) {
     let title = case.lines().next().unwrap();
-    let (known, expected) = case.split_once("\n=>\n").unwrap_or_else(|| panic!("{file}: {title}: no line `=>`"));
-    let known: Vec<_> = known.lines().skip(1).filter(|line| !line.trim().is_empty()).map(pair).collect();
+    let (known, expected) = case
+        .split_once("\n=>\n")
+        .unwrap_or_else(|| panic!("{file}: {title}: no line `=>`"));
+    let known: Vec<_> = known
+        .lines()
+        .skip(1)
+        .filter(|line| !line.trim().is_empty())
+        .map(pair)
+        .collect();
     let policy = policy(&known);
     let decision = decide(&evidence(&known, &policy), &policy);
     for line in expected.lines().filter(|line| !line.trim().is_empty()) {
@@ -47,8 +54,14 @@ fn run(case: &str, file: &str) {
         assert_eq!(found, value, "{file}: {title}: {key}");
     }
     let said: Vec<_> = expected.lines().map(|line| pair(line).0).collect();
-    assert!(said.contains(&"not_evaluated") || decision.not_evaluated.is_empty(), "{file}: {title}: not_evaluated");
-    assert!(said.contains(&"degraded") || decision.degraded.is_empty(), "{file}: {title}: degraded");
+    assert!(
+        said.contains(&"not_evaluated") || decision.not_evaluated.is_empty(),
+        "{file}: {title}: not_evaluated"
+    );
+    assert!(
+        said.contains(&"degraded") || decision.degraded.is_empty(),
+        "{file}: {title}: degraded"
+    );
 }
 
 fn pair(line: &str) -> (&str, &str) {
@@ -61,8 +74,11 @@ fn join<'a>(codes: impl Iterator<Item = &'a str>) -> String {
 }
 
 fn policy(known: &[(&str, &str)]) -> SitePolicy {
-    let settings: Vec<_> =
-        known.iter().filter(|(key, _)| *key == "site").map(|(_, value)| format!("[site.a]\n{value}")).collect();
+    let settings: Vec<_> = known
+        .iter()
+        .filter(|(key, _)| *key == "site")
+        .map(|(_, value)| format!("[site.a]\n{value}"))
+        .collect();
     let config = config::parse(&settings.join("\n"), Path::new("case")).unwrap();
     config.sites.get(&SiteId::new("a").unwrap()).unwrap().as_ref().clone()
 }
@@ -92,7 +108,9 @@ fn evidence(known: &[(&str, &str)], policy: &SitePolicy) -> Evidence {
             ("classifier", "unavailable") => evidence.classifier = Classifier::Unavailable,
             ("probability", number) => evidence.classifier = scored(number),
             (key, state) => {
-                let name = key.strip_prefix("quota ").unwrap_or_else(|| panic!("{key}: {state}: not understood"));
+                let name = key
+                    .strip_prefix("quota ")
+                    .unwrap_or_else(|| panic!("{key}: {state}: not understood"));
                 quotas.push(quota(name, state, policy));
             }
         }
@@ -115,18 +133,37 @@ fn trust(word: &str) -> Trust {
 
 fn signal(code: &str) -> Signal {
     let found = ReasonCode::ALL.into_iter().find(|known| known.as_str() == code);
-    Signal { code: found.unwrap_or_else(|| panic!("no such code: {code}")), params: Vec::new() }
+    Signal {
+        code: found.unwrap_or_else(|| panic!("no such code: {code}")),
+        params: Vec::new(),
+    }
 }
 
 fn scored(text: &str) -> Classifier {
-    let (number, thin) = text.strip_suffix(" thin").map_or((text, false), |number| (number, true));
+    let (number, thin) = text
+        .strip_suffix(" thin")
+        .map_or((text, false), |number| (number, true));
     let probability = SpamProbability::new(number.parse().unwrap());
-    let thresholds = Thresholds { hold_at: SpamProbability::new(0.5), reject_at: Some(SpamProbability::new(0.99)) };
-    Classifier::Scored(Assessment { probability, evidence: if thin { 0.1 } else { 0.9 }, thin }, thresholds)
+    let thresholds = Thresholds {
+        hold_at: SpamProbability::new(0.5),
+        reject_at: Some(SpamProbability::new(0.99)),
+    };
+    Classifier::Scored(
+        Assessment {
+            probability,
+            evidence: if thin { 0.1 } else { 0.9 },
+            thin,
+        },
+        thresholds,
+    )
 }
 
 fn quota(name: &str, state: &str, policy: &SitePolicy) -> QuotaState {
-    let quota = policy.quotas.iter().find(|quota| quota.name == name).unwrap_or_else(|| panic!("no quota {name}"));
+    let quota = policy
+        .quotas
+        .iter()
+        .find(|quota| quota.name == name)
+        .unwrap_or_else(|| panic!("no quota {name}"));
     let exceeded = state != "left";
     QuotaState {
         name: name.to_owned(),
@@ -135,7 +172,11 @@ fn quota(name: &str, state: &str, policy: &SitePolicy) -> QuotaState {
         retry_after: if exceeded { quota.interval } else { Duration::ZERO },
         reset_after: quota.interval,
         exceeded,
-        effect: if policy.quotas.is_empty() { Verdict::Approve } else { quota.effect },
+        effect: if policy.quotas.is_empty() {
+            Verdict::Approve
+        } else {
+            quota.effect
+        },
         shadow: state == "shadow-exceeded",
     }
 }

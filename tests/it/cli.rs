@@ -15,7 +15,10 @@ fn serve_says_where_it_listens_and_drains_on_a_signal() {
         service.signal(signal);
         let (code, rest, logs) = service.wait();
         assert_eq!(code, Some(0), "{logs}");
-        assert!(rest.starts_with("listening on grpc 127.0.0.1:"), "one line for each listener: {rest}");
+        assert!(
+            rest.starts_with("listening on grpc 127.0.0.1:"),
+            "one line for each listener: {rest}"
+        );
         for line in logs.lines() {
             let event: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
             assert!(event["level"].is_string() && event["timestamp"].is_string());
@@ -40,7 +43,10 @@ async fn calls_under_way_are_answered_before_the_end() {
     for call in calls {
         // What had reached the service is answered; what had not is refused, never left hanging.
         if let Err(status) = call.await.unwrap() {
-            assert!(matches!(status.code(), tonic::Code::Unavailable | tonic::Code::Unknown), "{status:?}");
+            assert!(
+                matches!(status.code(), tonic::Code::Unavailable | tonic::Code::Unknown),
+                "{status:?}"
+            );
         }
     }
 }
@@ -52,7 +58,10 @@ fn a_taken_port_is_named_with_the_remedy() {
     let output = run(&["serve", "--listen", &address]);
     assert_eq!(output.status.code(), Some(3));
     let error = stderr(&output);
-    assert!(error.contains(&address) && error.contains("--listen") && error.contains("another process"), "{error}");
+    assert!(
+        error.contains(&address) && error.contains("--listen") && error.contains("another process"),
+        "{error}"
+    );
     assert!(output.stdout.is_empty());
 }
 
@@ -93,7 +102,10 @@ fn a_broken_model_ends_with_4_and_says_what_was_found() {
     flipped[middle] ^= 1;
     let cases: [(&str, &[u8]); 4] = [
         ("empty", b""),
-        ("text", b"this is not a model, it is a sentence that is long enough to hold a header"),
+        (
+            "text",
+            b"this is not a model, it is a sentence that is long enough to hold a header",
+        ),
         ("truncated", &shipped[..shipped.len() - 100]),
         ("flipped", &flipped),
     ];
@@ -101,24 +113,46 @@ fn a_broken_model_ends_with_4_and_says_what_was_found() {
         let file = dir.path().join(name);
         std::fs::write(&file, bytes).unwrap();
         let path = file.to_str().unwrap();
-        for args in [vec!["serve", "--listen", "127.0.0.1:0", "--model", path], vec!["check", "--content", "x", "--model", path]] {
+        for args in [
+            vec!["serve", "--listen", "127.0.0.1:0", "--model", path],
+            vec!["check", "--content", "x", "--model", path],
+        ] {
             let output = run(&args);
             assert_eq!(output.status.code(), Some(4), "{name}: {}", stderr(&output));
             assert!(stderr(&output).contains(path), "{name}: {}", stderr(&output));
         }
     }
-    assert_eq!(run(&["check", "--content", "x", "--model", "/nowhere/m"]).status.code(), Some(4));
+    assert_eq!(
+        run(&["check", "--content", "x", "--model", "/nowhere/m"]).status.code(),
+        Some(4)
+    );
 }
 
 #[test]
 fn check_judges_one_comment_for_a_person() {
-    let fine = run(&["check", "--content", "I walked past the new bridge today and it is lovely."]);
+    let fine = run(&[
+        "check",
+        "--content",
+        "I walked past the new bridge today and it is lovely.",
+    ]);
     assert_eq!(fine.status.code(), Some(0), "{}", stderr(&fine));
-    assert!(stdout(&fine).starts_with("approve  spam probability 0."), "{}", stdout(&fine));
+    assert!(
+        stdout(&fine).starts_with("approve  spam probability 0."),
+        "{}",
+        stdout(&fine)
+    );
     assert!(stdout(&fine).contains("only the text was judged"));
     assert!(!stdout(&fine).contains('\u{1b}'), "no colours off a terminal");
 
-    let form = run(&["check", "--content", "Hello", "--author-name", "Ann", "--author-email", "ann"]);
+    let form = run(&[
+        "check",
+        "--content",
+        "Hello",
+        "--author-name",
+        "Ann",
+        "--author-email",
+        "ann",
+    ]);
     assert!(stdout(&form).starts_with("reject"));
     assert!(stdout(&form).contains("author_email.invalid"));
     let no_email = run(&["check", "--content", "Hello", "--author-name", "Ann"]);
@@ -127,12 +161,21 @@ fn check_judges_one_comment_for_a_person() {
 
 #[test]
 fn check_explains_from_the_same_computation() {
-    let args = ["check", "--content", "Subscribe to my channel and win a free iphone http://win.example.com", "--explain"];
+    let args = [
+        "check",
+        "--content",
+        "Subscribe to my channel and win a free iphone http://win.example.com",
+        "--explain",
+    ];
     let output = run(&[&args[..], &["--format", "json"]].concat());
     let answers: Value = serde_json::from_str(&stdout(&output)).unwrap();
     let explanation = &answers[0]["explanation"];
-    let listed: f64 =
-        explanation["contributions"].as_array().unwrap().iter().map(|c| c["log_odds"].as_f64().unwrap()).sum();
+    let listed: f64 = explanation["contributions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["log_odds"].as_f64().unwrap())
+        .sum();
     let sum = explanation["base_log_odds"].as_f64().unwrap() + listed + explanation["other_log_odds"].as_f64().unwrap();
     let p = answers[0]["spam_probability"].as_f64().unwrap();
     assert!((sum - (p / (1.0 - p)).ln()).abs() < 1e-6);
@@ -149,23 +192,39 @@ fn check_prints_one_object_a_line_in_order_with_what_is_echoed() {
     ];
     let output = run_with_input(&["check", "--data", "-", "--format", "jsonl"], &lines.join("\n"));
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let answers: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let answers: Vec<Value> = stdout(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(answers.len(), 3);
-    assert_eq!((&answers[0]["id"], &answers[0]["label"], &answers[0]["source"]), (&"c1".into(), &"ham".into(), &"mine".into()));
+    assert_eq!(
+        (&answers[0]["id"], &answers[0]["label"], &answers[0]["source"]),
+        (&"c1".into(), &"ham".into(), &"mine".into())
+    );
     assert_eq!(answers[0]["verdict"], "approve");
     assert!(answers[0]["spam_probability"].as_f64().unwrap() < 0.5);
     assert_eq!(answers[1]["id"], 2);
     assert_eq!(answers[1]["reasons"], serde_json::json!(["content.missing"]));
     assert!(answers[1]["spam_probability"].is_null());
     // A record with an `author_email`, even an empty one, is a filled-in form.
-    assert_eq!(answers[2]["reasons"], serde_json::json!(["author_name.missing", "author_email.missing"]));
+    assert_eq!(
+        answers[2]["reasons"],
+        serde_json::json!(["author_name.missing", "author_email.missing"])
+    );
 }
 
 #[test]
 fn a_bad_line_is_named_and_not_quoted() {
-    let output = run_with_input(&["check", "--data", "-"], "{\"content\": \"fine\"}\n{\"content\": 7, \"secret\": \"hush\"}\n");
+    let output = run_with_input(
+        &["check", "--data", "-"],
+        "{\"content\": \"fine\"}\n{\"content\": 7, \"secret\": \"hush\"}\n",
+    );
     assert_eq!(output.status.code(), Some(4));
-    assert!(stderr(&output).contains("line 2") && !stderr(&output).contains("hush"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("line 2") && !stderr(&output).contains("hush"),
+        "{}",
+        stderr(&output)
+    );
     assert_eq!(stdout(&output).lines().count(), 1, "what came before it is answered");
     let missing = run(&["check", "--data", "/nowhere/x.jsonl"]);
     assert_eq!(missing.status.code(), Some(4));
@@ -192,7 +251,12 @@ fn keys_are_new_each_time_and_fit() {
 
 #[test]
 fn every_command_helps_with_examples() {
-    for command in [&["--help"][..], &["serve", "--help"], &["check", "--help"], &["key", "--help"]] {
+    for command in [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["check", "--help"],
+        &["key", "--help"],
+    ] {
         let output = run(command);
         assert_eq!(output.status.code(), Some(0));
         assert!(stdout(&output).contains("Example"), "{command:?}");

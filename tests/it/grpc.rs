@@ -19,11 +19,24 @@ const SPAM: &str = "Hey guys check out my channel!!! Subscribe and visit http://
 #[tokio::test]
 async fn a_real_comment_is_approved_and_spam_is_not() {
     let house = House::start("").await;
-    let answer = house.moderate(request("I walked past the new bridge today and it is lovely.")).await.unwrap();
-    assert_eq!((answer.verdict(), answer.handling()), (Verdict::Approve, Handling::Publish));
+    let answer = house
+        .moderate(request("I walked past the new bridge today and it is lovely."))
+        .await
+        .unwrap();
+    assert_eq!(
+        (answer.verdict(), answer.handling()),
+        (Verdict::Approve, Handling::Publish)
+    );
     assert!(answer.spam_probability.unwrap() < 0.5 && answer.reasons.is_empty());
     assert_eq!(answer.decision_id.len(), 32);
-    assert_eq!(answer.quotas.iter().map(|quota| quota.name.as_str()).collect::<Vec<_>>(), ["minute", "hour", "day"]);
+    assert_eq!(
+        answer
+            .quotas
+            .iter()
+            .map(|quota| quota.name.as_str())
+            .collect::<Vec<_>>(),
+        ["minute", "hour", "day"]
+    );
     assert!(!answer.model_version.is_empty() && !answer.policy_version.is_empty());
 
     let spam = house.moderate(request(SPAM)).await.unwrap();
@@ -45,11 +58,25 @@ async fn the_authors_mistakes_are_a_verdict_with_every_reason() {
         }))
         .await
         .unwrap();
-    assert_eq!((answer.verdict(), answer.handling()), (Verdict::Reject, Handling::ReturnToAuthor));
-    assert_eq!(codes(&answer), ["author_name.missing", "author_email.invalid", "content.missing"]);
+    assert_eq!(
+        (answer.verdict(), answer.handling()),
+        (Verdict::Reject, Handling::ReturnToAuthor)
+    );
+    assert_eq!(
+        codes(&answer),
+        ["author_name.missing", "author_email.invalid", "content.missing"]
+    );
     let fields: Vec<_> = answer.reasons.iter().map(|reason| reason.field.as_str()).collect();
-    assert_eq!(fields, ["comment.author_name", "comment.author_email", "comment.content"]);
-    assert!(answer.reasons.iter().all(|reason| reason.author_message.starts_with("Please ")));
+    assert_eq!(
+        fields,
+        ["comment.author_name", "comment.author_email", "comment.content"]
+    );
+    assert!(
+        answer
+            .reasons
+            .iter()
+            .all(|reason| reason.author_message.starts_with("Please "))
+    );
     assert_eq!(answer.not_evaluated, ["classifier.no_text"]);
     assert_eq!(answer.spam_probability, None);
     house.stop().await;
@@ -71,15 +98,24 @@ async fn the_calling_programs_mistakes_are_an_error_with_every_violation() {
 
     let status = house.moderate(ModerateRequest::default()).await.unwrap_err();
     let violations = status.get_details_bad_request().unwrap().field_violations;
-    assert_eq!(violations.iter().map(|v| v.field.as_str()).collect::<Vec<_>>(), ["site", "comment"]);
+    assert_eq!(
+        violations.iter().map(|v| v.field.as_str()).collect::<Vec<_>>(),
+        ["site", "comment"]
+    );
     house.stop().await;
 }
 
 #[tokio::test]
 async fn an_unknown_site_is_refused_where_sites_are_closed() {
     let house = House::start("[service]\nallow_unknown_sites = false\n[site.times]\nclassifier = false").await;
-    assert_eq!(house.moderate(request("Hello")).await.unwrap_err().code(), Code::NotFound);
-    let known = ModerateRequest { site: "times".to_owned(), ..request("Hello") };
+    assert_eq!(
+        house.moderate(request("Hello")).await.unwrap_err().code(),
+        Code::NotFound
+    );
+    let known = ModerateRequest {
+        site: "times".to_owned(),
+        ..request("Hello")
+    };
     assert_eq!(house.moderate(known).await.unwrap().verdict(), Verdict::Approve);
     house.stop().await;
 }
@@ -92,21 +128,42 @@ async fn the_sixth_comment_of_a_minute_waits_and_its_turn_comes() {
         assert_eq!((answer.verdict(), answer.quotas[0].remaining), (Verdict::Approve, left));
     }
     let sixth = house.moderate(request("Hello")).await.unwrap();
-    assert_eq!((sixth.verdict(), sixth.handling()), (Verdict::Reject, Handling::RetryLater));
+    assert_eq!(
+        (sixth.verdict(), sixth.handling()),
+        (Verdict::Reject, Handling::RetryLater)
+    );
     assert_eq!(codes(&sixth), ["rate_limit.exceeded"]);
-    assert_eq!(sixth.reasons[0].author_message, "You are commenting too quickly. Please try again in 12 seconds.");
+    assert_eq!(
+        sixth.reasons[0].author_message,
+        "You are commenting too quickly. Please try again in 12 seconds."
+    );
     assert_eq!(sixth.retry_after.unwrap().seconds, 12);
-    assert_eq!(sixth.quotas[1].remaining, 10, "a refused comment spends nothing from the other quotas");
+    assert_eq!(
+        sixth.quotas[1].remaining, 10,
+        "a refused comment spends nothing from the other quotas"
+    );
     // Another reader is not touched; another site counts for itself.
-    let other = house.moderate(request_with(|comment| comment.author_ip = "198.51.100.1".to_owned())).await.unwrap();
+    let other = house
+        .moderate(request_with(|comment| comment.author_ip = "198.51.100.1".to_owned()))
+        .await
+        .unwrap();
     assert_eq!(other.verdict(), Verdict::Approve);
-    let elsewhere = ModerateRequest { site: "times".to_owned(), ..request("Hello") };
+    let elsewhere = ModerateRequest {
+        site: "times".to_owned(),
+        ..request("Hello")
+    };
     assert_eq!(house.moderate(elsewhere).await.unwrap().verdict(), Verdict::Approve);
 
     house.clock.advance(Duration::from_millis(11_999));
-    assert_eq!(house.moderate(request("Hello")).await.unwrap().verdict(), Verdict::Reject);
+    assert_eq!(
+        house.moderate(request("Hello")).await.unwrap().verdict(),
+        Verdict::Reject
+    );
     house.clock.advance(Duration::from_millis(1));
-    assert_eq!(house.moderate(request("Hello")).await.unwrap().verdict(), Verdict::Approve);
+    assert_eq!(
+        house.moderate(request("Hello")).await.unwrap().verdict(),
+        Verdict::Approve
+    );
     house.stop().await;
 }
 
@@ -114,13 +171,21 @@ async fn the_sixth_comment_of_a_minute_waits_and_its_turn_comes() {
 async fn only_a_submission_by_a_counted_author_spends() {
     let house = House::start("[defaults]\nclassifier = false").await;
     let remaining = async || {
-        let dry = ModerateRequest { dry_run: true, ..request("Hello") };
+        let dry = ModerateRequest {
+            dry_run: true,
+            ..request("Hello")
+        };
         house.moderate(dry).await.unwrap().quotas[0].remaining
     };
     let full = remaining().await;
     for action in [Action::Edit, Action::Recheck, Action::Backfill] {
-        let answer =
-            house.moderate(ModerateRequest { action: action.into(), ..request("Hello") }).await.unwrap();
+        let answer = house
+            .moderate(ModerateRequest {
+                action: action.into(),
+                ..request("Hello")
+            })
+            .await
+            .unwrap();
         assert!(answer.quotas.is_empty(), "{action:?}");
     }
     let staff = request_with(|comment| comment.author_trust = AuthorTrust::Staff.into());
@@ -143,8 +208,14 @@ async fn an_account_is_counted_instead_of_its_address() {
         })
     };
     house.moderate(signed_in("reader-1")).await.unwrap();
-    assert_eq!(house.moderate(signed_in("reader-1")).await.unwrap().quotas[0].remaining, 3);
-    assert_eq!(house.moderate(signed_in("reader-2")).await.unwrap().quotas[0].remaining, 4);
+    assert_eq!(
+        house.moderate(signed_in("reader-1")).await.unwrap().quotas[0].remaining,
+        3
+    );
+    assert_eq!(
+        house.moderate(signed_in("reader-2")).await.unwrap().quotas[0].remaining,
+        4
+    );
     // Anybody can type an account's id; without the caller's word it counts for nothing.
     let claimed = request_with(|comment| comment.author_id = "reader-1".to_owned());
     assert_eq!(house.moderate(claimed).await.unwrap().quotas[0].remaining, 4);
@@ -155,11 +226,17 @@ async fn an_account_is_counted_instead_of_its_address() {
 async fn a_proxys_address_is_not_counted_and_the_answer_says_so() {
     let house = House::start("[defaults]\nclassifier = false").await;
     for _ in 0..20 {
-        let answer = house.moderate(request_with(|comment| comment.author_ip = "10.0.0.1".to_owned())).await.unwrap();
+        let answer = house
+            .moderate(request_with(|comment| comment.author_ip = "10.0.0.1".to_owned()))
+            .await
+            .unwrap();
         assert_eq!(answer.verdict(), Verdict::Approve);
         assert_eq!(answer.not_evaluated, ["rate_limit.address_not_public"]);
     }
-    let unknown = house.moderate(request_with(|comment| comment.author_ip.clear())).await.unwrap();
+    let unknown = house
+        .moderate(request_with(|comment| comment.author_ip.clear()))
+        .await
+        .unwrap();
     assert_eq!(unknown.not_evaluated, ["rate_limit.no_address"]);
     house.stop().await;
 }
@@ -167,7 +244,10 @@ async fn a_proxys_address_is_not_counted_and_the_answer_says_so() {
 #[tokio::test]
 async fn a_repeated_request_gets_the_same_answer_and_spends_nothing() {
     let house = House::start("").await;
-    let once = ModerateRequest { request_id: "r-1".to_owned(), ..request("A fine article, thank you.") };
+    let once = ModerateRequest {
+        request_id: "r-1".to_owned(),
+        ..request("A fine article, thank you.")
+    };
     let first = house.moderate(once.clone()).await.unwrap();
     let mut second = house.moderate(once.clone()).await.unwrap();
     assert!(!first.replayed && second.replayed);
@@ -178,7 +258,10 @@ async fn a_repeated_request_gets_the_same_answer_and_spends_nothing() {
     other_body.comment.as_mut().unwrap().content = "Something else".to_owned();
     let status = house.moderate(other_body.clone()).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "request_id");
+    assert_eq!(
+        status.get_details_bad_request().unwrap().field_violations[0].field,
+        "request_id"
+    );
 
     house.clock.advance(Duration::from_secs(601));
     let later = house.moderate(other_body).await.unwrap();
@@ -200,7 +283,11 @@ async fn a_repeated_request_that_was_sent_back_is_a_repetition_too() {
 #[tokio::test]
 async fn a_dry_run_leaves_no_trace() {
     let house = House::start("").await;
-    let dry = ModerateRequest { dry_run: true, request_id: "r-3".to_owned(), ..request("Hello there, all.") };
+    let dry = ModerateRequest {
+        dry_run: true,
+        request_id: "r-3".to_owned(),
+        ..request("Hello there, all.")
+    };
     let first = house.moderate(dry.clone()).await.unwrap();
     let second = house.moderate(dry).await.unwrap();
     assert_eq!(first, second);
@@ -211,17 +298,34 @@ async fn a_dry_run_leaves_no_trace() {
 #[tokio::test]
 async fn an_explanation_adds_up_and_points_into_the_text() {
     let house = House::start("").await;
-    let answer = house.moderate(ModerateRequest { explain: true, ..request(SPAM) }).await.unwrap();
+    let answer = house
+        .moderate(ModerateRequest {
+            explain: true,
+            ..request(SPAM)
+        })
+        .await
+        .unwrap();
     let explanation = answer.explanation.unwrap();
-    let listed: f64 = explanation.contributions.iter().map(|contribution| contribution.log_odds).sum();
+    let listed: f64 = explanation
+        .contributions
+        .iter()
+        .map(|contribution| contribution.log_odds)
+        .sum();
     let sum = explanation.base_log_odds + listed + explanation.other_log_odds;
-    assert!((sum - explanation.log_odds).abs() < 1e-6, "{sum} {}", explanation.log_odds);
+    assert!(
+        (sum - explanation.log_odds).abs() < 1e-6,
+        "{sum} {}",
+        explanation.log_odds
+    );
     let p = answer.spam_probability.unwrap();
     assert!(((p / (1.0 - p)).ln() - explanation.log_odds).abs() < 1e-6);
     assert!(!explanation.contributions.is_empty());
     for contribution in &explanation.contributions {
         if let (Some(start), Some(end)) = (contribution.start, contribution.end) {
-            assert!(SPAM.get(start as usize..end as usize).is_some_and(|quote| !quote.is_empty()));
+            assert!(
+                SPAM.get(start as usize..end as usize)
+                    .is_some_and(|quote| !quote.is_empty())
+            );
         }
         assert!(contribution.message.contains(&contribution.term));
     }
@@ -231,10 +335,16 @@ async fn an_explanation_adds_up_and_points_into_the_text() {
 
 #[tokio::test]
 async fn without_a_model_comments_are_held_and_the_answer_says_why() {
-    let memory = MemorySettings { subjects_max: 10, requests_max: 10 };
+    let memory = MemorySettings {
+        subjects_max: 10,
+        requests_max: 10,
+    };
     let house = House::start_with("", Limiter::memory(memory), false).await;
     let answer = house.moderate(request("Hello")).await.unwrap();
-    assert_eq!((answer.verdict(), codes(&answer)), (Verdict::Hold, vec!["classifier.unavailable"]));
+    assert_eq!(
+        (answer.verdict(), codes(&answer)),
+        (Verdict::Hold, vec!["classifier.unavailable"])
+    );
     assert_eq!(answer.degraded, ["classifier.model"]);
     house.stop().await;
 }
@@ -251,9 +361,21 @@ async fn what_the_protocol_refuses_does_not_hurt_the_connection() {
     not_utf8[at] = 0xff;
     for bytes in [not_utf8, vec![0xff; 64]] {
         let status = raw_call(house.address, bytes).await;
-        assert_eq!(status, Some(Code::Internal as i32), "tonic answers a message that it cannot read with INTERNAL");
+        assert_eq!(
+            status,
+            Some(Code::Internal as i32),
+            "tonic answers a message that it cannot read with INTERNAL"
+        );
     }
-    assert_eq!(house.moderate(request("Still there? Good.")).await.unwrap().decision_id.len(), 32);
+    assert_eq!(
+        house
+            .moderate(request("Still there? Good."))
+            .await
+            .unwrap()
+            .decision_id
+            .len(),
+        32
+    );
     house.stop().await;
 }
 
@@ -291,11 +413,19 @@ async fn raw_call(address: std::net::SocketAddr, message: Vec<u8>) -> Option<i32
             Self
         }
     }
-    let channel = tonic::transport::Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+    let channel = tonic::transport::Channel::from_shared(format!("http://{address}"))
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
     let mut client = tonic::client::Grpc::new(channel);
     client.ready().await.unwrap();
     let path = tonic::codegen::http::uri::PathAndQuery::from_static("/moderato.v1.ModerationService/Moderate");
-    client.unary(tonic::Request::new(message), path, Raw).await.err().map(|status| status.code() as i32)
+    client
+        .unary(tonic::Request::new(message), path, Raw)
+        .await
+        .err()
+        .map(|status| status.code() as i32)
 }
 
 #[tokio::test]
@@ -316,8 +446,14 @@ async fn health_and_both_reflections_answer() {
     use tonic_reflection::pb::{v1, v1alpha};
     let service = Service::start(&[]);
     for name in ["", "moderato.v1.ModerationService", "moderato.v1.ModelService"] {
-        let request = HealthCheckRequest { service: name.to_owned() };
-        let answer = HealthClient::new(service.channel().await).check(request).await.unwrap().into_inner();
+        let request = HealthCheckRequest {
+            service: name.to_owned(),
+        };
+        let answer = HealthClient::new(service.channel().await)
+            .check(request)
+            .await
+            .unwrap()
+            .into_inner();
         assert_eq!(answer.status(), ServingStatus::Serving);
     }
     // A client that decodes error details asks for their type.
@@ -329,10 +465,16 @@ async fn health_and_both_reflections_answer() {
             message_request: Some(MessageRequest::FileContainingSymbol(symbol.clone())),
         };
         let mut client = v1::server_reflection_client::ServerReflectionClient::new(service.channel().await);
-        let mut answers =
-            client.server_reflection_info(tokio_stream::iter([ask])).await.unwrap().into_inner();
+        let mut answers = client
+            .server_reflection_info(tokio_stream::iter([ask]))
+            .await
+            .unwrap()
+            .into_inner();
         let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
-        assert!(matches!(answer, v1::server_reflection_response::MessageResponse::FileDescriptorResponse(_)));
+        assert!(matches!(
+            answer,
+            v1::server_reflection_response::MessageResponse::FileDescriptorResponse(_)
+        ));
     }
     {
         use v1alpha::server_reflection_request::MessageRequest;
@@ -341,8 +483,11 @@ async fn health_and_both_reflections_answer() {
             message_request: Some(MessageRequest::ListServices(String::new())),
         };
         let mut client = v1alpha::server_reflection_client::ServerReflectionClient::new(service.channel().await);
-        let mut answers =
-            client.server_reflection_info(tokio_stream::iter([ask])).await.unwrap().into_inner();
+        let mut answers = client
+            .server_reflection_info(tokio_stream::iter([ask]))
+            .await
+            .unwrap()
+            .into_inner();
         let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
         let v1alpha::server_reflection_response::MessageResponse::ListServicesResponse(list) = answer else {
             panic!("{answer:?}")

@@ -27,9 +27,18 @@ fn canaries() -> Comment {
 }
 
 fn assert_clean(what: &str, text: &str) {
-    for canary in
-        ["Canaryname", "Quillfeather", "canary.mailbox", "birdcage", "canary-site", "198.51.100", "canary-account", "canarytext", "zwitscher", "canary-link"]
-    {
+    for canary in [
+        "Canaryname",
+        "Quillfeather",
+        "canary.mailbox",
+        "birdcage",
+        "canary-site",
+        "198.51.100",
+        "canary-account",
+        "canarytext",
+        "zwitscher",
+        "canary-link",
+    ] {
         assert!(!text.contains(canary), "{what} holds {canary}: {text}");
     }
 }
@@ -38,18 +47,31 @@ fn assert_clean(what: &str, text: &str) {
 async fn logs_and_errors_hold_nothing_of_an_author() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("moderato.toml");
-    std::fs::write(&config, "[service]\nlog = \"trace\"\n[site.closed]\nredis_away = \"hold\"\n").unwrap();
+    std::fs::write(
+        &config,
+        "[service]\nlog = \"trace\"\n[site.closed]\nredis_away = \"hold\"\n",
+    )
+    .unwrap();
     let service = Service::start(&["--config", config.to_str().unwrap()]);
     let mut client = service.client().await;
     let request = |change: &dyn Fn(&mut Comment)| {
         let mut comment = canaries();
         change(&mut comment);
-        ModerateRequest { site: "gazette".to_owned(), comment: Some(comment), request_id: "r".to_owned(), ..Default::default() }
+        ModerateRequest {
+            site: "gazette".to_owned(),
+            comment: Some(comment),
+            request_id: "r".to_owned(),
+            ..Default::default()
+        }
     };
     let mut answers = String::new();
     for _ in 0..7 {
         // Answers quote nothing but what was asked for; an explanation, which quotes the text, was not.
-        for change in [&(|_: &mut Comment| {}) as &dyn Fn(&mut Comment), &|c| c.honeypot.clear(), &|c| c.author_email.push('@')] {
+        for change in [
+            &(|_: &mut Comment| {}) as &dyn Fn(&mut Comment),
+            &|c| c.honeypot.clear(),
+            &|c| c.author_email.push('@'),
+        ] {
             let mut request = request(change);
             request.request_id.clear();
             answers.push_str(&format!("{:?}", client.moderate(request).await.unwrap().into_inner()));
@@ -59,14 +81,20 @@ async fn logs_and_errors_hold_nothing_of_an_author() {
     for bad in [
         request(&|c| c.content.push('!')),
         request(&|c| c.author_ip.push_str(":443")),
-        ModerateRequest { site: NAME.to_owned(), ..request(&|_| {}) },
+        ModerateRequest {
+            site: NAME.to_owned(),
+            ..request(&|_| {})
+        },
     ] {
         let status = client.moderate(bad).await.unwrap_err();
         assert_clean("an error", &format!("{status:?}"));
     }
     assert_clean("an answer", &answers);
     let (_, rest, logs) = tokio::task::spawn_blocking(|| service.stop()).await.unwrap();
-    assert!(logs.contains("objected"), "the log has to say something, or this test cannot fail: {logs}");
+    assert!(
+        logs.contains("objected"),
+        "the log has to say something, or this test cannot fail: {logs}"
+    );
     assert_clean("the log", &logs);
     assert_clean("standard output", &rest);
 }

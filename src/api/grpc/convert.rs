@@ -274,7 +274,8 @@ fn explanation(explanation: Explanation, content: &str) -> proto::Explanation {
             .iter()
             .map(|contribution| self::contribution(contribution, content))
             .collect(),
-        other_log_odds: others.iter().map(|contribution| contribution.log_odds).sum(),
+        // From +0: the sum of nothing is -0 in Rust, which the wire does not keep.
+        other_log_odds: others.iter().fold(0.0, |sum, contribution| sum + contribution.log_odds),
         evidence,
     }
 }

@@ -32,7 +32,10 @@ pub struct House {
 impl House {
     /// Starts one with these settings over the defaults, and the shipped model.
     pub async fn start(settings: &str) -> Self {
-        let memory = MemorySettings { subjects_max: 1_000, requests_max: 1_000 };
+        let memory = MemorySettings {
+            subjects_max: 1_000,
+            requests_max: 1_000,
+        };
         Self::start_with(settings, Limiter::memory(memory), true).await
     }
 
@@ -40,11 +43,16 @@ impl House {
     pub async fn start_with(settings: &str, limiter: Limiter, with_model: bool) -> Self {
         let config = config::parse(settings, Path::new("test.toml")).unwrap();
         let clock = Clock::manual(Timestamp::from_micros(1_700_000_000_000_000));
-        let model =
-            with_model.then(|| LoadedModel { model: artifact::embedded().unwrap(), loaded_at: clock.now() });
+        let model = with_model.then(|| LoadedModel {
+            model: artifact::embedded().unwrap(),
+            loaded_at: clock.now(),
+        });
         let pseudonymizer = Pseudonymizer::new(&[7; 32]);
         let moderator = Moderator::new(config.sites, model, limiter, pseudonymizer, clock.clone(), [3; 16]);
-        let bounds = Bounds { message_bytes_max: config.message_bytes_max, in_flight_max: config.in_flight_max };
+        let bounds = Bounds {
+            message_bytes_max: config.message_bytes_max,
+            in_flight_max: config.in_flight_max,
+        };
         let listeners = Listeners::bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap();
         let address = listeners.addresses()[0];
         let (stop, stopped) = oneshot::channel::<()>();
@@ -54,16 +62,36 @@ impl House {
         };
         let task = tokio::spawn(async move {
             let ready = |_: &[SocketAddr]| ready.send(()).unwrap();
-            server::run(Arc::new(moderator), bounds, listeners, config.drain_timeout, ready, shutdown).await
+            server::run(
+                Arc::new(moderator),
+                bounds,
+                listeners,
+                config.drain_timeout,
+                ready,
+                shutdown,
+            )
+            .await
         });
         is_ready.await.unwrap();
-        let client = ModerationServiceClient::connect(format!("http://{address}")).await.unwrap();
-        Self { clock, address, client, stop: Some(stop), task }
+        let client = ModerationServiceClient::connect(format!("http://{address}"))
+            .await
+            .unwrap();
+        Self {
+            clock,
+            address,
+            client,
+            stop: Some(stop),
+            task,
+        }
     }
 
     /// Judges one comment.
     pub async fn moderate(&self, request: ModerateRequest) -> Result<ModerateResponse, Status> {
-        self.client.clone().moderate(request).await.map(tonic::Response::into_inner)
+        self.client
+            .clone()
+            .moderate(request)
+            .await
+            .map(tonic::Response::into_inner)
     }
 
     /// A client.

@@ -11,7 +11,12 @@ use tonic::transport::Channel;
 pub fn moderato(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_moderato"));
     command.args(args).stdin(Stdio::null());
-    for name in ["MODERATO_CONFIG", "MODERATO_REDIS_URL", "MODERATO_PSEUDONYM_KEY", "MODERATO_PSEUDONYM_KEY_FILE"] {
+    for name in [
+        "MODERATO_CONFIG",
+        "MODERATO_REDIS_URL",
+        "MODERATO_PSEUDONYM_KEY",
+        "MODERATO_PSEUDONYM_KEY_FILE",
+    ] {
         command.env_remove(name);
     }
     command
@@ -24,8 +29,12 @@ pub fn run(args: &[&str]) -> Output {
 
 /// Runs a command to its end with this on its standard input.
 pub fn run_with_input(args: &[&str], input: &str) -> Output {
-    let mut child =
-        moderato(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = moderato(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
 }
@@ -72,7 +81,12 @@ impl Service {
             let status = child.wait().unwrap();
             panic!("the service did not start ({status}): {}", logs.join().unwrap());
         };
-        Self { child, stdout, logs: Some(logs), address: address.to_owned() }
+        Self {
+            child,
+            stdout,
+            logs: Some(logs),
+            address: address.to_owned(),
+        }
     }
 
     /// Its address as a URL.
@@ -92,7 +106,10 @@ impl Service {
 
     /// Sends a signal by name, such as `TERM`.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        let status = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status()
+            .unwrap();
         assert!(status.success());
     }
 
