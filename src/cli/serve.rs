@@ -12,10 +12,10 @@ use crate::artifact;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::limit::{Limiter, MemorySettings, RedisSettings};
-use crate::moderator::{LoadedModel, Moderator};
+use crate::moderator::{LoadedModel, Moderator, Parts};
 use crate::privacy::Pseudonymizer;
-use crate::server::{self, Listeners, ServerError};
-use crate::telemetry;
+use crate::server::{Listeners, Server, ServerError};
+use crate::telemetry::{self, Metrics};
 
 /// `moderato serve`
 #[derive(Debug, clap::Args)]
@@ -40,6 +40,9 @@ pub(super) struct Args {
     /// The spam model [default: the shipped one]
     #[arg(long, value_name = "F")]
     model: Option<PathBuf>,
+    /// Where operators look in over HTTP: /metrics, /livez, /readyz [default: nowhere]
+    #[arg(long, value_name = "ADDR")]
+    ops_listen: Option<SocketAddr>,
     /// Print the default configuration with its comments, and end
     #[arg(long)]
     print_default_config: bool,
@@ -72,42 +75,66 @@ pub(super) fn run(args: &Args) -> CommandResult {
         .context("start the runtime")
         .map_err(|error| Failure::new(Exit::Unexpected, error))?;
     let nonce = config::nonce().map_err(|error| Failure::new(Exit::Unexpected, error))?;
-    let pseudonymizer = Pseudonymizer::new(key.expose());
+    let sites = Arc::new(config.sites.clone());
+    let (metrics, rendered) = match args.ops_listen {
+        None => (Metrics::off(&sites), None),
+        Some(address) => {
+            let (metrics, rendered) =
+                Metrics::prometheus(&sites).map_err(|error| Failure::new(Exit::Unexpected, error))?;
+            (metrics, Some((address, rendered)))
+        }
+    };
     runtime.block_on(async {
         // Bound before anything is built on it: a taken port is the commonest mistake.
-        let listeners = Listeners::bind(&config.listen).await.map_err(failure)?;
+        let grpc = Listeners::bind(&config.listen).await.map_err(failure)?;
+        let ops = match rendered {
+            None => None,
+            Some((address, rendered)) => Some((Listeners::bind(&[address]).await.map_err(failure)?, rendered)),
+        };
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             model_version = model.model.version(),
             limiter = if args.redis.is_some() { "redis" } else { "memory" },
-            sites = config.sites.named.len(),
+            sites = sites.named.len(),
             "starting"
         );
-        let moderator = Arc::new(Moderator::new(
-            config.sites.clone(),
-            Some(model),
-            limiter,
-            pseudonymizer,
-            clock,
-            nonce,
-        ));
-        let bounds = Bounds {
-            message_bytes_max: config.message_bytes_max,
-            in_flight_max: config.in_flight_max,
+        let lines = lines(&grpc, ops.as_ref().map(|(listeners, _)| listeners));
+        let server = Server {
+            moderator: Arc::new(Moderator::new(Parts {
+                sites,
+                model: Some(model),
+                limiter,
+                pseudonymizer: Pseudonymizer::new(key.expose()),
+                clock,
+                metrics,
+                nonce,
+            })),
+            bounds: Bounds {
+                message_bytes_max: config.message_bytes_max,
+                in_flight_max: config.in_flight_max,
+            },
+            grpc,
+            ops,
+            drain_timeout: config.drain_timeout,
         };
-        let ready = |addresses: &[SocketAddr]| {
-            for address in addresses {
-                // Nobody has to read this; a closed standard output does not stop a service.
-                let _ = output::line(&format!("listening on grpc {address}"));
-            }
-        };
+        // Nobody has to read this; a closed standard output does not stop a service.
+        let ready = || lines.iter().for_each(|line| drop(output::line(line)));
         let shutdown = shutdown_signal().map_err(|error| Failure::new(Exit::Unexpected, error))?;
-        server::run(moderator, bounds, listeners, config.drain_timeout, ready, shutdown)
-            .await
-            .map_err(failure)?;
+        server.run(ready, shutdown).await.map_err(failure)?;
         tracing::info!("stopped");
         Ok(Exit::Ok)
     })
+}
+
+/// What is printed for each listener.
+fn lines(grpc: &Listeners, ops: Option<&Listeners>) -> Vec<String> {
+    let line = |door: &'static str| move |address: SocketAddr| format!("listening on {door} {address}");
+    let ops = ops.map(Listeners::addresses).unwrap_or_default();
+    grpc.addresses()
+        .into_iter()
+        .map(line("grpc"))
+        .chain(ops.into_iter().map(line("ops")))
+        .collect()
 }
 
 pub(super) fn load_model(path: Option<&std::path::Path>, clock: &Clock) -> Result<LoadedModel, Failure> {
@@ -123,21 +150,21 @@ pub(super) fn load_model(path: Option<&std::path::Path>, clock: &Clock) -> Resul
 }
 
 fn limiter(config: &Config, redis: Option<&str>) -> Result<Limiter, Failure> {
-    let memory = MemorySettings {
-        subjects_max: config.limiter.subjects_max,
-        requests_max: config.limiter.requests_max,
+    let bounds = &config.limiter;
+    let local = MemorySettings {
+        subjects_max: bounds.subjects_max,
+        claim_bytes_max: bounds.request_bytes_max,
     };
-    match redis {
-        None => Ok(Limiter::memory(memory)),
-        Some(url) => {
-            let settings = RedisSettings {
-                url: url.to_owned(),
-                budget: config.limiter.redis_budget,
-                memory,
-            };
-            Limiter::redis(settings).map_err(|error| Failure::new(Exit::Config, error))
-        }
-    }
+    let Some(url) = redis else {
+        return Ok(Limiter::memory(&local));
+    };
+    let settings = RedisSettings {
+        budget: bounds.redis_budget,
+        in_flight_max: bounds.redis_in_flight_max,
+        local,
+        ..RedisSettings::new(url)
+    };
+    Limiter::redis(settings).map_err(|error| Failure::new(Exit::Config, error))
 }
 
 fn failure(error: ServerError) -> Failure {

@@ -6,6 +6,7 @@ mod render;
 
 use std::io::{self, BufRead};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
 
@@ -16,8 +17,9 @@ use crate::api::grpc::proto;
 use crate::clock::Clock;
 use crate::config;
 use crate::limit::{Limiter, MemorySettings};
-use crate::moderator::Moderator;
+use crate::moderator::{Moderator, Parts};
 use crate::privacy::Pseudonymizer;
+use crate::telemetry::Metrics;
 
 /// `moderato check`
 #[derive(Debug, clap::Args)]
@@ -144,19 +146,19 @@ impl Judge {
         let config = config::load(args.config.as_deref()).map_err(|error| Failure::new(Exit::Config, error))?;
         let model = load_model(args.model.as_deref(), &Clock::System)?;
         // Nothing is counted, so nothing is remembered and no key is needed.
-        let limiter = Limiter::memory(MemorySettings {
+        let limiter = Limiter::memory(&MemorySettings {
             subjects_max: 1,
-            requests_max: 1,
+            claim_bytes_max: 0,
         });
-        let pseudonymizer = Pseudonymizer::new(&[]);
-        let moderator = Moderator::new(
-            config.sites,
-            Some(model),
+        let moderator = Moderator::new(Parts {
+            metrics: Metrics::off(&config.sites),
+            sites: Arc::new(config.sites),
+            model: Some(model),
             limiter,
-            pseudonymizer,
-            Clock::System,
-            [0; 16],
-        );
+            pseudonymizer: Pseudonymizer::new(&[]),
+            clock: Clock::System,
+            nonce: [0; 16],
+        });
         Ok(Self::Here(Box::new(moderator)))
     }
 
