@@ -1,11 +1,14 @@
-//! The integration tests, in one binary.
+//! The integration tests: one binary, so that everything is linked once.
+//!
+//! `support` starts real things on free ports: the built `moderato` command, a house with a clock of its own. Each
+//! other file holds one concern.
 
-// `cfg(test)` tells clippy that these are tests, where unwrap is fine.
-#[cfg(test)]
+mod architecture;
+mod cases;
+mod cli;
+mod grpc;
 mod limiter;
-#[cfg(test)]
 mod limiter_faults;
-#[cfg(test)]
 mod limiter_script;
-#[cfg(test)]
+mod privacy;
 mod support;
