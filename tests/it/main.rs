@@ -12,6 +12,7 @@
 mod architecture;
 mod cases;
 mod cli;
+mod fleet;
 mod grpc;
 mod limiter;
 mod limiter_faults;
