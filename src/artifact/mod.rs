@@ -1,0 +1,23 @@
+//! The model as a file: `models/<name>.moderato`.
+//!
+//! It must never hand out a half-loaded model, never panic on any bytes, never take more memory than the bytes justify,
+//! and never leave a half-written file where a model stood. Start reading at [`format`].
+
+mod file;
+mod format;
+
+pub use file::{LoadModelError, SaveModelError, load, save};
+pub use format::{FORMAT_VERSION, FormatError, decode, encode};
+
+use crate::model::SpamModel;
+
+/// The model that this program was built with.
+static EMBEDDED: &[u8] = include_bytes!("../../models/default.moderato");
+
+/// The model that this program was built with.
+///
+/// # Errors
+/// [`FormatError`] if the program was built around something else.
+pub fn embedded() -> Result<SpamModel, FormatError> {
+    decode(EMBEDDED)
+}
