@@ -17,7 +17,10 @@ static EMBEDDED: &[u8] = include_bytes!("../../models/default.moderato");
 /// The model that this program was built with.
 ///
 /// # Errors
-/// [`FormatError`] if the program was built around something else.
-pub fn embedded() -> Result<SpamModel, FormatError> {
-    decode(EMBEDDED)
+/// [`LoadModelError::Format`] if the program was built around something else.
+pub fn embedded() -> Result<SpamModel, LoadModelError> {
+    decode(EMBEDDED).map_err(|source| LoadModelError::Format {
+        path: "models/default.moderato (built in)".into(),
+        source,
+    })
 }

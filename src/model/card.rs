@@ -30,6 +30,14 @@ pub struct Card {
     pub self_test: Vec<SelfTest>,
 }
 
+impl Card {
+    /// The card as JSON, for people and programs.
+    pub fn to_json(&self) -> String {
+        // Text and finite numbers under text keys: there is nothing in it that JSON cannot say.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+}
+
 /// How a model was trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

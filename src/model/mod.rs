@@ -138,17 +138,13 @@ impl SpamModel {
         if !evidence_min.is_finite() {
             return Err(InvalidParts::NotFinite);
         }
-        let out_of_order = || InvalidParts::Thresholds { hold_at, reject_at };
+        let in_order = |at: f64| (0.0..=1.0).contains(&at) && at >= hold_at;
+        if !in_order(hold_at) || !reject_at.is_none_or(in_order) {
+            return Err(InvalidParts::Thresholds { hold_at, reject_at });
+        }
         let thresholds = Thresholds {
-            hold_at: SpamProbability::new(hold_at).ok_or_else(out_of_order)?,
-            reject_at: match reject_at {
-                Some(at) => Some(
-                    SpamProbability::new(at)
-                        .filter(|_| at >= hold_at)
-                        .ok_or_else(out_of_order)?,
-                ),
-                None => None,
-            },
+            hold_at: SpamProbability::new(hold_at),
+            reject_at: reject_at.map(SpamProbability::new),
         };
         let worths = terms.iter().map(|term| {
             let Term { hash, weight, in_ham } = *term;

@@ -57,17 +57,18 @@ impl std::fmt::Debug for Reading<'_> {
 pub struct SpamProbability(f64);
 
 impl SpamProbability {
-    /// A probability, or `None` if `value` is not in [0, 1].
-    pub fn new(value: f64) -> Option<Self> {
-        (0.0..=1.0).contains(&value).then_some(Self(value))
+    /// A probability. What lies outside of [0, 1] is taken to its nearer end, what is not a number to even odds.
+    pub const fn new(value: f64) -> Self {
+        if value.is_nan() {
+            Self(0.5)
+        } else {
+            Self(value.clamp(0.0, 1.0))
+        }
     }
 
-    /// The probability of log-odds; those that are not a number are even odds.
+    /// The probability of log-odds.
     pub fn from_log_odds(log_odds: f64) -> Self {
-        if log_odds.is_nan() {
-            return Self(0.5);
-        }
-        Self(1.0 / (1.0 + (-log_odds).exp()))
+        Self::new(1.0 / (1.0 + (-log_odds).exp()))
     }
 
     /// The value, in [0, 1].

@@ -14,13 +14,12 @@ pub(super) fn entity(text: &str) -> Option<(char, usize)> {
         let c = match &rest[..end] {
             "lt" => '<',
             "gt" => '>',
-            "quot" => '"',
             "apos" => '\'',
             "nbsp" => ' ',
             "hellip" => '…',
             "ndash" | "mdash" => '-',
             "rsquo" | "lsquo" => '’',
-            "rdquo" | "ldquo" => '"',
+            "quot" | "rdquo" | "ldquo" => '"',
             name => {
                 let digits = name.strip_prefix('#')?;
                 let code = match digits.strip_prefix(['x', 'X']) {

@@ -92,10 +92,6 @@ const POWERS: [u64; N_POWERS] = {
 
 /// The 32-bit hash of a term of a view.
 #[inline]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the upper half of a product is the well-mixed one"
-)]
 const fn mix(view: View, raw: u64) -> u32 {
     let x = (raw ^ (view as u64 + 1).wrapping_mul(0xd6e8_feb8_6659_fd93)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     ((x ^ (x >> 32)).wrapping_mul(0xc4ce_b9fe_1a85_ec53) >> 32) as u32

@@ -98,13 +98,8 @@ impl Fusion {
             factors[column] = self.logistic.weights[i] / self.columns.spread[i];
             base -= factors[column] * self.columns.mean[i];
         }
-        let is_used = |view: u8| {
-            self.columns
-                .used
-                .iter()
-                .any(|column| column / n_kinds == usize::from(view))
-        };
-        let used: Vec<bool> = (0..N_VIEWS as u8).map(is_used).collect();
+        let is_used = |view: usize| self.columns.used.iter().any(|column| column / n_kinds == view);
+        let used: Vec<bool> = (0..N_VIEWS).map(is_used).collect();
         let worth = |term: usize| -> f64 {
             let factors = &factors[usize::from(features.view_of[term]) * n_kinds..][..n_kinds];
             let weights = &weights.cells[term * n_kinds..(term + 1) * n_kinds];

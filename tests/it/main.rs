@@ -1,2 +1,20 @@
-//! The integration tests.
-#[test] fn placeholder() {}
+//! The integration tests: one binary, so that everything is linked once.
+//!
+//! `support` starts real things on free ports: the built `moderato` command, a house with a clock of its own. Each
+//! other file holds one concern.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that finds something else than it expects has to stop"
+)]
+
+mod architecture;
+mod cases;
+mod cli;
+mod grpc;
+mod limiter;
+mod limiter_faults;
+mod limiter_script;
+mod privacy;
+mod support;

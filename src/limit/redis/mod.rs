@@ -1,0 +1,388 @@
+//! Quotas in Redis, shared by every replica: one script, one round trip, Redis' clock. While Redis is away this process
+//! counts by itself, from what it last knew.
+//!
+//! Start with [`Redis::take`]; a Redis process with its breaker is `node.rs`, the bytes on the wire are `script.rs`.
+
+mod board;
+mod cluster;
+mod error;
+mod node;
+mod routes;
+mod script;
+mod sentinel;
+mod settle;
+mod url;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use self::board::Board;
+use self::error::Failure;
+use self::node::{Node, Place};
+use self::routes::Routes;
+use self::script::{Call, Reply};
+use self::url::Deployment;
+use super::key::Layout;
+use super::local::{Doubt, Local};
+use super::memory::MemorySettings;
+use super::{Answer, Cause, Counters, LimitError, Mode, RedisState, Source, Take, Taken};
+use crate::clock::Timestamp;
+
+/// How to reach a Redis and how long to wait for it.
+#[derive(Clone)]
+pub struct RedisSettings {
+    /// Where it is; the forms are in `docs/limits.md`.
+    pub url: String,
+    /// The longest that one take waits for Redis; 20 ms unless set.
+    pub budget: Duration,
+    /// The longest that one attempt to connect may take, in the background; 300 ms unless set.
+    pub connect_timeout: Duration,
+    /// Takes under way at one Redis process at most, the others count locally at once; 1024 unless set.
+    pub in_flight_max: usize,
+    /// The authorities that may sign Redis' certificate, PEM; the usual public ones unless set.
+    pub tls_roots: Option<Vec<u8>>,
+    /// The certificate and key that we show to Redis, PEM; none unless set.
+    pub tls_identity: Option<(Vec<u8>, Vec<u8>)>,
+    /// The limiter that is used while Redis is away.
+    pub local: MemorySettings,
+    /// The part of each quota that this process grants alone while Redis is away, above 0 and at most 1; 1 unless set.
+    pub local_share: f64,
+    /// Subjects whose grants are written back when Redis returns, at most; 100,000 unless set.
+    pub debts_max: usize,
+}
+
+impl RedisSettings {
+    /// The usual settings for a URL.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            budget: Duration::from_millis(20),
+            connect_timeout: Duration::from_millis(300),
+            in_flight_max: 1024,
+            tls_roots: None,
+            tls_identity: None,
+            local: MemorySettings::default(),
+            local_share: 1.0,
+            debts_max: 100_000,
+        }
+    }
+}
+
+impl std::fmt::Debug for RedisSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisSettings")
+            .field("url", &url::redact(&self.url))
+            .field("budget", &self.budget)
+            .field("in_flight_max", &self.in_flight_max)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The limiter in Redis.
+#[derive(Debug)]
+pub struct Redis {
+    shared: Arc<Shared>,
+    deployment: Deployment,
+    own: Arc<Own>,
+    running: OnceLock<Running>,
+    states: watch::Sender<RedisState>,
+}
+
+/// What all parts of one limiter use.
+struct Shared {
+    settings: RedisSettings,
+    layout: Layout,
+    tls: Option<::redis::TlsCertificates>,
+    /// The script and its digest.
+    text: String,
+    digest: String,
+    counts: Counts,
+    /// Changes whenever a node's breaker opens or closes, or keys moved.
+    changed: watch::Sender<()>,
+}
+
+/// What this replica knows by itself.
+#[derive(Debug)]
+struct Own {
+    local: Local,
+    /// Told when a debt was booked.
+    booked: Notify,
+    started: Instant,
+    /// The callers' time at `started`, in µs, as of the last debt: the room reads no clock of its own.
+    epoch: AtomicU64,
+}
+
+/// Counters for metrics and tests.
+#[derive(Default)]
+struct Counts {
+    asked: AtomicU64,
+    answered: AtomicU64,
+    timed_out: AtomicU64,
+    shed: AtomicU64,
+    local: AtomicU64,
+    probed: AtomicU64,
+    opened: AtomicU64,
+    settled: AtomicU64,
+    forgiven: AtomicU64,
+}
+
+/// The part that needs a runtime; it ends with the limiter.
+struct Running {
+    board: Arc<Board>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Redis {
+    /// Reads the settings; connects when first used.
+    ///
+    /// # Errors
+    /// If the URL cannot be understood. A Redis that is not there is no error.
+    pub fn new(settings: RedisSettings) -> Result<Self, LimitError> {
+        let deployment = Deployment::parse(&settings.url)?;
+        let identity = settings.tls_identity.clone();
+        let tls = ::redis::TlsCertificates {
+            client_tls: identity.map(|(client_cert, client_key)| ::redis::ClientTlsConfig {
+                client_cert,
+                client_key,
+            }),
+            root_cert: settings.tls_roots.clone(),
+        };
+        let shared = Shared {
+            layout: if matches!(deployment, Deployment::Cluster { .. }) {
+                Layout::Cluster
+            } else {
+                Layout::Single
+            },
+            tls: Some(tls).filter(|tls| tls.client_tls.is_some() || tls.root_cert.is_some()),
+            text: script::TEXT.to_owned(),
+            digest: ::redis::Script::new(script::TEXT).get_hash().to_owned(),
+            counts: Counts::default(),
+            changed: watch::Sender::new(()),
+            settings,
+        };
+        let RedisSettings {
+            local,
+            local_share,
+            debts_max,
+            ..
+        } = &shared.settings;
+        let own = Own {
+            local: Local::new(local, *local_share, *debts_max),
+            booked: Notify::new(),
+            started: Instant::now(),
+            epoch: AtomicU64::new(0),
+        };
+        let states = watch::Sender::new(RedisState::Away {
+            cause: Cause::Connecting,
+        });
+        Ok(Self {
+            shared: Arc::new(shared),
+            deployment,
+            own: Arc::new(own),
+            running: OnceLock::new(),
+            states,
+        })
+    }
+
+    /// Begins to connect and waits until the first attempt has ended, well or not.
+    pub async fn connect(&self) {
+        self.board();
+        let mut states = self.states.subscribe();
+        // The sender lives as long as `self`.
+        let _ = states
+            .wait_for(|state| {
+                *state
+                    != RedisState::Away {
+                        cause: Cause::Connecting,
+                    }
+            })
+            .await;
+    }
+
+    /// Answers a take, from Redis if it answers in time, else from what this process knows. Never fails, and takes no
+    /// longer than the budget.
+    pub async fn take(&self, take: &Take<'_>, now: Timestamp) -> Taken {
+        let local = &self.own.local;
+        if let Some(answer) = take.claim.as_ref().and_then(|claim| local.look_up(claim, now)) {
+            return Taken {
+                answer,
+                source: Source::Local,
+            };
+        }
+        if take.claim.is_none() && (take.subject.is_none() || take.quotas.is_empty()) {
+            return Taken {
+                answer: local.take(take, now),
+                source: Source::Local,
+            };
+        }
+        let debt = take.subject.and_then(|subject| local.debt_of(take.site, subject, now));
+        // A debt of another configuration's quotas is left to the background.
+        let (debt, other) = match debt {
+            Some(debt) if *debt.quotas != *take.quotas => (None, Some(debt)),
+            debt => (debt, None),
+        };
+        let called = self
+            .board()
+            .call(&Call::take(self.shared.layout, take, debt.as_ref()))
+            .await;
+        if let Some(debt) = &debt {
+            match (&called, take.mode) {
+                (Ok(Reply::Fresh(_)), Mode::Spend) => settle::count(&self.shared, true),
+                (Err(Failure::InDoubt(_)), Mode::Spend) => settle::count(&self.shared, false),
+                _ => local.put_back(debt, now),
+            }
+        }
+        if let Some(other) = other {
+            local.put_back(&other, now);
+        }
+        let doubt = match called {
+            Ok(Reply::Known(answer)) => {
+                return Taken {
+                    answer,
+                    source: Source::Redis,
+                };
+            }
+            Ok(Reply::Fresh(levels)) => {
+                let outcomes = script::outcomes(take.quotas, &levels);
+                let levels: Vec<u64> = levels.iter().map(|(level, _)| *level).collect();
+                local.learn(take, &levels, &outcomes, now);
+                return Taken {
+                    answer: Answer::Fresh(outcomes),
+                    source: Source::Redis,
+                };
+            }
+            Err(Failure::InDoubt(_)) => Doubt::MayHaveRun,
+            Err(Failure::NotRun(_) | Failure::Moved | Failure::Shed) => Doubt::None,
+        };
+        self.shared.counts.local.fetch_add(1, Ordering::Relaxed);
+        let answer = local.take_alone(take, doubt, now);
+        self.own.debt_booked_at(now);
+        Taken {
+            answer,
+            source: Source::LocalForRedis,
+        }
+    }
+
+    /// What is known of Redis now, and each change of it.
+    pub fn states(&self) -> watch::Receiver<RedisState> {
+        self.states.subscribe()
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> Counters {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let Counts {
+            asked,
+            answered,
+            timed_out,
+            shed,
+            local,
+            probed,
+            opened,
+            settled,
+            forgiven,
+        } = &self.shared.counts;
+        Counters {
+            asked: read(asked),
+            answered: read(answered),
+            timed_out: read(timed_out),
+            shed: read(shed),
+            local: read(local),
+            probed: read(probed),
+            opened: read(opened),
+            settled: read(settled),
+            forgiven: read(forgiven),
+            owed: self.own.local.debtors() as u64,
+        }
+    }
+
+    fn board(&self) -> &Board {
+        &self.running.get_or_init(|| Running::start(self)).board
+    }
+}
+
+impl Running {
+    fn start(redis: &Redis) -> Self {
+        let shared = &redis.shared;
+        let at = |place| Routes::one(Node::start(Arc::clone(shared), place, 0));
+        let (routes, seeds) = match redis.deployment.clone() {
+            Deployment::Single(info) => (at(Place::At(info)), None),
+            Deployment::Sentinel {
+                sentinels,
+                name,
+                master,
+            } => (
+                at(Place::Sentinel {
+                    sentinels,
+                    name,
+                    master,
+                }),
+                None,
+            ),
+            Deployment::Cluster { seeds } => (Routes::none(), Some(seeds)),
+        };
+        let board = Arc::new(Board::new(Arc::clone(shared), routes, redis.states.clone()));
+        let mut tasks = vec![
+            tokio::spawn(board::watch(Arc::clone(&board))),
+            tokio::spawn(settle::settle(Arc::clone(&board), Arc::clone(&redis.own))),
+        ];
+        tasks.extend(seeds.map(|seeds| tokio::spawn(cluster::follow(Arc::clone(&board), seeds))));
+        Self { board, tasks }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Own {
+    /// The callers' time, for tasks that have no caller.
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.epoch.load(Ordering::Relaxed) + self.elapsed())
+    }
+
+    fn debt_booked_at(&self, now: Timestamp) {
+        self.epoch
+            .store(now.as_micros().saturating_sub(self.elapsed()), Ordering::Relaxed);
+        self.booked.notify_one();
+    }
+
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Shared {
+    fn news(&self) {
+        self.changed.send_replace(());
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.settings.fmt(f)
+    }
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Running")
+    }
+}
+
+impl std::fmt::Debug for Deployment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Single(_) => "Single",
+            Self::Sentinel { .. } => "Sentinel",
+            Self::Cluster { .. } => "Cluster",
+        })
+    }
+}
