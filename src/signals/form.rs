@@ -153,6 +153,9 @@ fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else {
         return false;
     };
+    if domain.contains('%') {
+        return false; // The parser below knows hosts of web addresses, where this escapes a character.
+    }
     // The domain in the form that the name system knows (UTS #46), which is also the one whose length is bounded.
     let Ok(Host::Domain(domain)) = Host::parse(domain) else {
         return false;

@@ -189,7 +189,7 @@ fn check_explains_from_the_same_computation() {
         .sum();
     let sum = explanation["base_log_odds"].as_f64().unwrap() + listed + explanation["other_log_odds"].as_f64().unwrap();
     let p = answers[0]["spam_probability"].as_f64().unwrap();
-    assert!((sum - (p / (1.0 - p)).ln()).abs() < 1e-6);
+    assert!((1.0 / (1.0 + (-sum).exp()) - p).abs() < 1e-9);
     assert!(stdout(&run(&args)).contains("before anything is read"));
 }
 
@@ -199,7 +199,7 @@ fn check_prints_one_object_a_line_in_order_with_what_is_echoed() {
         r#"{"id": "c1", "label": "ham", "source": "mine", "content": "A thoughtful piece, thank you."}"#,
         "",
         r#"{"id": 2, "content": "   "}"#,
-        r#"{"content": "Hi", "author_name": "", "author_email": ""}"#,
+        r#"{"content": "A thoughtful piece, thank you.", "author_name": "", "author_email": ""}"#,
     ];
     let output = run_with_input(&["check", "--data", "-", "--format", "jsonl"], &lines.join("\n"));
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
