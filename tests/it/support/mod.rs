@@ -1,8 +1,10 @@
 //! What the tests start: the real command as a process, and a house inside the test with a clock that stands still.
 
+pub mod cluster;
 pub mod eventually;
 pub mod house;
 pub mod process;
+pub mod proxy;
 pub mod redis;
 
 use moderato::api::grpc::proto::{Comment, ModerateRequest};
