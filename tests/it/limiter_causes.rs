@@ -6,13 +6,13 @@ use moderato::limit::{Cause, Limiter, RedisSettings, RedisState, Source};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use crate::limiter::in_redis;
+use crate::limiter::{in_redis, settings};
 use crate::limiter_faults::{away, spend, state};
 use crate::support::redis::{RedisServer, free_port};
 
 /// Why a limiter with this URL does not reach its Redis, after its first attempt.
 async fn cause_of(url: impl Into<String>) -> Option<Cause> {
-    let limiter = in_redis(RedisSettings::new(url)).await;
+    let limiter = in_redis(settings(url)).await;
     let taken = spend(&limiter, 1, 10).await;
     match state(&limiter) {
         RedisState::Away { cause } => {
@@ -91,7 +91,7 @@ async fn passwords_users_and_permissions() {
     set_user("no-script", "on >p ~moderato:* +time +get +set");
     set_user("no-set", "on >p ~moderato:* +evalsha +eval +time +get");
     set_user("no-key", "on >p ~other:* +evalsha +eval +time +get +set");
-    let limiter = in_redis(RedisSettings::new(at("enough:p@"))).await;
+    let limiter = in_redis(settings(at("enough:p@"))).await;
     works(&limiter).await;
     for user in ["no-script", "no-set", "no-key"] {
         assert_eq!(
@@ -111,18 +111,18 @@ async fn databases_and_sockets() {
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("redis.sock");
     let server = RedisServer::start_with(&["--unixsocket", socket.to_str().unwrap(), "--databases", "4"]).await;
-    let limiter = in_redis(RedisSettings::new(format!("{}/3", server.url()))).await;
+    let limiter = in_redis(settings(format!("{}/3", server.url()))).await;
     works(&limiter).await;
     let sizes: String = server.ask(&["INFO", "keyspace"]).unwrap();
     assert!(sizes.contains("db3:") && !sizes.contains("db0:"), "{sizes}");
     assert_eq!(cause_of(format!("{}/9", server.url())).await, Some(Cause::NoDatabase));
-    works(&in_redis(RedisSettings::new(format!("unix://{}?db=2", socket.display()))).await).await;
+    works(&in_redis(settings(format!("unix://{}?db=2", socket.display()))).await).await;
 }
 
 #[tokio::test]
 async fn full() {
     let server = RedisServer::start().await;
-    let limiter = in_redis(RedisSettings::new(server.url())).await;
+    let limiter = in_redis(settings(server.url())).await;
     works(&limiter).await;
     let () = server.ask(&["CONFIG", "SET", "maxmemory", "1"]).unwrap();
     away(&limiter, Cause::Full).await;
@@ -133,7 +133,7 @@ async fn full() {
 #[tokio::test]
 async fn read_only() {
     let (master, replica) = (RedisServer::start().await, RedisServer::start().await);
-    let limiter = in_redis(RedisSettings::new(replica.url())).await;
+    let limiter = in_redis(settings(replica.url())).await;
     works(&limiter).await;
     let () = replica
         .ask(&["REPLICAOF", "127.0.0.1", &master.port.to_string()])
@@ -163,7 +163,7 @@ async fn too_many_clients_and_no_replica_to_write_to() {
 #[tokio::test]
 async fn busy_with_a_script() {
     let server = RedisServer::start_with(&["--busy-reply-threshold", "10"]).await;
-    let limiter = in_redis(RedisSettings::new(server.url())).await;
+    let limiter = in_redis(settings(server.url())).await;
     let mut redis = server.connection();
     let busy = std::thread::spawn(move || redis::cmd("EVAL").arg("while true do end").arg(0).exec(&mut redis));
     away(&limiter, Cause::Busy).await;
@@ -227,7 +227,7 @@ async fn tls() {
     let settings = RedisSettings {
         tls_roots: roots,
         tls_identity: identity,
-        ..RedisSettings::new(&url)
+        ..settings(&url)
     };
     // A handshake takes longer than a take.
     let settings = RedisSettings {

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use moderato::limit::{Limiter, RedisSettings, RedisState, Source};
+use moderato::limit::{Limiter, RedisState, Source};
 
-use crate::limiter::in_redis;
+use crate::limiter::{in_redis, settings};
 use crate::limiter_faults::{back, left, settled, spend, state};
 use crate::support::cluster::{Cluster, Watched};
 use crate::support::eventually::eventually;
@@ -27,7 +27,7 @@ fn by_redis(sources: &HashMap<u64, Source>) -> usize {
 #[tokio::test]
 async fn a_dead_shard_makes_only_its_own_authors_local() {
     let mut cluster = Cluster::start().await;
-    let limiter = in_redis(RedisSettings::new(cluster.url())).await;
+    let limiter = in_redis(settings(cluster.url())).await;
     eventually("every shard is up", async || state(&limiter) == RedisState::Up).await;
     assert_eq!(by_redis(&sources(&limiter).await), 60);
     let masters = cluster.masters();
@@ -72,7 +72,7 @@ fn replica_of(cluster: &Cluster, master: usize) -> usize {
 #[tokio::test]
 async fn a_failed_over_shard_is_found_again() {
     let cluster = Cluster::start().await;
-    let limiter = in_redis(RedisSettings::new(cluster.url())).await;
+    let limiter = in_redis(settings(cluster.url())).await;
     eventually("every shard is up", async || state(&limiter) == RedisState::Up).await;
     sources(&limiter).await;
     let old = cluster.masters()[0];
@@ -92,8 +92,8 @@ async fn claims_live_with_their_authors_in_a_cluster() {
     use moderato::limit::{Answer, Mode, Take};
     let cluster = Cluster::start().await;
     let (one, two) = (
-        in_redis(RedisSettings::new(cluster.url())).await,
-        in_redis(RedisSettings::new(cluster.url())).await,
+        in_redis(settings(cluster.url())).await,
+        in_redis(settings(cluster.url())).await,
     );
     for limiter in [&one, &two] {
         eventually("every shard is up", async || state(limiter) == RedisState::Up).await;
@@ -128,7 +128,7 @@ async fn claims_live_with_their_authors_in_a_cluster() {
 #[tokio::test]
 async fn a_sentinel_says_where_the_master_is_now() {
     let mut watched = Watched::start().await;
-    let limiter = in_redis(RedisSettings::new(watched.url())).await;
+    let limiter = in_redis(settings(watched.url())).await;
     assert_eq!(state(&limiter), RedisState::Up);
     spend(&limiter, 1, 10).await;
     eventually("the replica holds it", async || {
