@@ -1,8 +1,10 @@
 //! What the tests start: the real command as a process, and a house inside the test with a clock that stands still.
 
+pub(crate) mod cluster;
 pub(crate) mod eventually;
 pub(crate) mod house;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod slow;
 
