@@ -1,10 +1,79 @@
-//! moderato: comment moderation.
+//! moderato judges the comments that readers leave under articles: approve, hold or reject, with the reasons.
+//!
+//! # The idea in five sentences
+//!
+//! A comment comes in at a door, is turned into typed facts, is weighed by a model, is judged by **one pure function**,
+//! and the judgement goes out by the same door. Everything uncertain (network, disk, clock, other people's bytes) lives
+//! in a thin ring at the edge; everything interesting (text, scoring, calibration, policy, the arithmetic of limits) is
+//! pure, synchronous, and cannot fail. A failure at the edge is turned into a *fact* ("Redis did not answer", "there is
+//! no model") and handed to the judge; it never changes the flow. Each request works on one snapshot of policy and one
+//! of the model, taken once. A door knows how to translate and nothing else.
+//!
+//! # The path of one comment
+//!
+//! [`api::grpc`] reads the request and wraps what is personal → [`moderator::Moderator::moderate`] takes the snapshots
+//! → [`signals`] looks at the form → [`model`] reads the text → [`limit`] counts the author under a pseudonym that
+//! [`privacy`] made; only this can wait on the network → [`policy::decide`] judges → and back.
+//!
+//! # The rooms, bottom first: a room imports only what stands above it in this list
+//!
+//! What everyone may say:
+//! - [`sensitive`]: a wrapper for what must never be published.
+//! - [`verdict`]: verdicts, reasons, decisions.
+//! - [`clock`]: the only reader of time.
+//! - [`comment`]: what is judged, and what is learnt from.
+//! - [`site`]: a publication and the policy it judges by.
+//!
+//! The pure core, without IO, clock, tasks or logging:
+//! - `text`: a comment as terms.
+//! - [`model`]: one naive Bayes for each view of a comment, fused to one calibrated probability.
+//! - [`eval`]: how good a model is, how sure that is, and which threshold keeps a promise.
+//! - [`signals`]: observations that need no model.
+//! - [`policy`]: the judge.
+//!
+//! Adapters, each of which knows one outside thing:
+//! - [`privacy`]: keyed pseudonyms.
+//! - [`limit`]: quotas, in memory and in Redis.
+//! - [`artifact`]: models as files.
+//! - [`train`]: from labelled comments to a model; the only user of linfa.
+//!
+//! The house proper and its doors:
+//! - [`moderator`]: takes a submission through its stations.
+//! - [`telemetry`]: structured logs, and what may not be in them.
+//! - [`api`]: gRPC ⇄ the house.
+//! - [`config`]: file, environment and flags, checked and resolved.
+//! - [`server`]: wiring and life cycle.
+//! - [`cli`]: one file for each subcommand.
+//!
+//! # Invariants
+//!
+//! Each is enforced by a test in `tests/it/architecture.rs` or by a property test beside the code.
+//!
+//! 1. Arrows point down; no two rooms import each other; each outside library has one home.
+//! 2. No name, e-mail address, network address or text of a reader in a log, metric, key, error or model.
+//! 3. More spam probability never gives a milder verdict; thin evidence never rejects; being trusted never harms.
+//! 4. A quota grants at most `burst + ⌊rate · t⌋` in any window t; a refused comment spends nothing.
+//! 5. What explains a score is what made it: base and contributions add up to the log-odds.
+//!
+//! Deliberately absent: global state; async in the core; traits with one implementation; retries in the path of a
+//! request; an error type for the whole crate; a way to destroy a comment.
 
+pub mod api;
+pub mod artifact;
+pub mod cli;
 pub mod clock;
 pub mod comment;
+pub mod config;
 pub mod eval;
 pub mod limit;
 pub mod model;
+pub mod moderator;
+pub mod policy;
+pub mod privacy;
 pub mod sensitive;
+pub mod server;
+pub mod signals;
 pub mod site;
+pub mod telemetry;
+pub mod train;
 pub mod verdict;

@@ -1,1 +1,7 @@
-fn main(){}
+//! The `moderato` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    moderato::cli::main()
+}

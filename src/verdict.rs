@@ -178,6 +178,8 @@ pub struct QuotaState {
     pub reset_after: Duration,
     /// This comment found it empty.
     pub exceeded: bool,
+    /// What a comment gets that finds it empty.
+    pub effect: Verdict,
     /// Counted, not enforced.
     pub shadow: bool,
 }

@@ -237,5 +237,4 @@ fn affordable(ham_rate: f64, ham: f64) -> f64 {
 }
 
 #[cfg(test)]
-#[path = "metrics_tests.rs"]
 mod tests;

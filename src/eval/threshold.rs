@@ -138,5 +138,4 @@ fn log_odds_grid(from: i32, to: i32) -> impl DoubleEndedIterator<Item = f64> {
 }
 
 #[cfg(test)]
-#[path = "threshold_tests.rs"]
 mod tests;

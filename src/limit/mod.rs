@@ -68,3 +68,55 @@ pub enum Answer {
     /// The request id was used with another body.
     Conflict,
 }
+
+// STUB-BEGIN
+#[derive(Debug)]
+pub enum Limiter {
+    Memory,
+}
+#[derive(Debug, Clone, Copy)]
+pub struct MemorySettings {
+    pub subjects_max: usize,
+    pub requests_max: usize,
+}
+#[derive(Debug, Clone)]
+pub struct RedisSettings {
+    pub url: String,
+    pub budget: Duration,
+    pub memory: MemorySettings,
+}
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    Local,
+    Redis,
+    LocalForRedis,
+}
+#[derive(Debug)]
+pub struct Taken {
+    pub answer: Answer,
+    pub source: Source,
+}
+impl Limiter {
+    pub fn memory(_: MemorySettings) -> Self {
+        Self::Memory
+    }
+    pub fn redis(_: RedisSettings) -> Result<Self, std::io::Error> {
+        Ok(Self::Memory)
+    }
+    pub async fn take(&self, take: &Take<'_>, _now: crate::clock::Timestamp) -> Taken {
+        Taken {
+            answer: Answer::Fresh(
+                take.quotas
+                    .iter()
+                    .map(|q| Outcome {
+                        remaining: q.burst,
+                        retry_after: Duration::ZERO,
+                        reset_after: Duration::ZERO,
+                        exceeded: false,
+                    })
+                    .collect(),
+            ),
+            source: Source::Local,
+        }
+    }
+}

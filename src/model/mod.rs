@@ -68,3 +68,54 @@ pub struct Contribution {
     /// Byte offsets of its first place in the content, if it has one.
     pub span: Option<Range<usize>>,
 }
+
+// STUB-BEGIN
+impl SpamProbability {
+    pub fn new(p: f64) -> Self {
+        Self(p)
+    }
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+#[derive(Debug)]
+pub struct SpamModel;
+#[derive(Debug)]
+pub struct Card;
+impl Card {
+    pub fn to_json(&self) -> String {
+        "{}".into()
+    }
+}
+impl SpamModel {
+    pub fn assess(&self, r: &Reading<'_>) -> Assessment {
+        Assessment {
+            probability: SpamProbability(if r.content.contains("viagra") { 0.9999 } else { 0.01 }),
+            evidence: 1.0,
+            thin: false,
+        }
+    }
+    pub fn explain(&self, _: &Reading<'_>) -> Explanation {
+        Explanation {
+            base_log_odds: 0.0,
+            log_odds: 0.0,
+            contributions: vec![],
+            evidence: 1.0,
+        }
+    }
+    pub fn thresholds(&self) -> Thresholds {
+        Thresholds {
+            hold_at: SpamProbability(0.5),
+            reject_at: Some(SpamProbability(0.99)),
+        }
+    }
+    pub fn version(&self) -> &str {
+        "stub"
+    }
+    pub fn card(&self) -> &Card {
+        &Card
+    }
+    pub fn n_terms(&self) -> usize {
+        0
+    }
+}

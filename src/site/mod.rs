@@ -1,10 +1,16 @@
 //! A site: one publication, with the policy its comments are judged by. Everything here is resolved: a policy has a
 //! value for every setting, so the path of a request never asks whether something is set.
 
+mod policy;
+
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::verdict::Verdict;
+
+pub use policy::{Effect, Effects, Field, FieldSet, Lengths, RedisAway, Required, SitePolicy};
 
 /// The name of a publication: 1 to 64 characters of `a-z`, `0-9`, `.`, `_`, `-`. Safe in keys, logs and metrics.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,4 +75,33 @@ pub struct Quota {
     pub effect: Verdict,
     /// Counted and reported, never enforced.
     pub shadow: bool,
+}
+
+/// Every site's policy: one immutable snapshot.
+#[derive(Debug, Clone)]
+pub struct Sites {
+    /// The sites that the configuration names.
+    pub named: BTreeMap<SiteId, Arc<SitePolicy>>,
+    /// What judges a site that is not named; `None` refuses it.
+    pub unnamed: Option<Arc<SitePolicy>>,
+}
+
+impl Sites {
+    /// The policy of a site, or `None` if the site is unknown here.
+    pub fn get(&self, site: &SiteId) -> Option<&Arc<SitePolicy>> {
+        self.named.get(site).or(self.unnamed.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{InvalidSiteId, SiteId};
+
+    #[test]
+    fn names_of_sites() {
+        assert_eq!(SiteId::new("gazette.example").unwrap().as_str(), "gazette.example");
+        assert_eq!(SiteId::new(""), Err(InvalidSiteId::Empty));
+        assert_eq!(SiteId::new("The Gazette"), Err(InvalidSiteId::Character));
+        assert_eq!(SiteId::new(&"a".repeat(65)), Err(InvalidSiteId::TooLong));
+    }
 }

@@ -1,2 +1,11 @@
-//! The integration tests.
-#[test] fn placeholder() {}
+//! The integration tests: one binary, so that everything is linked once.
+//!
+//! `support` starts real things on free ports: the built `moderato` command, a house with a clock of its own. Each
+//! other file holds one concern.
+
+mod architecture;
+mod cases;
+mod cli;
+mod grpc;
+mod privacy;
+mod support;

@@ -1,0 +1,43 @@
+//! `ModelService`: which model is at work.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use super::convert;
+use super::proto::model_service_server::ModelService;
+use super::proto::{GetModelRequest, GetModelResponse};
+use crate::moderator::Moderator;
+
+/// The door to the model at work.
+#[derive(Debug)]
+pub struct ModelDoor {
+    moderator: Arc<Moderator>,
+}
+
+impl ModelDoor {
+    /// A door to this house.
+    pub const fn new(moderator: Arc<Moderator>) -> Self {
+        Self { moderator }
+    }
+}
+
+#[tonic::async_trait]
+impl ModelService for ModelDoor {
+    async fn get_model(&self, _: Request<GetModelRequest>) -> Result<Response<GetModelResponse>, Status> {
+        let Some(loaded) = self.moderator.model() else {
+            return Err(Status::failed_precondition("no model is loaded; start with --model F"));
+        };
+        let model = &loaded.model;
+        let thresholds = model.thresholds();
+        Ok(Response::new(GetModelResponse {
+            version: model.version().to_owned(),
+            card_json: model.card().to_json(),
+            hold_at: thresholds.hold_at.get(),
+            reject_at: thresholds.reject_at.map(crate::model::SpamProbability::get),
+            loaded_at: Some(convert::timestamp(loaded.loaded_at)),
+            last_reload_error: String::new(),
+            n_terms: u64::try_from(model.n_terms()).unwrap_or(u64::MAX),
+        }))
+    }
+}

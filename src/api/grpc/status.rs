@@ -1,0 +1,48 @@
+//! What the calling program did wrong, as gRPC statuses. The texts hold what operators and programs wrote, never what
+//! an author typed.
+
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use crate::moderator::Refusal;
+
+/// When a caller that was turned away for overload may come back.
+const RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// `INVALID_ARGUMENT` with every violation.
+pub(super) fn invalid(violations: Vec<FieldViolation>) -> Status {
+    let fields: Vec<_> = violations
+        .iter()
+        .map(|v| format!("{} {}", v.field, v.description))
+        .collect();
+    let message = format!("invalid request: {}", fields.join("; "));
+    Status::with_error_details(
+        Code::InvalidArgument,
+        message,
+        ErrorDetails::with_bad_request(violations),
+    )
+}
+
+/// A refusal of the house.
+pub(super) fn refused(refusal: &Refusal) -> Status {
+    match refusal {
+        Refusal::UnknownSite(_) => Status::not_found(format!(
+            "{refusal}: add a [site.<id>] section, or set service.allow_unknown_sites = true"
+        )),
+        Refusal::RequestIdReused => {
+            let what = "was used within the last 10 minutes with another body; each comment needs an id of its own";
+            invalid(vec![FieldViolation::new("request_id", what)])
+        }
+    }
+}
+
+/// Too many calls at once.
+pub(super) fn overloaded(in_flight_max: usize) -> Status {
+    Status::with_error_details(
+        Code::ResourceExhausted,
+        format!("{in_flight_max} calls are under way already (service.in_flight_max); keep the comment and try again"),
+        ErrorDetails::with_retry_info(Some(RETRY_DELAY)),
+    )
+}

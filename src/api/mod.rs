@@ -1,0 +1,4 @@
+//! The doors. They translate between the wire and the house, and know nothing else.
+
+pub mod grpc;
+pub mod ops;

@@ -1,0 +1,109 @@
+//! What is judged: from flags or from a line of JSON.
+
+use serde::Deserialize;
+
+use super::Args;
+use crate::api::grpc::proto;
+
+/// One comment to judge, with what is echoed.
+#[derive(Debug, Deserialize)]
+pub(super) struct Input {
+    pub(super) id: Option<serde_json::Value>,
+    pub(super) label: Option<String>,
+    pub(super) source: Option<String>,
+    content: String,
+    author_name: Option<String>,
+    author_email: Option<String>,
+    author_url: Option<String>,
+    author_ip: Option<String>,
+    site: Option<String>,
+    #[serde(default)]
+    article_hosts: Vec<String>,
+    parent_content: Option<String>,
+    /// Whether the form's fields are known, so that one that is empty was left empty.
+    #[serde(skip)]
+    form_known: bool,
+    #[serde(skip)]
+    explain: bool,
+}
+
+/// A comment and its answer.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) input: Input,
+    pub(super) answer: proto::ModerateResponse,
+}
+
+impl Input {
+    pub(super) fn from_flags(args: &Args) -> Self {
+        let known = [&args.author_name, &args.author_email, &args.author_url, &args.author_ip];
+        Self {
+            id: None,
+            label: None,
+            source: None,
+            content: args.content.clone().unwrap_or_default(),
+            author_name: args.author_name.clone(),
+            author_email: args.author_email.clone(),
+            author_url: args.author_url.clone(),
+            author_ip: args.author_ip.clone(),
+            site: Some(args.site.clone()),
+            article_hosts: Vec::new(),
+            parent_content: None,
+            form_known: known.iter().any(|field| field.is_some()),
+            explain: args.explain,
+        }
+    }
+
+    /// Reads one line.
+    ///
+    /// # Errors
+    /// What is wrong with it, without quoting it: it is somebody's comment.
+    pub(super) fn from_json(line: &str, args: &Args) -> Result<Self, String> {
+        let mut input: Self = serde_json::from_str(line).map_err(|error| {
+            use serde_json::error::Category;
+            match error.classify() {
+                Category::Data => "is not an object with a `content` text and known fields of the right types",
+                Category::Syntax | Category::Eof | Category::Io => "is not JSON; each line is one object",
+            }
+            .to_owned()
+        })?;
+        input.form_known = input.author_email.is_some();
+        input.explain = args.explain;
+        input.site.get_or_insert_with(|| args.site.clone());
+        Ok(input)
+    }
+
+    /// The request that stands for it. Where the form's fields are unknown, the author is vouched for as signed in: a
+    /// site asks an author whom it knows already for neither name nor e-mail.
+    pub(super) fn request(&self) -> proto::ModerateRequest {
+        let text = |field: &Option<String>| field.clone().unwrap_or_default();
+        let trust = if self.form_known {
+            proto::AuthorTrust::Unspecified
+        } else {
+            proto::AuthorTrust::Authenticated
+        };
+        proto::ModerateRequest {
+            site: text(&self.site),
+            comment: Some(proto::Comment {
+                content: self.content.clone(),
+                author_name: text(&self.author_name),
+                author_email: text(&self.author_email),
+                author_url: text(&self.author_url),
+                author_ip: text(&self.author_ip),
+                author_trust: trust.into(),
+                article_hosts: self.article_hosts.clone(),
+                parent_content: text(&self.parent_content),
+                ..Default::default()
+            }),
+            action: proto::Action::Backfill.into(),
+            explain: self.explain,
+            dry_run: true,
+            ..Default::default()
+        }
+    }
+
+    /// Whether the author's fields were judged too.
+    pub(super) const fn form_known(&self) -> bool {
+        self.form_known
+    }
+}

@@ -1,0 +1,197 @@
+//! `moderato check`: judges comments by the whole policy, without limits, here or at a running service.
+
+mod input;
+mod remote;
+mod render;
+
+use std::io::{self, BufRead};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use self::input::{Checked, Input};
+use super::serve::load_model;
+use super::{CommandResult, Exit, Failure};
+use crate::api::grpc::proto;
+use crate::clock::Clock;
+use crate::config;
+use crate::limit::{Limiter, MemorySettings};
+use crate::moderator::{Moderator, Parts};
+use crate::privacy::Pseudonymizer;
+use crate::telemetry::Metrics;
+
+/// `moderato check`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  moderato check --content 'Nice article!' --author-name Ann --author-email ann@example.org
+  moderato check --content 'Buy ch3ap pills' --explain
+  moderato check --data comments.jsonl --format jsonl        one object for each line, in order
+  cat comments.jsonl | moderato check --data - --format jsonl
+  moderato check --server http://127.0.0.1:50051 --content 'Hello'
+
+A line of --data is an object with `content` and, where known, `id`, `label`, `source`, `author_name`, `author_email`,
+`author_url`, `author_ip`, `site`. A collection that kept no e-mail addresses has no `author_email`: such a line is
+judged by its text alone, because a field that nobody kept is not a field left empty. The same holds for flags: with
+none of --author-name, --author-email, --author-url and --author-ip, only the text is judged.")]
+pub(super) struct Args {
+    /// Judge the comments of a JSON Lines file; - reads standard input
+    #[arg(long, value_name = "F", conflicts_with_all = ["content", "author_name", "author_email", "author_url", "author_ip"])]
+    data: Option<PathBuf>,
+    /// The comment's text
+    #[arg(long, value_name = "TEXT", required_unless_present = "data")]
+    content: Option<String>,
+    /// The author's name
+    #[arg(long, value_name = "NAME")]
+    author_name: Option<String>,
+    /// The author's e-mail address
+    #[arg(long, value_name = "EMAIL")]
+    author_email: Option<String>,
+    /// The author's website
+    #[arg(long, value_name = "URL")]
+    author_url: Option<String>,
+    /// The author's network address
+    #[arg(long, value_name = "IP")]
+    author_ip: Option<String>,
+    /// Which site's policy judges
+    #[arg(long, value_name = "SITE", default_value = "default")]
+    site: String,
+    /// Show what weighed most
+    #[arg(long)]
+    explain: bool,
+    /// How to print the answer [default: text for one comment, jsonl for --data]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// The spam model [default: the shipped one]
+    #[arg(long, value_name = "F", conflicts_with = "server")]
+    model: Option<PathBuf>,
+    /// The configuration file
+    #[arg(long, value_name = "F", env = "MODERATO_CONFIG", conflicts_with = "server")]
+    config: Option<PathBuf>,
+    /// Ask a running service, as a dry run
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+}
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// One array.
+    Json,
+    /// One object a line.
+    Jsonl,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> CommandResult {
+    let format = args.format.unwrap_or(if args.data.is_some() {
+        Format::Jsonl
+    } else {
+        Format::Text
+    });
+    let mut judge = Judge::new(args)?;
+    let mut printer = render::Printer::new(format);
+    match &args.data {
+        None => {
+            let input = Input::from_flags(args);
+            let checked = judge.judge(input, 1)?;
+            printer.print(&checked)?;
+        }
+        Some(path) => {
+            for (index, line) in lines(path)?.enumerate() {
+                let number = index + 1;
+                let line = line
+                    .with_context(|| format!("read line {number} of {}", path.display()))
+                    .map_err(|error| Failure::new(Exit::Data, error))?;
+                if line.trim().is_empty() {
+                    continue;
+                }
+                let input = Input::from_json(&line, args).map_err(|what| {
+                    Failure::new(Exit::Data, anyhow::anyhow!("{} line {number}: {what}", path.display()))
+                })?;
+                let checked = judge.judge(input, number)?;
+                printer.print(&checked)?;
+            }
+        }
+    }
+    printer.finish()?;
+    Ok(Exit::Ok)
+}
+
+fn lines(path: &PathBuf) -> Result<Box<dyn Iterator<Item = io::Result<String>>>, Failure> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(io::stdin().lock().lines()));
+    }
+    let file = std::fs::File::open(path)
+        .with_context(|| format!("open {}", path.display()))
+        .map_err(|error| Failure::new(Exit::Data, error))?;
+    Ok(Box::new(io::BufReader::new(file).lines()))
+}
+
+/// Who judges.
+enum Judge {
+    /// The house, in this process.
+    Here(Box<Moderator>),
+    /// A running service.
+    There(Box<remote::Remote>),
+}
+
+impl Judge {
+    fn new(args: &Args) -> Result<Self, Failure> {
+        if let Some(url) = &args.server {
+            return remote::Remote::connect(url).map(|remote| Self::There(Box::new(remote)));
+        }
+        let config = config::load(args.config.as_deref()).map_err(|error| Failure::new(Exit::Config, error))?;
+        let model = load_model(args.model.as_deref(), &Clock::System)?;
+        // Nothing is counted, so nothing is remembered and no key is needed.
+        let limiter = Limiter::memory(&MemorySettings {
+            subjects_max: 1,
+            claim_bytes_max: 0,
+        });
+        let moderator = Moderator::new(Parts {
+            metrics: Metrics::off(&config.sites),
+            sites: Arc::new(config.sites),
+            model: Some(model),
+            limiter,
+            pseudonymizer: Pseudonymizer::new(&[]),
+            clock: Clock::System,
+            nonce: [0; 16],
+        });
+        Ok(Self::Here(Box::new(moderator)))
+    }
+
+    fn judge(&mut self, input: Input, number: usize) -> Result<Checked, Failure> {
+        let request = input.request();
+        let answer = match self {
+            Self::There(remote) => remote.judge(request),
+            Self::Here(moderator) => crate::api::grpc::check(moderator, request),
+        };
+        let answer = answer.map_err(|status| Failure::new(exit_for(&status), refusal(&status, number)))?;
+        Ok(Checked { input, answer })
+    }
+}
+
+fn exit_for(status: &tonic::Status) -> Exit {
+    match status.code() {
+        tonic::Code::Unavailable | tonic::Code::DeadlineExceeded => Exit::Unreachable,
+        tonic::Code::InvalidArgument => Exit::Data,
+        tonic::Code::NotFound => Exit::Config,
+        _ => Exit::Unexpected,
+    }
+}
+
+fn refusal(status: &tonic::Status, number: usize) -> anyhow::Error {
+    anyhow::anyhow!("comment {number} was not judged: {}", status.message())
+}
+
+/// The verdict's word in JSON.
+fn verdict_word(answer: &proto::ModerateResponse) -> &'static str {
+    match answer.verdict() {
+        proto::Verdict::Approve => "approve",
+        proto::Verdict::Hold => "hold",
+        proto::Verdict::Reject => "reject",
+        proto::Verdict::Unspecified => "unspecified",
+    }
+}

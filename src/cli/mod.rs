@@ -1,0 +1,74 @@
+//! The command line: one file for each subcommand, which glues rooms together and speaks to a person.
+//!
+//! Results go to standard output, errors and progress to standard error; colours only on a terminal.
+
+mod check;
+mod exit;
+mod key;
+mod output;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::{CommandResult, Exit, Failure};
+
+/// Comment moderation with reasons: spam filtering by naive Bayes, author rate limits, required fields.
+#[derive(Debug, Parser)]
+#[command(name = "moderato", version = version(), propagate_version = true, subcommand_required = true)]
+#[command(after_help = "Examples:
+  moderato serve                              run the service on 127.0.0.1:50051, nothing else needed
+  moderato check --content 'Nice article!'    judge one comment here and now
+  moderato train --data mine.jsonl --out mine.moderato
+  moderato evaluate --model mine.moderato --data other.jsonl")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service
+    Serve(serve::Args),
+    /// Judge comments without limits, from flags, a file or standard input
+    Check(check::Args),
+    /// Make secrets
+    Key(key::Args),
+}
+
+/// Parses the command line, runs the command, reports what went wrong.
+pub fn main() -> ExitCode {
+    // redis' TLS leaves the choice of a provider to us; a second installation would only say that there is one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come as errors that are none; clap's own code for usage is our 2.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let result = match cli.command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Key(args) => key::run(&args),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output::error(&failure.error);
+            failure.exit.into()
+        }
+    }
+}
+
+/// The version with the commit it was built from, where that is known.
+const fn version() -> &'static str {
+    if env!("MODERATO_COMMIT").is_empty() {
+        env!("CARGO_PKG_VERSION")
+    } else {
+        concat!(env!("CARGO_PKG_VERSION"), " (", env!("MODERATO_COMMIT"), ")")
+    }
+}

@@ -1,0 +1,46 @@
+//! How commands speak: results to standard output, everything else to standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use super::{Exit, Failure};
+
+/// Prints a line of results. A reader that has closed the pipe has seen enough: that ends the command quietly.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub(super) fn line(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::new(Exit::Ok, error)),
+        result => result.map_err(|error| Failure::new(Exit::Unexpected, error)),
+    }
+}
+
+/// Prints an error with its causes.
+pub(super) fn error(error: &anyhow::Error) {
+    let closed_pipe = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
+    if error.downcast_ref::<io::Error>().is_some_and(closed_pipe) {
+        return;
+    }
+    let mut err = io::stderr().lock();
+    let (bold, plain) = if err.is_terminal() {
+        ("\u{1b}[1;31m", "\u{1b}[0m")
+    } else {
+        ("", "")
+    };
+    let mut text = error.to_string();
+    // A message that already ends in its cause is not repeated.
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.ends_with(&cause) && !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    // There is nowhere left to report a failure to write to standard error.
+    let _ = writeln!(err, "{bold}error:{plain} {text}");
+}
+
+/// Prints a remark for a person to standard error.
+pub(super) fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}

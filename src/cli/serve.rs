@@ -1,0 +1,202 @@
+//! `moderato serve`: the service.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::{CommandResult, Exit, Failure, output};
+use crate::api::grpc::Bounds;
+use crate::artifact;
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::limit::{Limiter, MemorySettings, RedisSettings};
+use crate::moderator::{LoadedModel, Moderator, Parts};
+use crate::privacy::Pseudonymizer;
+use crate::server::{Listeners, Server, ServerError};
+use crate::telemetry::{self, Metrics};
+
+/// `moderato serve`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  moderato serve                                            gRPC on 127.0.0.1:50051, limits in memory, shipped model
+  moderato serve --listen 0.0.0.0:50051 --model my.moderato
+  MODERATO_PSEUDONYM_KEY=$(moderato key new) moderato serve --redis redis://127.0.0.1/
+  moderato serve --print-default-config > moderato.toml     every setting, with its meaning
+
+Ends with 0 after SIGTERM or Ctrl-C once the calls under way are answered; with 3 if it cannot start as configured;
+with 4 if the model cannot be read.")]
+pub(super) struct Args {
+    /// Where to listen for gRPC; repeat for several; port 0 takes a free one [default: 127.0.0.1:50051]
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<SocketAddr>,
+    /// The configuration file
+    #[arg(long, value_name = "F", env = "MODERATO_CONFIG")]
+    config: Option<PathBuf>,
+    /// Keep the limits in this Redis, so that all replicas count together
+    #[arg(long, value_name = "URL", env = "MODERATO_REDIS_URL", hide_env_values = true)]
+    redis: Option<String>,
+    /// The spam model [default: the shipped one]
+    #[arg(long, value_name = "F")]
+    model: Option<PathBuf>,
+    /// Where operators look in over HTTP: /metrics, /livez, /readyz [default: nowhere]
+    #[arg(long, value_name = "ADDR")]
+    ops_listen: Option<SocketAddr>,
+    /// Print the default configuration with its comments, and end
+    #[arg(long)]
+    print_default_config: bool,
+    /// Check the configuration and the model, say what was found, and end
+    #[arg(long)]
+    check: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> CommandResult {
+    if args.print_default_config {
+        output::line(config::DEFAULT_TOML.trim_end())?;
+        return Ok(Exit::Ok);
+    }
+    let mut config = config::load(args.config.as_deref()).map_err(|error| Failure::new(Exit::Config, error))?;
+    if !args.listen.is_empty() {
+        config.listen.clone_from(&args.listen);
+    }
+    let clock = Clock::System;
+    let model = load_model(args.model.as_deref(), &clock)?;
+    let limiter = limiter(&config, args.redis.as_deref())?;
+    let key = config::pseudonym_key(args.redis.is_some()).map_err(|error| Failure::new(Exit::Config, error))?;
+    if args.check {
+        return describe(&config, &model);
+    }
+    telemetry::init(&config.log).map_err(|error| Failure::new(Exit::Config, error))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")
+        .map_err(|error| Failure::new(Exit::Unexpected, error))?;
+    let nonce = config::nonce().map_err(|error| Failure::new(Exit::Unexpected, error))?;
+    let sites = Arc::new(config.sites.clone());
+    let (metrics, rendered) = match args.ops_listen {
+        None => (Metrics::off(&sites), None),
+        Some(address) => {
+            let (metrics, rendered) =
+                Metrics::prometheus(&sites).map_err(|error| Failure::new(Exit::Unexpected, error))?;
+            (metrics, Some((address, rendered)))
+        }
+    };
+    runtime.block_on(async {
+        // Bound before anything is built on it: a taken port is the commonest mistake.
+        let grpc = Listeners::bind(&config.listen).await.map_err(failure)?;
+        let ops = match rendered {
+            None => None,
+            Some((address, rendered)) => Some((Listeners::bind(&[address]).await.map_err(failure)?, rendered)),
+        };
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            model_version = model.model.version(),
+            limiter = if args.redis.is_some() { "redis" } else { "memory" },
+            sites = sites.named.len(),
+            "starting"
+        );
+        let lines = lines(&grpc, ops.as_ref().map(|(listeners, _)| listeners));
+        let server = Server {
+            moderator: Arc::new(Moderator::new(Parts {
+                sites,
+                model: Some(model),
+                limiter,
+                pseudonymizer: Pseudonymizer::new(key.expose()),
+                clock,
+                metrics,
+                nonce,
+            })),
+            bounds: Bounds {
+                message_bytes_max: config.message_bytes_max,
+                in_flight_max: config.in_flight_max,
+            },
+            grpc,
+            ops,
+            drain_timeout: config.drain_timeout,
+        };
+        // Nobody has to read this; a closed standard output does not stop a service.
+        let ready = || lines.iter().for_each(|line| drop(output::line(line)));
+        let shutdown = shutdown_signal().map_err(|error| Failure::new(Exit::Unexpected, error))?;
+        server.run(ready, shutdown).await.map_err(failure)?;
+        tracing::info!("stopped");
+        Ok(Exit::Ok)
+    })
+}
+
+/// What is printed for each listener.
+fn lines(grpc: &Listeners, ops: Option<&Listeners>) -> Vec<String> {
+    let line = |door: &'static str| move |address: SocketAddr| format!("listening on {door} {address}");
+    let ops = ops.map(Listeners::addresses).unwrap_or_default();
+    grpc.addresses()
+        .into_iter()
+        .map(line("grpc"))
+        .chain(ops.into_iter().map(line("ops")))
+        .collect()
+}
+
+pub(super) fn load_model(path: Option<&std::path::Path>, clock: &Clock) -> Result<LoadedModel, Failure> {
+    let model = match path {
+        Some(path) => artifact::load(path),
+        None => artifact::embedded(),
+    };
+    let model = model.map_err(|error| Failure::new(Exit::Data, error))?;
+    Ok(LoadedModel {
+        model,
+        loaded_at: clock.now(),
+    })
+}
+
+fn limiter(config: &Config, redis: Option<&str>) -> Result<Limiter, Failure> {
+    let bounds = &config.limiter;
+    let local = MemorySettings {
+        subjects_max: bounds.subjects_max,
+        claim_bytes_max: bounds.request_bytes_max,
+    };
+    let Some(url) = redis else {
+        return Ok(Limiter::memory(&local));
+    };
+    let settings = RedisSettings {
+        budget: bounds.redis_budget,
+        in_flight_max: bounds.redis_in_flight_max,
+        local,
+        ..RedisSettings::new(url)
+    };
+    Limiter::redis(settings).map_err(|error| Failure::new(Exit::Config, error))
+}
+
+fn failure(error: ServerError) -> Failure {
+    let exit = match error {
+        ServerError::Bind { .. } => Exit::Config,
+        _ => Exit::Unexpected,
+    };
+    Failure::new(exit, error)
+}
+
+/// `--check`: what a start would find.
+fn describe(config: &Config, model: &LoadedModel) -> CommandResult {
+    let listen: Vec<_> = config.listen.iter().map(ToString::to_string).collect();
+    output::line(&format!("configuration ok: grpc on {}", listen.join(", ")))?;
+    output::line(&format!("model {}", model.model.version()))?;
+    let unnamed = config.sites.unnamed.iter().map(|policy| ("(any other site)", policy));
+    let named = config.sites.named.iter().map(|(id, policy)| (id.as_str(), policy));
+    for (name, policy) in named.chain(unnamed) {
+        output::line(&format!("site {name}: policy {}\n{policy:#?}", policy.version))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Resolves at SIGTERM or Ctrl-C.
+fn shutdown_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

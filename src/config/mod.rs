@@ -1,0 +1,171 @@
+//! Configuration: what the file, the environment and the flags say, checked and resolved.
+//!
+//! The embedded `default.toml` is the reference: it names every key, and its types are the schema that a file is held
+//! against. Start reading in [`load`]. This room never keeps a secret in anything that can be printed.
+
+mod raw;
+mod secrets;
+mod sites;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::site::Sites;
+
+pub use secrets::{PseudonymKey, new_key, nonce, pseudonym_key};
+
+/// The embedded defaults, with a comment on every key.
+pub const DEFAULT_TOML: &str = include_str!("default.toml");
+
+/// The whole configuration of `serve`.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where gRPC listens.
+    pub listen: Vec<SocketAddr>,
+    /// The largest message that is read, in bytes.
+    pub message_bytes_max: usize,
+    /// Calls under way at once.
+    pub in_flight_max: usize,
+    /// How long calls may take to finish at the end.
+    pub drain_timeout: Duration,
+    /// The log filter.
+    pub log: String,
+    /// The limiter's bounds.
+    pub limiter: LimiterConfig,
+    /// Every site's policy.
+    pub sites: Sites,
+}
+
+/// The limiter's bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimiterConfig {
+    /// Authors remembered in memory.
+    pub subjects_max: usize,
+    /// Request ids remembered in memory.
+    pub requests_max: usize,
+    /// The longest that Redis may take for one call.
+    pub redis_budget: Duration,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("read the configuration file {path}: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not TOML.
+    #[error("the configuration {path} is not TOML: {message}")]
+    Syntax {
+        /// Which file.
+        path: PathBuf,
+        /// Where and what.
+        message: String,
+    },
+    /// It is TOML, with mistakes.
+    #[error("the configuration {path} has {} mistake(s):\n  {}", problems.len(), problems.join("\n  "))]
+    Problems {
+        /// Which file.
+        path: PathBuf,
+        /// Every mistake, each with the path of its key and the remedy.
+        problems: Vec<String>,
+    },
+    /// A secret is missing or malformed.
+    #[error("{0}")]
+    Secret(String),
+}
+
+/// The configuration of the embedded defaults, overlaid with `file` if there is one.
+///
+/// # Errors
+/// Every mistake of the file at once.
+pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
+    let Some(path) = file else {
+        return parse("", Path::new("(embedded)"));
+    };
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    parse(&text, path)
+}
+
+/// As [`load`], from text; `path` is for messages.
+///
+/// # Errors
+/// Every mistake of the text at once.
+pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
+    let syntax = |error: toml::de::Error| ConfigError::Syntax {
+        path: path.to_owned(),
+        message: error.to_string(),
+    };
+    let base: toml::Table = DEFAULT_TOML.parse().map_err(syntax)?;
+    let over: toml::Table = text.parse().map_err(syntax)?;
+    let mut problems = Vec::new();
+    let merged = raw::merge(&base, &over, &mut problems);
+    let config = if problems.is_empty() {
+        resolve(&merged, &mut problems)
+    } else {
+        None
+    };
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(ConfigError::Problems {
+            path: path.to_owned(),
+            problems,
+        }),
+    }
+}
+
+/// Checks the merged table. Every mistake is added to `problems`.
+fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
+    let service: raw::Service = raw::section(&merged.service, "service", problems)?;
+    let limiter: raw::Limiter = raw::section(&merged.limiter, "limiter", problems)?;
+    let sites = sites::resolve(merged, service.allow_unknown_sites, problems);
+    let mut listen = Vec::new();
+    for address in &service.listen {
+        match address.parse() {
+            Ok(address) => listen.push(address),
+            Err(_) => problems.push(format!(
+                "service.listen: {address:?} is not an address with a port, such as \"127.0.0.1:50051\""
+            )),
+        }
+    }
+    let mut at_least_one = |key: &str, value: u64| {
+        if value == 0 {
+            problems.push(format!("{key}: is 0; at least 1 is needed"));
+        }
+        usize::try_from(value).unwrap_or(usize::MAX)
+    };
+    let config = Config {
+        listen,
+        message_bytes_max: at_least_one("service.message_bytes_max", service.message_bytes_max),
+        in_flight_max: at_least_one("service.in_flight_max", service.in_flight_max),
+        drain_timeout: Duration::ZERO,
+        log: service.log,
+        limiter: LimiterConfig {
+            subjects_max: at_least_one("limiter.subjects_max", limiter.subjects_max),
+            requests_max: at_least_one("limiter.requests_max", limiter.requests_max),
+            redis_budget: Duration::ZERO,
+        },
+        sites: sites?,
+    };
+    let drain_timeout = raw::duration("service.drain_timeout", &service.drain_timeout, problems)?;
+    let redis_budget = raw::duration("limiter.redis_budget", &limiter.redis_budget, problems)?;
+    Some(Config {
+        drain_timeout,
+        limiter: LimiterConfig {
+            redis_budget,
+            ..config.limiter
+        },
+        ..config
+    })
+}
+
+#[cfg(test)]
+mod tests;

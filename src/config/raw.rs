@@ -1,0 +1,183 @@
+//! What a file says: merged over the embedded defaults, key by key, whose types are the schema.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+/// Keys that may be set although the embedded defaults leave them out, with an example of their type.
+const OPTIONAL: [(&str, Value); 2] = [("hold_at", Value::Float(0.5)), ("reject_at", Value::Float(0.5))];
+
+/// The sections, each complete.
+#[derive(Debug)]
+pub(super) struct Merged {
+    pub(super) service: Table,
+    pub(super) limiter: Table,
+    pub(super) defaults: Table,
+    /// Each site's section, laid over the defaults.
+    pub(super) sites: Vec<(String, Table)>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Service {
+    pub(super) listen: Vec<String>,
+    pub(super) allow_unknown_sites: bool,
+    pub(super) message_bytes_max: u64,
+    pub(super) in_flight_max: u64,
+    pub(super) drain_timeout: String,
+    pub(super) log: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limiter {
+    pub(super) subjects_max: u64,
+    pub(super) requests_max: u64,
+    pub(super) redis_budget: String,
+}
+
+/// Lays `over` on `base`. Unknown keys and wrong types are added to `problems`, each with its path and the nearest key.
+pub(super) fn merge(base: &Table, over: &Table, problems: &mut Vec<String>) -> Merged {
+    let section = |name: &str| base.get(name).and_then(Value::as_table).cloned().unwrap_or_default();
+    let (mut service, mut limiter, mut defaults) = (section("service"), section("limiter"), section("defaults"));
+    let mut sites = Vec::new();
+    for (key, value) in over {
+        let Some(table) = value.as_table() else {
+            problems.push(unknown(key, ["service", "limiter", "defaults", "site"].into_iter()));
+            continue;
+        };
+        match key.as_str() {
+            "service" => overlay(&mut service, table, key, problems),
+            "limiter" => overlay(&mut limiter, table, key, problems),
+            "defaults" => overlay(&mut defaults, table, key, problems),
+            "site" => {}
+            _ => problems.push(unknown(key, ["service", "limiter", "defaults", "site"].into_iter())),
+        }
+    }
+    for (name, value) in over.get("site").and_then(Value::as_table).into_iter().flatten() {
+        let path = format!("site.{name}");
+        let mut site = defaults.clone();
+        match value.as_table() {
+            Some(table) => overlay(&mut site, table, &path, problems),
+            None => problems.push(format!("{path}: must be a section, [{path}]")),
+        }
+        sites.push((name.clone(), site));
+    }
+    Merged {
+        service,
+        limiter,
+        defaults,
+        sites,
+    }
+}
+
+/// Lays a table on another that holds every key it may have.
+fn overlay(base: &mut Table, over: &Table, path: &str, problems: &mut Vec<String>) {
+    for (key, value) in over {
+        let path = format!("{path}.{key}");
+        let names_quota = path.rsplit('.').nth(1) == Some("quotas");
+        let optional = OPTIONAL
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, example)| example.clone());
+        let optional = optional.filter(|_| base.contains_key("quotas"));
+        match base.get_mut(key) {
+            Some(Value::Table(inner)) if value.is_table() => {
+                overlay(inner, value.as_table().unwrap_or(&Table::new()), &path, problems);
+            }
+            Some(old) if same_type(old, value) => *old = value.clone(),
+            Some(old) => problems.push(wrong_type(&path, old, value)),
+            None if names_quota && value.is_table() => {
+                // A quota of a new name starts from nothing: what it leaves out is reported when it is read.
+                let mut quota = Table::new();
+                quota.insert("shadow".to_owned(), Value::Boolean(false));
+                for (key, value) in value.as_table().into_iter().flatten() {
+                    quota.insert(key.clone(), value.clone());
+                }
+                base.insert(key.clone(), Value::Table(quota));
+            }
+            None => match optional {
+                Some(example) if same_type(&example, value) => {
+                    base.insert(key.clone(), value.clone());
+                }
+                Some(example) => problems.push(wrong_type(&path, &example, value)),
+                None => {
+                    let known = base.keys().map(String::as_str);
+                    let extra = if base.contains_key("quotas") {
+                        &OPTIONAL[..]
+                    } else {
+                        &[]
+                    };
+                    problems.push(unknown(&path, known.chain(extra.iter().map(|(name, _)| *name))));
+                }
+            },
+        }
+    }
+}
+
+/// Whole numbers pass where fractions are asked for.
+fn same_type(expected: &Value, given: &Value) -> bool {
+    expected.same_type(given) || (expected.is_float() && given.is_integer())
+}
+
+fn wrong_type(path: &str, expected: &Value, given: &Value) -> String {
+    format!(
+        "{path}: is a {}, and must be a {}, such as {expected}",
+        given.type_str(),
+        expected.type_str()
+    )
+}
+
+fn unknown<'a>(path: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let key = path.rsplit('.').next().unwrap_or(path);
+    let nearest = known
+        .map(|name| (strsim::damerau_levenshtein(key, name), name))
+        .min()
+        .filter(|(distance, name)| *distance <= name.len().div_ceil(2));
+    match nearest {
+        Some((_, name)) => format!("{path}: there is no such key; did you mean `{name}`?"),
+        None => format!("{path}: there is no such key; `moderato serve --print-default-config` lists them all"),
+    }
+}
+
+/// Reads a section whose keys and types are right already; what is left is a missing key or a number out of range.
+pub(super) fn section<T: DeserializeOwned>(table: &Table, path: &str, problems: &mut Vec<String>) -> Option<T> {
+    match table.clone().try_into() {
+        Ok(section) => Some(section),
+        Err(error) => {
+            problems.push(format!("{path}: {}", error.message().trim()));
+            None
+        }
+    }
+}
+
+/// A duration such as `20ms`, `10s`, `1m`, `1h` or `1d`: above zero, at most 366 days.
+pub(super) fn duration(path: &str, text: &str, problems: &mut Vec<String>) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let micros_each: Option<u64> = match unit {
+        "us" => Some(1),
+        "ms" => Some(1_000),
+        "s" => Some(1_000_000),
+        "m" => Some(60_000_000),
+        "h" => Some(3_600_000_000),
+        "d" => Some(86_400_000_000),
+        _ => None,
+    };
+    let micros = number
+        .parse::<u64>()
+        .ok()
+        .zip(micros_each)
+        .and_then(|(n, each)| n.checked_mul(each));
+    match micros {
+        Some(micros) if micros > 0 && micros <= 366 * 86_400_000_000 => Some(Duration::from_micros(micros)),
+        _ => {
+            problems.push(format!(
+                "{path}: {text:?} is not a duration; write a whole number and us, ms, s, m, h or d"
+            ));
+            None
+        }
+    }
+}

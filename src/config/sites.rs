@@ -1,0 +1,275 @@
+//! The sections that judge comments: `[defaults]` and `[site.<id>]`, resolved to complete policies.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use toml::Table;
+
+use super::raw::{self, Merged};
+use crate::site::{Effect, Effects, Field, FieldSet, Lengths, Quota, RedisAway, Required, SiteId, SitePolicy, Sites};
+use crate::verdict::Verdict;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPolicy {
+    classifier: bool,
+    hold_at: Option<f64>,
+    reject_at: Option<f64>,
+    judge_private_addresses: bool,
+    ipv4_prefix: u8,
+    ipv6_prefix: u8,
+    redis_away: String,
+    required: RawRequired,
+    lengths: RawLengths,
+    effects: RawEffects,
+    quotas: BTreeMap<String, RawQuota>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRequired {
+    anonymous: Vec<String>,
+    authenticated: Vec<String>,
+    trusted: Vec<String>,
+    staff: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLengths {
+    author_name_chars_max: usize,
+    author_email_chars_max: usize,
+    author_url_chars_max: usize,
+    content_bytes_max: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEffects {
+    form: String,
+    honeypot: String,
+    classifier_spam: String,
+    classifier_unsure: String,
+    classifier_thin_evidence: String,
+    classifier_unavailable: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawQuota {
+    burst: u32,
+    grants: u32,
+    per: String,
+    effect: String,
+    shadow: bool,
+}
+
+/// Resolves every site. `None` only if something is wrong, which `problems` then says.
+pub(super) fn resolve(merged: &Merged, allow_unknown: bool, problems: &mut Vec<String>) -> Option<Sites> {
+    let defaults = policy(&merged.defaults, "defaults", problems).map(Arc::new);
+    let mut named = BTreeMap::new();
+    for (name, table) in &merged.sites {
+        let path = format!("site.{name}");
+        match SiteId::new(name) {
+            Ok(id) => {
+                if let Some(policy) = policy(table, &path, problems) {
+                    named.insert(id, Arc::new(policy));
+                }
+            }
+            Err(error) => problems.push(format!("{path}: the site's name {error}")),
+        }
+    }
+    let defaults = defaults?;
+    Some(Sites {
+        named,
+        unnamed: allow_unknown.then_some(defaults),
+    })
+}
+
+fn policy(table: &Table, path: &str, problems: &mut Vec<String>) -> Option<SitePolicy> {
+    let raw: RawPolicy = raw::section(table, path, problems)?;
+    let before = problems.len();
+    let key = |name: &str| format!("{path}.{name}");
+    thresholds(&raw, path, problems);
+    in_range(&key("ipv4_prefix"), raw.ipv4_prefix, 8, 32, problems);
+    in_range(&key("ipv6_prefix"), raw.ipv6_prefix, 16, 128, problems);
+    let redis_away = match raw.redis_away.as_str() {
+        "local" => RedisAway::Local,
+        "hold" => RedisAway::Hold,
+        "ignore" => RedisAway::Ignore,
+        other => {
+            problems.push(format!(
+                "{}: {other:?} is not one of \"local\", \"hold\", \"ignore\"",
+                key("redis_away")
+            ));
+            RedisAway::Local
+        }
+    };
+    let policy = SitePolicy {
+        version: version(table),
+        classifier: raw.classifier,
+        hold_at: raw.hold_at,
+        reject_at: raw.reject_at,
+        judge_private_addresses: raw.judge_private_addresses,
+        ipv4_prefix: raw.ipv4_prefix,
+        ipv6_prefix: raw.ipv6_prefix,
+        redis_away,
+        required: Required {
+            anonymous: fields(&key("required.anonymous"), &raw.required.anonymous, problems),
+            authenticated: fields(&key("required.authenticated"), &raw.required.authenticated, problems),
+            trusted: fields(&key("required.trusted"), &raw.required.trusted, problems),
+            staff: fields(&key("required.staff"), &raw.required.staff, problems),
+        },
+        lengths: Lengths {
+            author_name_chars_max: raw.lengths.author_name_chars_max,
+            author_email_chars_max: raw.lengths.author_email_chars_max,
+            author_url_chars_max: raw.lengths.author_url_chars_max,
+            content_bytes_max: raw.lengths.content_bytes_max,
+        },
+        effects: effects(&raw.effects, &key("effects"), problems),
+        quotas: quotas(&raw.quotas, &key("quotas"), problems),
+    };
+    (problems.len() == before).then_some(policy)
+}
+
+fn thresholds(raw: &RawPolicy, path: &str, problems: &mut Vec<String>) {
+    for (name, value) in [("hold_at", raw.hold_at), ("reject_at", raw.reject_at)] {
+        if value.is_some_and(|p| !(p > 0.0 && p <= 1.0)) {
+            problems.push(format!("{path}.{name}: must be above 0 and at most 1"));
+        }
+    }
+    if let (Some(hold_at), Some(reject_at)) = (raw.hold_at, raw.reject_at)
+        && hold_at > reject_at
+    {
+        problems.push(format!(
+            "{path}.hold_at: {hold_at} is above reject_at {reject_at}; hold before rejecting"
+        ));
+    }
+}
+
+fn in_range(key: &str, value: u8, min: u8, max: u8, problems: &mut Vec<String>) {
+    if !(min..=max).contains(&value) {
+        problems.push(format!("{key}: {value} is not between {min} and {max}"));
+    }
+}
+
+fn fields(key: &str, names: &[String], problems: &mut Vec<String>) -> FieldSet {
+    let field = |name: &String| {
+        let found = Field::ALL.into_iter().find(|field| field.as_str() == name);
+        if found.is_none() {
+            let all = Field::ALL.map(Field::as_str).join(", ");
+            problems.push(format!("{key}: {name:?} is not a field; there are {all}"));
+        }
+        found
+    };
+    names.iter().filter_map(field).collect()
+}
+
+fn effect(key: &str, text: &str, at_most: Verdict, problems: &mut Vec<String>) -> Effect {
+    let verdict = match text {
+        "off" => return Effect::Off,
+        "approve" => Verdict::Approve,
+        "hold" => Verdict::Hold,
+        "reject" => Verdict::Reject,
+        other => {
+            problems.push(format!(
+                "{key}: {other:?} is not one of \"reject\", \"hold\", \"approve\", \"off\""
+            ));
+            return Effect::Off;
+        }
+    };
+    if verdict > at_most {
+        problems.push(format!(
+            "{key}: {text:?} is sharper than this check may be; at most \"{at_most}\""
+        ));
+    }
+    Effect::Pull(verdict)
+}
+
+fn effects(raw: &RawEffects, path: &str, problems: &mut Vec<String>) -> Effects {
+    let mut one = |name: &str, text: &str, at_most| effect(&format!("{path}.{name}"), text, at_most, problems);
+    let effects = Effects {
+        form: one("form", &raw.form, Verdict::Reject),
+        honeypot: one("honeypot", &raw.honeypot, Verdict::Reject),
+        classifier_spam: one("classifier_spam", &raw.classifier_spam, Verdict::Reject),
+        classifier_unsure: one("classifier_unsure", &raw.classifier_unsure, Verdict::Hold),
+        classifier_thin_evidence: one("classifier_thin_evidence", &raw.classifier_thin_evidence, Verdict::Hold),
+        classifier_unavailable: one("classifier_unavailable", &raw.classifier_unavailable, Verdict::Hold),
+    };
+    // More spam must never fare better: whoever softens the sharper check softens the milder one with it.
+    for (name, sharper) in [
+        ("classifier_spam", effects.classifier_spam),
+        ("classifier_thin_evidence", effects.classifier_thin_evidence),
+    ] {
+        if strength(sharper) < strength(effects.classifier_unsure).min(Verdict::Hold) {
+            problems.push(format!(
+                "{path}.{name}: is milder than classifier_unsure; soften that as well"
+            ));
+        }
+    }
+    effects
+}
+
+/// How much an effect can do; a check that is off does nothing, like one that only reports.
+const fn strength(effect: Effect) -> Verdict {
+    match effect {
+        Effect::Off => Verdict::Approve,
+        Effect::Pull(verdict) => verdict,
+    }
+}
+
+fn quotas(raw: &BTreeMap<String, RawQuota>, path: &str, problems: &mut Vec<String>) -> Vec<Quota> {
+    let mut quotas = Vec::new();
+    for (name, raw) in raw {
+        let key = format!("{path}.{name}");
+        let named =
+            !name.is_empty() && name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if !named {
+            problems.push(format!("{key}: a quota's name is 1 to 32 letters, digits and '_'"));
+        }
+        if !(1..=1_000_000).contains(&raw.burst) || !(1..=1_000_000).contains(&raw.grants) {
+            problems.push(format!("{key}: burst and grants are between 1 and 1000000"));
+            continue;
+        }
+        let Some(per) = raw::duration(&format!("{key}.per"), &raw.per, problems) else {
+            continue;
+        };
+        let Effect::Pull(effect) = effect(&format!("{key}.effect"), &raw.effect, Verdict::Reject, problems) else {
+            continue;
+        };
+        // Rounded up to whole microseconds: never more than was promised.
+        let micros = u64::try_from(per.as_micros())
+            .unwrap_or(u64::MAX)
+            .div_ceil(u64::from(raw.grants));
+        let interval = Duration::from_micros(micros);
+        if interval.saturating_mul(raw.burst) > Duration::from_secs(366 * 86_400) {
+            problems.push(format!(
+                "{key}: takes longer than a year to fill up; lower burst or per"
+            ));
+        }
+        quotas.push(Quota {
+            name: name.clone(),
+            burst: raw.burst,
+            interval,
+            effect,
+            shadow: raw.shadow,
+        });
+    }
+    quotas.sort_by(|a, b| a.interval.cmp(&b.interval).then_with(|| a.name.cmp(&b.name)));
+    if quotas.len() > 8 {
+        problems.push(format!(
+            "{path}: {} quotas; at most 8 are kept for one author",
+            quotas.len()
+        ));
+    }
+    quotas
+}
+
+/// The start of the digest of a policy's settings. TOML tables are sorted, so equal settings give equal text.
+fn version(table: &Table) -> String {
+    let digest = Sha256::digest(table.to_string().as_bytes());
+    hex::encode(&digest[..6])
+}

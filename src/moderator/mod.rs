@@ -1,0 +1,394 @@
+//! The house proper: takes a submission through its stations and gives back a judgement.
+//!
+//! One direction, and only the limiter can wait on the network: policy and model snapshots, signals, the model's
+//! reading, the quotas, the judge. It must never know how a submission came in (that is for the doors). Start reading
+//! in [`Moderator::moderate`].
+
+mod memo;
+mod report;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::clock::{Clock, Timestamp};
+use crate::comment::{Action, AuthorKey, Comment, Trust};
+use crate::limit::{Answer, Claim, Limiter, Mode, Outcome, Source, Take};
+use crate::model::{Explanation, Reading, SpamModel, SpamProbability, Thresholds};
+use crate::policy::{self, Classifier, Evidence, Velocity};
+use crate::privacy::{self, Network, Pseudonymizer};
+use crate::signals::{self, Signal};
+use crate::site::{Effect, RedisAway, SiteId, SitePolicy, Sites};
+use crate::verdict::{Decision, QuotaState, ReasonCode, Verdict};
+
+use memo::Memo;
+
+/// One comment to judge.
+#[derive(Debug)]
+pub struct Submission {
+    /// Where it was sent.
+    pub site: SiteId,
+    /// What was sent.
+    pub comment: Comment,
+    /// Why it is judged.
+    pub action: Action,
+    /// The caller's idempotency key.
+    pub request: Option<RequestId>,
+    /// Whether to explain the score.
+    pub explain: bool,
+    /// Judge only: spend, record and remember nothing.
+    pub dry_run: bool,
+}
+
+/// A caller's idempotency key, with the body it stands for.
+#[derive(Clone)]
+pub struct RequestId {
+    /// The key.
+    pub id: String,
+    /// The whole request in a canonical form: another body under the same key is a mistake.
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RequestId(..)")
+    }
+}
+
+/// The answer to a submission.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// Names the decision; empty for a dry run.
+    pub decision_id: String,
+    /// What was decided.
+    pub decision: Decision,
+    /// The version of the model that read the text; empty if none did.
+    pub model_version: String,
+    /// The version of the policy that judged.
+    pub policy_version: String,
+    /// The answer was given before.
+    pub replayed: bool,
+    /// Why the text was scored as it was, if that was asked and it was scored.
+    pub explanation: Option<Explanation>,
+}
+
+/// Why a submission is not judged: a mistake of the calling program.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The configuration does not know the site.
+    #[error("site {0} is not configured here")]
+    UnknownSite(SiteId),
+    /// The request id stands for another body.
+    #[error("the request_id was used within the last 10 minutes with another body")]
+    RequestIdReused,
+}
+
+/// A model at work.
+#[derive(Debug)]
+pub struct LoadedModel {
+    /// The model.
+    pub model: SpamModel,
+    /// When this process loaded it.
+    pub loaded_at: Timestamp,
+}
+
+/// Judges submissions. One for the whole process; share it behind an `Arc`.
+#[derive(Debug)]
+pub struct Moderator {
+    sites: Arc<Sites>,
+    model: Option<Arc<LoadedModel>>,
+    limiter: Limiter,
+    pseudonymizer: Pseudonymizer,
+    clock: Clock,
+    /// Random bytes of this process, so that no two processes name a decision alike.
+    nonce: [u8; 16],
+    decisions: AtomicU64,
+}
+
+impl Moderator {
+    /// Puts the parts together. `nonce` is random: it makes decision ids unguessable and unlike those of other
+    /// processes.
+    pub fn new(
+        sites: Sites,
+        model: Option<LoadedModel>,
+        limiter: Limiter,
+        pseudonymizer: Pseudonymizer,
+        clock: Clock,
+        nonce: [u8; 16],
+    ) -> Self {
+        Self {
+            sites: Arc::new(sites),
+            model: model.map(Arc::new),
+            limiter,
+            pseudonymizer,
+            clock,
+            nonce,
+            decisions: AtomicU64::new(0),
+        }
+    }
+
+    /// The model at work.
+    pub fn model(&self) -> Option<&Arc<LoadedModel>> {
+        self.model.as_ref()
+    }
+
+    /// The limiter, for its state.
+    pub const fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
+    /// Judges one comment.
+    ///
+    /// # Errors
+    /// The calling program's mistakes; an author's mistakes are part of the judgement.
+    pub async fn moderate(&self, submission: &Submission) -> Result<Judgement, Refusal> {
+        let policy = self.policy(&submission.site)?;
+        let signals = signals::collect(&submission.comment, policy);
+        let memo = Memo {
+            decision_id: self.next_decision_id(),
+            classifier: self.weigh(&submission.comment, policy),
+            model_version: self.model_version(),
+        };
+        let counted = if returned_to_author(&signals, policy) {
+            // Nobody spends a quota on a form that has to be mended first.
+            Counted::NotMeasured
+        } else {
+            self.counted(submission, policy)
+        };
+        let (velocity, replay) = self.measure(submission, policy, counted, &memo).await?;
+        let replayed = replay.is_some();
+        let memo = replay.unwrap_or(memo);
+        let evidence = Evidence {
+            trust: submission.comment.author.trust,
+            signals,
+            velocity,
+            classifier: memo.classifier,
+        };
+        let judgement = self.judgement(submission, policy, &evidence, memo, replayed);
+        report::decided(&submission.site, &judgement);
+        Ok(judgement)
+    }
+
+    /// Judges one comment without limits: nothing is counted, nothing remembered.
+    ///
+    /// # Errors
+    /// The site is unknown.
+    pub fn check(&self, submission: &Submission) -> Result<Judgement, Refusal> {
+        let policy = self.policy(&submission.site)?;
+        let memo = Memo {
+            decision_id: [0; 16],
+            classifier: self.weigh(&submission.comment, policy),
+            model_version: self.model_version(),
+        };
+        let evidence = Evidence {
+            trust: submission.comment.author.trust,
+            signals: signals::collect(&submission.comment, policy),
+            velocity: Velocity::NotMeasured,
+            classifier: memo.classifier,
+        };
+        Ok(self.judgement(submission, policy, &evidence, memo, false))
+    }
+
+    fn policy(&self, site: &SiteId) -> Result<&SitePolicy, Refusal> {
+        self.sites
+            .get(site)
+            .map(AsRef::as_ref)
+            .ok_or_else(|| Refusal::UnknownSite(site.clone()))
+    }
+
+    fn model_version(&self) -> String {
+        self.model
+            .as_ref()
+            .map(|loaded| loaded.model.version().to_owned())
+            .unwrap_or_default()
+    }
+
+    fn next_decision_id(&self) -> [u8; 16] {
+        self.pseudonymizer
+            .decision(&self.nonce, self.decisions.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The model's reading of the text.
+    fn weigh(&self, comment: &Comment, policy: &SitePolicy) -> Classifier {
+        if !policy.classifier || comment.author.trust == Trust::Staff {
+            return Classifier::Off;
+        }
+        if signals::is_blank(comment.content.expose()) {
+            return Classifier::NoText;
+        }
+        let Some(loaded) = &self.model else {
+            return Classifier::Unavailable;
+        };
+        let assessment = loaded.model.assess(&reading(comment));
+        Classifier::Scored(assessment, thresholds(loaded.model.thresholds(), policy))
+    }
+
+    /// Who is counted, if anybody.
+    fn counted(&self, submission: &Submission, policy: &SitePolicy) -> Counted {
+        let author = &submission.comment.author;
+        if submission.action != Action::Submit || author.trust == Trust::Staff || policy.quotas.is_empty() {
+            return Counted::NotMeasured;
+        }
+        let id = author.id.expose();
+        if author.trust >= Trust::Authenticated && !id.is_empty() {
+            return Counted::Subject(self.pseudonymizer.account(&submission.site, id));
+        }
+        let Some(address) = author.address.as_ref().map(|address| *address.expose()) else {
+            return Counted::NoAddress;
+        };
+        self.network(&submission.site, address, policy)
+    }
+
+    fn network(&self, site: &SiteId, address: IpAddr, policy: &SitePolicy) -> Counted {
+        if !policy.judge_private_addresses && !privacy::is_public(address) {
+            return Counted::AddressNotPublic;
+        }
+        let network = Network::of(address, policy.ipv4_prefix, policy.ipv6_prefix);
+        Counted::Subject(self.pseudonymizer.network(site, network))
+    }
+
+    /// Asks the limiter, once, for the quotas and for the request id.
+    async fn measure(
+        &self,
+        submission: &Submission,
+        policy: &SitePolicy,
+        counted: Counted,
+        memo: &Memo,
+    ) -> Result<(Velocity, Option<Memo>), Refusal> {
+        let unmeasured = match counted {
+            Counted::Subject(_) => None,
+            Counted::NotMeasured => Some(Velocity::NotMeasured),
+            Counted::NoAddress => Some(Velocity::NoAddress),
+            Counted::AddressNotPublic => Some(Velocity::AddressNotPublic),
+        };
+        let payload = memo.encode();
+        // A dry run is remembered nowhere, so there is nothing that could be replayed.
+        let claim = submission
+            .request
+            .as_ref()
+            .filter(|_| !submission.dry_run)
+            .map(|request| Claim {
+                request: self.pseudonymizer.request(&submission.site, &request.id),
+                fingerprint: self.pseudonymizer.body(&request.body),
+                payload: &payload,
+            });
+        if unmeasured.is_some() && claim.is_none() {
+            return Ok((unmeasured.unwrap_or(Velocity::NotMeasured), None));
+        }
+        let take = Take {
+            site: &submission.site,
+            subject: if let Counted::Subject(key) = counted {
+                Some(key)
+            } else {
+                None
+            },
+            quotas: if unmeasured.is_none() { &policy.quotas } else { &[] },
+            claim,
+            mode: if submission.dry_run { Mode::Peek } else { Mode::Spend },
+        };
+        let taken = self.limiter.take(&take, self.clock.now()).await;
+        let away = taken.source == Source::LocalForRedis;
+        let (outcomes, replay) = match taken.answer {
+            Answer::Conflict => return Err(Refusal::RequestIdReused),
+            Answer::Fresh(outcomes) => (outcomes, None),
+            // A payload of another version of moderato cannot be read: the text is judged anew, on the first's counts.
+            Answer::Replayed { outcomes, payload } => {
+                (outcomes, Some(Memo::decode(&payload).unwrap_or_else(|| memo.clone())))
+            }
+        };
+        let velocity = match (unmeasured, away, policy.redis_away) {
+            (Some(unmeasured), ..) => unmeasured,
+            (None, true, RedisAway::Hold) => Velocity::Unknown { hold: true },
+            (None, true, RedisAway::Ignore) => Velocity::Unknown { hold: false },
+            _ => Velocity::Measured {
+                quotas: states(policy, &outcomes),
+                degraded: away,
+            },
+        };
+        Ok((velocity, replay))
+    }
+
+    fn judgement(
+        &self,
+        submission: &Submission,
+        policy: &SitePolicy,
+        evidence: &Evidence,
+        memo: Memo,
+        replayed: bool,
+    ) -> Judgement {
+        let decision = policy::decide(evidence, policy);
+        let scored = matches!(evidence.classifier, Classifier::Scored(..));
+        let same_model = |loaded: &&Arc<LoadedModel>| loaded.model.version() == memo.model_version;
+        let explanation = (submission.explain && scored)
+            .then(|| self.model.as_ref().filter(same_model))
+            .flatten()
+            .map(|loaded| loaded.model.explain(&reading(&submission.comment)));
+        Judgement {
+            decision_id: if submission.dry_run {
+                String::new()
+            } else {
+                hex::encode(memo.decision_id)
+            },
+            decision,
+            model_version: if scored { memo.model_version } else { String::new() },
+            policy_version: policy.version.clone(),
+            replayed,
+            explanation,
+        }
+    }
+}
+
+/// Who is counted.
+#[derive(Clone, Copy)]
+enum Counted {
+    Subject(AuthorKey),
+    NotMeasured,
+    NoAddress,
+    AddressNotPublic,
+}
+
+/// Whether the form goes back to its author.
+fn returned_to_author(signals: &[Signal], policy: &SitePolicy) -> bool {
+    policy.effects.form == Effect::Pull(Verdict::Reject)
+        && signals.iter().any(|signal| signal.code != ReasonCode::HoneypotFilled)
+}
+
+/// The site's thresholds, where it has its own, else the model's. Holding never begins above rejecting.
+fn thresholds(model: Thresholds, policy: &SitePolicy) -> Thresholds {
+    let reject_at = policy.reject_at.map(SpamProbability::new).or(model.reject_at);
+    let hold_at = policy.hold_at.map_or(model.hold_at, SpamProbability::new);
+    let hold_at = match reject_at {
+        Some(reject_at) if reject_at < hold_at => reject_at,
+        _ => hold_at,
+    };
+    Thresholds { hold_at, reject_at }
+}
+
+/// What the model may read: never the e-mail address, never the network address.
+fn reading(comment: &Comment) -> Reading<'_> {
+    let known = |text: &'_ str| !text.trim().is_empty();
+    let author = &comment.author;
+    Reading {
+        content: comment.content.expose(),
+        author_name: Some(author.name.expose().as_str()).filter(|name| known(name)),
+        author_url: Some(author.url.expose().as_str()).filter(|url| known(url)),
+        author_email_domain: author.email.expose().rsplit_once('@').map(|(_, domain)| domain.trim()),
+        article_hosts: &comment.article_hosts,
+        parent_content: Some(comment.parent_content.expose().as_str()).filter(|parent| known(parent)),
+    }
+}
+
+fn states(policy: &SitePolicy, outcomes: &[Outcome]) -> Vec<QuotaState> {
+    let state = |(quota, outcome): (&crate::site::Quota, &Outcome)| QuotaState {
+        name: quota.name.clone(),
+        limit: quota.burst,
+        remaining: outcome.remaining,
+        retry_after: outcome.retry_after,
+        reset_after: outcome.reset_after,
+        exceeded: outcome.exceeded,
+        effect: quota.effect,
+        shadow: quota.shadow,
+    };
+    policy.quotas.iter().zip(outcomes).map(state).collect()
+}

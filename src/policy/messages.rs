@@ -1,0 +1,174 @@
+//! The sentences: one for the author, which teaches a spammer nothing, and one for the moderator, which says why.
+
+use crate::model::Contribution;
+use crate::verdict::{Reason, ReasonCode, Verdict};
+
+/// The field at fault, as a path in the request; empty if no one field is.
+pub const fn field(code: ReasonCode) -> &'static str {
+    use ReasonCode as R;
+    match code {
+        R::AuthorNameMissing | R::AuthorNameTooLong => "comment.author_name",
+        R::AuthorEmailMissing | R::AuthorEmailInvalid | R::AuthorEmailTooLong => "comment.author_email",
+        R::AuthorUrlInvalid | R::AuthorUrlTooLong => "comment.author_url",
+        R::ContentMissing | R::ContentTooLong => "comment.content",
+        R::HoneypotFilled => "comment.honeypot",
+        R::RateLimitExceeded
+        | R::RateLimitWouldExceed
+        | R::RateLimitUnavailable
+        | R::AuthorTrusted
+        | R::ClassifierSpam
+        | R::ClassifierUnsure
+        | R::ClassifierThinEvidence
+        | R::ClassifierUnavailable => "",
+    }
+}
+
+/// A sentence fit to show the author; empty where there is nothing to say. Everything that is held or quarantined says
+/// the same, so that nobody learns which check a text failed.
+pub fn author_message(reason: &Reason) -> String {
+    use ReasonCode as R;
+    let max = param(reason, "max");
+    match reason.code {
+        R::AuthorNameMissing => "Please enter your name.".to_owned(),
+        R::AuthorNameTooLong => format!("Please use a name of at most {max} characters."),
+        R::AuthorEmailMissing => "Please enter your email address. It will not be published.".to_owned(),
+        R::AuthorEmailInvalid => "Please check your email address: it should look like name@example.org.".to_owned(),
+        R::AuthorEmailTooLong => format!("Please use an email address of at most {max} characters."),
+        R::AuthorUrlInvalid => {
+            "Please check your website: it should look like https://example.org, or leave it empty.".to_owned()
+        }
+        R::AuthorUrlTooLong => format!("Please use a website address of at most {max} characters."),
+        R::ContentMissing => "Please write a comment.".to_owned(),
+        R::ContentTooLong => "Your comment is too long. Please shorten it.".to_owned(),
+        R::RateLimitExceeded if reason.effect == Some(Verdict::Reject) => format!(
+            "You are commenting too quickly. Please try again in {}.",
+            duration_words(param(reason, "retry_after_s"))
+        ),
+        _ if matches!(reason.effect, Some(Verdict::Hold | Verdict::Reject)) && !reason.shadow => {
+            "Your comment is awaiting moderation.".to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+/// A sentence for the moderator.
+pub fn moderator_message(reason: &Reason) -> String {
+    use ReasonCode as R;
+    let get = |name| param(reason, name);
+    match reason.code {
+        R::AuthorNameMissing => "The author gave no name.".to_owned(),
+        R::AuthorEmailMissing => "The author gave no email address.".to_owned(),
+        R::AuthorEmailInvalid => "What the author gave is not an email address.".to_owned(),
+        R::AuthorUrlInvalid => "What the author gave as website is not a web address.".to_owned(),
+        R::ContentMissing => "The comment is blank.".to_owned(),
+        R::AuthorNameTooLong => too_long("name", "characters", reason),
+        R::AuthorEmailTooLong => too_long("email address", "characters", reason),
+        R::AuthorUrlTooLong => too_long("website", "characters", reason),
+        R::ContentTooLong => too_long("comment", "bytes", reason),
+        R::HoneypotFilled => "The hidden form field was filled in, which people cannot do.".to_owned(),
+        R::RateLimitExceeded => format!(
+            "The author has used up the quota \"{}\" ({} at once); it grants again in {}.",
+            get("quota"),
+            get("limit"),
+            duration_words(get("retry_after_s"))
+        ),
+        R::RateLimitWouldExceed => {
+            format!(
+                "The author would have used up the quota \"{}\", which is only watched.",
+                get("quota")
+            )
+        }
+        R::RateLimitUnavailable => {
+            "Redis did not answer, so nobody knows how often this author comments; this site holds comments then."
+                .to_owned()
+        }
+        R::AuthorTrusted => "The site trusts this author.".to_owned(),
+        R::ClassifierSpam => format!(
+            "The text reads like spam: probability {}, and this site acts from {} on.",
+            get("probability"),
+            get("reject_at")
+        ),
+        R::ClassifierUnsure => format!(
+            "The text may be spam: probability {}, and this site holds from {} on.",
+            get("probability"),
+            get("hold_at")
+        ),
+        R::ClassifierThinEvidence => format!(
+            "The text reads like spam (probability {}), but the model has seen too little like it to reject it.",
+            get("probability")
+        ),
+        R::ClassifierUnavailable => "No model is loaded, so the text was not read.".to_owned(),
+    }
+}
+
+/// What one term did to the score, for a moderator.
+pub fn contribution_message(contribution: &Contribution) -> String {
+    let direction = if contribution.log_odds > 0.0 {
+        "towards spam"
+    } else {
+        "towards a real comment"
+    };
+    let weight = match contribution.log_odds.abs() {
+        w if w >= 2.0 => "strongly",
+        w if w >= 0.5 => "clearly",
+        _ => "slightly",
+    };
+    let what = match contribution.view {
+        "words" => "the word",
+        "pairs" | "triples" => "the words",
+        "links" => "the link's",
+        "shape" => "its shape,",
+        "name" => "the author's name,",
+        _ => "the letters",
+    };
+    format!(
+        "{what} \u{201c}{}\u{201d} pulls {weight} {direction}",
+        contribution.term
+    )
+}
+
+fn too_long(what: &str, unit: &str, reason: &Reason) -> String {
+    format!(
+        "The {what} has {} {unit}; at most {} fit.",
+        param(reason, "length"),
+        param(reason, "max")
+    )
+}
+
+fn param<'a>(reason: &'a Reason, name: &str) -> &'a str {
+    reason
+        .params
+        .iter()
+        .find(|(key, _)| *key == name)
+        .map_or("?", |(_, value)| value)
+}
+
+/// `90` → `2 minutes`: rounded up to the unit that a person would use.
+fn duration_words(seconds: &str) -> String {
+    let seconds: u64 = seconds.parse().unwrap_or(0);
+    let (number, unit) = match seconds {
+        0..=89 => (seconds, "second"),
+        90..=5_399 => (seconds.div_ceil(60), "minute"),
+        _ => (seconds.div_ceil(3_600), "hour"),
+    };
+    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration_words;
+
+    #[test]
+    fn waits_in_words() {
+        let cases = [
+            ("1", "1 second"),
+            ("12", "12 seconds"),
+            ("90", "2 minutes"),
+            ("864", "15 minutes"),
+            ("7200", "2 hours"),
+        ];
+        for (seconds, words) in cases {
+            assert_eq!(duration_words(seconds), words);
+        }
+    }
+}

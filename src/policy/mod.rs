@@ -1,0 +1,261 @@
+//! The judge: one pure function from evidence and policy to a decision.
+//!
+//! It must never read a clock, a network or a text. Start reading in [`decide`]; the order of its lines is the order of
+//! precedence that the contract promises, and no setting can change it.
+
+mod evidence;
+mod messages;
+
+use crate::model::{Assessment, Thresholds};
+use crate::site::{Effect, Effects, SitePolicy};
+use crate::verdict::{Decision, Degraded, Handling, NotEvaluated, QuotaState, Reason, ReasonCode, Verdict};
+
+pub use evidence::{Classifier, Evidence, Velocity};
+pub use messages::{author_message, contribution_message, field, moderator_message};
+
+use crate::comment::Trust;
+
+/// Judges. Every reason that holds is reported, in the order of precedence; the first that applies sets the verdict:
+///
+/// 1. the form's faults, 2. the hidden field, 3. quotas that reject → reject;
+/// 4. an author whom the site trusts → approve;
+/// 5. the classifier, with enough evidence → reject;
+/// 6. whatever holds → hold; 7. approve.
+///
+/// A check that a site has softened from reject to hold takes its place in step 6.
+pub fn decide(evidence: &Evidence, policy: &SitePolicy) -> Decision {
+    let effects = policy.effects;
+    let mut reasons = Vec::new();
+    signals(evidence, effects, &mut reasons);
+    quotas(&evidence.velocity, Verdict::Reject, &mut reasons);
+    let vouched = reasons.len();
+    if evidence.trust >= Trust::Trusted {
+        reasons.push(reason(
+            ReasonCode::AuthorTrusted,
+            Some(Verdict::Approve),
+            Handling::Publish,
+        ));
+    }
+    classifier(&evidence.classifier, effects, &mut reasons);
+    quotas(&evidence.velocity, Verdict::Hold, &mut reasons);
+    quotas(&evidence.velocity, Verdict::Approve, &mut reasons);
+
+    let (verdict, handling) = verdict(&reasons, vouched);
+    let exceeded = quota_states(&evidence.velocity)
+        .iter()
+        .filter(|quota| quota.exceeded && !quota.shadow);
+    Decision {
+        verdict,
+        handling,
+        spam_probability: match evidence.classifier {
+            Classifier::Scored(assessment, _) => Some(assessment.probability.get()),
+            _ => None,
+        },
+        retry_after: exceeded.map(|quota| quota.retry_after).max(),
+        quotas: quota_states(&evidence.velocity).to_vec(),
+        not_evaluated: not_evaluated(evidence),
+        degraded: degraded(evidence),
+        reasons,
+    }
+}
+
+/// The verdict, from reasons in order of precedence; those before `vouched` come before trust.
+fn verdict(reasons: &[Reason], vouched: usize) -> (Verdict, Handling) {
+    let pulls = |wanted: Verdict| move |reason: &&Reason| reason.effect == Some(wanted) && !reason.shadow;
+    let (before_trust, from_trust) = reasons.split_at(vouched);
+    if let Some(reason) = before_trust.iter().find(pulls(Verdict::Reject)) {
+        return (Verdict::Reject, reason.handling);
+    }
+    if from_trust.iter().any(|reason| reason.code == ReasonCode::AuthorTrusted) {
+        return (Verdict::Approve, Handling::Publish);
+    }
+    if let Some(reason) = from_trust.iter().find(pulls(Verdict::Reject)) {
+        return (Verdict::Reject, reason.handling);
+    }
+    if reasons.iter().any(|reason| pulls(Verdict::Hold)(&reason)) {
+        return (Verdict::Hold, Handling::Queue);
+    }
+    (Verdict::Approve, Handling::Publish)
+}
+
+/// Steps 1 and 2.
+fn signals(evidence: &Evidence, effects: Effects, reasons: &mut Vec<Reason>) {
+    for signal in &evidence.signals {
+        let (effect, handling) = match signal.code {
+            ReasonCode::HoneypotFilled => (effects.honeypot, Handling::Quarantine),
+            _ => (effects.form, Handling::ReturnToAuthor),
+        };
+        if let Effect::Pull(verdict) = effect {
+            let params = signal.params.clone();
+            reasons.push(Reason {
+                params,
+                ..reason(signal.code, Some(verdict), handling)
+            });
+        }
+    }
+}
+
+/// Step 3 for quotas that reject, step 6 for those that hold. Quotas that are only watched follow at the end of theirs.
+fn quotas(velocity: &Velocity, effect: Verdict, reasons: &mut Vec<Reason>) {
+    if let (Velocity::Unknown { hold: true }, Verdict::Hold) = (velocity, effect) {
+        reasons.push(reason(
+            ReasonCode::RateLimitUnavailable,
+            Some(Verdict::Hold),
+            Handling::Queue,
+        ));
+    }
+    for quota in quota_states(velocity)
+        .iter()
+        .filter(|quota| quota.exceeded && quota.effect == effect)
+    {
+        let code = if quota.shadow {
+            ReasonCode::RateLimitWouldExceed
+        } else {
+            ReasonCode::RateLimitExceeded
+        };
+        let handling = if effect == Verdict::Reject {
+            Handling::RetryLater
+        } else {
+            Handling::Queue
+        };
+        let params = vec![
+            ("quota", quota.name.clone()),
+            ("limit", quota.limit.to_string()),
+            ("retry_after_s", seconds_up(quota.retry_after).to_string()),
+        ];
+        let effect = if quota.shadow { None } else { Some(effect) };
+        reasons.push(Reason {
+            params,
+            shadow: quota.shadow,
+            ..reason(code, effect, handling)
+        });
+    }
+}
+
+/// Steps 5 and 6.
+fn classifier(classifier: &Classifier, effects: Effects, reasons: &mut Vec<Reason>) {
+    let mut push = |code, effect, handling, params| {
+        if let Effect::Pull(verdict) = effect {
+            reasons.push(Reason {
+                params,
+                ..reason(code, Some(verdict), handling)
+            });
+        }
+    };
+    match classifier {
+        Classifier::Off | Classifier::NoText => {}
+        Classifier::Unavailable => {
+            push(
+                ReasonCode::ClassifierUnavailable,
+                effects.classifier_unavailable,
+                Handling::Queue,
+                Vec::new(),
+            );
+        }
+        Classifier::Scored(assessment, thresholds) => {
+            let would_reject = effects.classifier_spam == Effect::Pull(Verdict::Reject);
+            match band(assessment, thresholds) {
+                Band::Clear => {}
+                Band::Unsure => push(
+                    ReasonCode::ClassifierUnsure,
+                    effects.classifier_unsure,
+                    Handling::Queue,
+                    numbers(assessment, thresholds),
+                ),
+                // What thin evidence forbids is a reject; where the site does not reject there is nothing to forbid.
+                Band::Spam if assessment.thin && would_reject => push(
+                    ReasonCode::ClassifierThinEvidence,
+                    effects.classifier_thin_evidence,
+                    Handling::Queue,
+                    numbers(assessment, thresholds),
+                ),
+                Band::Spam => push(
+                    ReasonCode::ClassifierSpam,
+                    effects.classifier_spam,
+                    Handling::Quarantine,
+                    numbers(assessment, thresholds),
+                ),
+            }
+        }
+    }
+}
+
+/// Where a probability lies.
+enum Band {
+    Clear,
+    Unsure,
+    Spam,
+}
+
+fn band(assessment: &Assessment, thresholds: &Thresholds) -> Band {
+    if thresholds
+        .reject_at
+        .is_some_and(|reject_at| assessment.probability >= reject_at)
+    {
+        Band::Spam
+    } else if assessment.probability >= thresholds.hold_at {
+        Band::Unsure
+    } else {
+        Band::Clear
+    }
+}
+
+fn numbers(assessment: &Assessment, thresholds: &Thresholds) -> Vec<(&'static str, String)> {
+    let mut numbers = vec![
+        ("probability", format!("{:.4}", assessment.probability.get())),
+        ("hold_at", format!("{:.4}", thresholds.hold_at.get())),
+        ("evidence", format!("{:.2}", assessment.evidence)),
+    ];
+    if let Some(reject_at) = thresholds.reject_at {
+        numbers.push(("reject_at", format!("{:.4}", reject_at.get())));
+    }
+    numbers
+}
+
+fn reason(code: ReasonCode, effect: Option<Verdict>, handling: Handling) -> Reason {
+    Reason {
+        code,
+        effect,
+        handling,
+        params: Vec::new(),
+        shadow: false,
+    }
+}
+
+fn quota_states(velocity: &Velocity) -> &[QuotaState] {
+    match velocity {
+        Velocity::Measured { quotas, .. } => quotas,
+        _ => &[],
+    }
+}
+
+fn not_evaluated(evidence: &Evidence) -> Vec<NotEvaluated> {
+    let velocity = match evidence.velocity {
+        Velocity::NoAddress => Some(NotEvaluated::NoAddress),
+        Velocity::AddressNotPublic => Some(NotEvaluated::AddressNotPublic),
+        _ => None,
+    };
+    let text = matches!(evidence.classifier, Classifier::NoText).then_some(NotEvaluated::NoText);
+    velocity.into_iter().chain(text).collect()
+}
+
+fn degraded(evidence: &Evidence) -> Vec<Degraded> {
+    let redis = matches!(
+        evidence.velocity,
+        Velocity::Unknown { .. } | Velocity::Measured { degraded: true, .. }
+    );
+    let model = matches!(evidence.classifier, Classifier::Unavailable);
+    redis
+        .then_some(Degraded::Redis)
+        .into_iter()
+        .chain(model.then_some(Degraded::Model))
+        .collect()
+}
+
+/// Whole seconds, rounded up: whoever waits that long is not refused again.
+fn seconds_up(duration: std::time::Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests;

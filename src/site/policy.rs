@@ -1,0 +1,157 @@
+//! The settings that one site's comments are judged by.
+
+use crate::comment::Trust;
+use crate::site::Quota;
+use crate::verdict::Verdict;
+
+/// What a site judges its comments by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SitePolicy {
+    /// The start of the digest of the resolved settings: two policies that judge alike have one version.
+    pub version: String,
+    /// Whether the text is read by the model.
+    pub classifier: bool,
+    /// Hold from this probability on; `None` takes the model's own threshold.
+    pub hold_at: Option<f64>,
+    /// Reject from this probability on; `None` takes the model's own threshold.
+    pub reject_at: Option<f64>,
+    /// Whether addresses that are not public are counted.
+    pub judge_private_addresses: bool,
+    /// Leading bits of an IPv4 address that make one author, 8 to 32.
+    pub ipv4_prefix: u8,
+    /// Leading bits of an IPv6 address that make one author, 16 to 128.
+    pub ipv6_prefix: u8,
+    /// What becomes of quotas while Redis is away.
+    pub redis_away: RedisAway,
+    /// Which fields must be there, by trust.
+    pub required: Required,
+    /// How long fields may be.
+    pub lengths: Lengths,
+    /// What each check may do.
+    pub effects: Effects,
+    /// The quotas, shortest interval first.
+    pub quotas: Vec<Quota>,
+}
+
+/// What becomes of quotas while Redis is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RedisAway {
+    /// This process counts by itself.
+    Local,
+    /// Every comment that a quota applies to is held.
+    Hold,
+    /// As if there were no quotas.
+    Ignore,
+}
+
+/// A field of the reply form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Field {
+    /// The author's name.
+    AuthorName,
+    /// The author's e-mail address.
+    AuthorEmail,
+    /// The author's website.
+    AuthorUrl,
+    /// The comment itself.
+    Content,
+}
+
+impl Field {
+    /// Every field.
+    pub const ALL: [Self; 4] = [Self::AuthorName, Self::AuthorEmail, Self::AuthorUrl, Self::Content];
+
+    /// Its name in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorName => "author_name",
+            Self::AuthorEmail => "author_email",
+            Self::AuthorUrl => "author_url",
+            Self::Content => "content",
+        }
+    }
+}
+
+/// A set of fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FieldSet {
+    bits: u8,
+}
+
+impl FieldSet {
+    /// Whether the set holds the field.
+    pub const fn has(self, field: Field) -> bool {
+        self.bits & (1 << field as u8) != 0
+    }
+}
+
+impl FromIterator<Field> for FieldSet {
+    fn from_iter<I: IntoIterator<Item = Field>>(fields: I) -> Self {
+        let bits = fields.into_iter().fold(0, |bits, field| bits | 1 << field as u8);
+        Self { bits }
+    }
+}
+
+/// Which fields must be there, by what the caller vouches for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Required {
+    /// Of anonymous authors.
+    pub anonymous: FieldSet,
+    /// Of authors who are signed in.
+    pub authenticated: FieldSet,
+    /// Of authors whom the site trusts.
+    pub trusted: FieldSet,
+    /// Of the site's own people.
+    pub staff: FieldSet,
+}
+
+impl Required {
+    /// The fields required of an author of that trust.
+    pub const fn of(&self, trust: Trust) -> FieldSet {
+        match trust {
+            Trust::Anonymous => self.anonymous,
+            Trust::Authenticated => self.authenticated,
+            Trust::Trusted => self.trusted,
+            Trust::Staff => self.staff,
+        }
+    }
+}
+
+/// The longest that fields may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lengths {
+    /// In characters (Unicode scalar values), trimmed.
+    pub author_name_chars_max: usize,
+    /// In characters, trimmed.
+    pub author_email_chars_max: usize,
+    /// In characters, trimmed.
+    pub author_url_chars_max: usize,
+    /// In bytes of UTF-8, as submitted.
+    pub content_bytes_max: usize,
+}
+
+/// What a check may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// The check is not made.
+    Off,
+    /// It is made, and pulls towards this verdict; `Approve` reports without pulling.
+    Pull(Verdict),
+}
+
+/// What each check may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effects {
+    /// Missing, malformed or overlong fields.
+    pub form: Effect,
+    /// The field that people cannot see.
+    pub honeypot: Effect,
+    /// Probability of at least `reject_at`.
+    pub classifier_spam: Effect,
+    /// Probability of at least `hold_at`.
+    pub classifier_unsure: Effect,
+    /// Would be rejected, on too little evidence.
+    pub classifier_thin_evidence: Effect,
+    /// No model.
+    pub classifier_unavailable: Effect,
+}

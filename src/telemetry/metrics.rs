@@ -1,0 +1,198 @@
+//! Every metric, declared once. Labels come from closed sets or from the configuration, never from a request: a site
+//! that is not configured is counted as `other`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use metrics::{Counter, Gauge, Histogram, Unit};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::site::{SiteId, Sites};
+use crate::verdict::{Decision, Degraded, NotEvaluated, ReasonCode, Verdict};
+
+/// Upper bounds of the latency buckets, in seconds: from a comment judged in memory to the deadline of a patient caller.
+const LATENCY_BUCKETS: [f64; 10] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.3];
+
+/// Upper bounds of the probability buckets: a drift of the readers, or of the spammers, shows here first.
+const PROBABILITY_BUCKETS: [f64; 9] = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999];
+
+/// The metrics of one process.
+pub struct Metrics {
+    sites: BTreeMap<SiteId, SiteMetrics>,
+    other: SiteMetrics,
+    reasons: Vec<(ReasonCode, Counter)>,
+    duration: Histogram,
+    probability: Histogram,
+    degraded: [(Degraded, Counter); 2],
+    redis_up: Gauge,
+    redis_changes: Counter,
+}
+
+/// What is counted for each site.
+struct SiteMetrics {
+    verdicts: [(Verdict, Counter); 3],
+    replayed: Counter,
+    address_not_public: Counter,
+    address_dominant: Counter,
+}
+
+impl Metrics {
+    /// Metrics that nobody reads: every record is dropped.
+    pub fn off(sites: &Sites) -> Self {
+        metrics::with_local_recorder(&metrics::NoopRecorder, || Self::register(sites))
+    }
+
+    /// Metrics, and the handle that renders them in Prometheus' text format.
+    ///
+    /// # Errors
+    /// The buckets above are malformed, which a test would have found.
+    pub fn prometheus(sites: &Sites) -> Result<(Self, PrometheusHandle), metrics_exporter_prometheus::BuildError> {
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Full("moderato_duration_seconds".to_owned()), &LATENCY_BUCKETS)?
+            .set_buckets_for_metric(Matcher::Full("moderato_spam_probability".to_owned()), &PROBABILITY_BUCKETS)?
+            .build_recorder();
+        let handle = recorder.handle();
+        Ok((metrics::with_local_recorder(&recorder, || Self::register(sites)), handle))
+    }
+
+    fn register(sites: &Sites) -> Self {
+        describe();
+        Self {
+            sites: sites.named.keys().map(|site| (site.clone(), SiteMetrics::register(site.as_str()))).collect(),
+            other: SiteMetrics::register("other"),
+            reasons: ReasonCode::ALL
+                .map(|code| (code, metrics::counter!("moderato_reasons_total", "code" => code.as_str())))
+                .into(),
+            duration: metrics::histogram!("moderato_duration_seconds"),
+            probability: metrics::histogram!("moderato_spam_probability"),
+            degraded: [Degraded::Redis, Degraded::Model]
+                .map(|what| (what, metrics::counter!("moderato_degraded_total", "what" => what.as_str()))),
+            redis_up: metrics::gauge!("moderato_redis_up"),
+            redis_changes: metrics::counter!("moderato_redis_changes_total"),
+        }
+    }
+
+    /// Counts one decision, which took `seconds`.
+    pub fn decided(&self, site: &SiteId, decision: &Decision, replayed: bool, seconds: f64) {
+        let site = self.site(site);
+        count(&site.verdicts, decision.verdict);
+        if replayed {
+            site.replayed.increment(1);
+        }
+        if decision.not_evaluated.contains(&NotEvaluated::AddressNotPublic) {
+            site.address_not_public.increment(1);
+        }
+        for reason in &decision.reasons {
+            count(&self.reasons, reason.code);
+        }
+        for what in &decision.degraded {
+            count(&self.degraded, *what);
+        }
+        if let Some(probability) = decision.spam_probability {
+            self.probability.record(probability);
+        }
+        self.duration.record(seconds);
+    }
+
+    /// Counts one comment of an address that sends more than its share of a site's comments.
+    pub fn dominant(&self, site: &SiteId) {
+        self.site(site).address_dominant.increment(1);
+    }
+
+    /// Notes that Redis came or went.
+    pub fn redis(&self, up: bool) {
+        self.redis_up.set(f64::from(u8::from(up)));
+        self.redis_changes.increment(1);
+    }
+
+    fn site(&self, site: &SiteId) -> &SiteMetrics {
+        self.sites.get(site).unwrap_or(&self.other)
+    }
+}
+
+impl SiteMetrics {
+    fn register(site: &str) -> Self {
+        let label = || site.to_owned();
+        Self {
+            verdicts: [Verdict::Approve, Verdict::Hold, Verdict::Reject].map(|verdict| {
+                let word = verdict.as_str();
+                (verdict, metrics::counter!("moderato_decisions_total", "site" => label(), "verdict" => word))
+            }),
+            replayed: metrics::counter!("moderato_replayed_total", "site" => label()),
+            address_not_public: metrics::counter!("moderato_address_not_public_total", "site" => label()),
+            address_dominant: metrics::counter!("moderato_address_dominant_total", "site" => label()),
+        }
+    }
+}
+
+fn count<K: PartialEq>(counters: &[(K, Counter)], key: K) {
+    if let Some((_, counter)) = counters.iter().find(|(known, _)| *known == key) {
+        counter.increment(1);
+    }
+}
+
+fn describe() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counter!("moderato_decisions_total", "Comments judged, by site and verdict");
+    describe_counter!("moderato_reasons_total", "Reasons given, by code");
+    describe_counter!("moderato_replayed_total", "Answers to a request_id that was answered before");
+    describe_counter!("moderato_degraded_total", "Answers for which something was not there, by what it was");
+    describe_counter!(
+        "moderato_address_not_public_total",
+        "Comments whose author_ip is not public: most likely a proxy's address is passed on for the reader's"
+    );
+    describe_counter!(
+        "moderato_address_dominant_total",
+        "Comments of an address that sends more than a fifth of its site's: most likely a proxy's"
+    );
+    describe_histogram!("moderato_duration_seconds", Unit::Seconds, "From reading a request to its answer");
+    describe_histogram!("moderato_spam_probability", "Probabilities of spam, of texts that were scored");
+    describe_gauge!("moderato_redis_up", "1 while Redis counts, 0 while this process does it alone");
+    describe_counter!("moderato_redis_changes_total", "Times that Redis came or went");
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").field("sites", &self.sites.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::Metrics;
+    use crate::site::{SiteId, Sites};
+    use crate::verdict::{Decision, Degraded, Handling, NotEvaluated, Verdict};
+
+    #[test]
+    fn a_decision_is_counted_and_unconfigured_sites_are_one() {
+        let sites = Sites { named: BTreeMap::new(), unnamed: None };
+        let (metrics, handle) = Metrics::prometheus(&sites).unwrap();
+        let decision = Decision {
+            verdict: Verdict::Hold,
+            handling: Handling::Queue,
+            spam_probability: Some(0.7),
+            reasons: Vec::new(),
+            quotas: Vec::new(),
+            retry_after: None,
+            not_evaluated: vec![NotEvaluated::AddressNotPublic],
+            degraded: vec![Degraded::Redis],
+        };
+        metrics.decided(&SiteId::new("nobody-configured-me").unwrap(), &decision, true, 0.002);
+        metrics.redis(false);
+        let text = handle.render();
+        for line in [
+            r#"moderato_decisions_total{site="other",verdict="hold"} 1"#,
+            r#"moderato_address_not_public_total{site="other"} 1"#,
+            r#"moderato_degraded_total{what="rate_limit.redis"} 1"#,
+            r#"moderato_replayed_total{site="other"} 1"#,
+            r#"moderato_duration_seconds_bucket{le="0.0025"} 1"#,
+            r#"moderato_spam_probability_bucket{le="0.75"} 1"#,
+            "moderato_redis_up 0",
+        ] {
+            assert!(text.contains(line), "{line} is not in:\n{text}");
+        }
+        assert!(!text.contains("nobody-configured-me"));
+    }
+}

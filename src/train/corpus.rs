@@ -1,0 +1,241 @@
+//! The corpus format: JSON Lines, one labelled comment a line.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::comment::{Example, Label};
+use crate::sensitive::Sensitive;
+
+/// Why a corpus could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CorpusError {
+    /// The file could not be opened or read.
+    #[error("read the training file {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A line is not a labelled comment.
+    #[error("read {path} line {line}: {problem} (--skip-bad counts such lines and goes on)")]
+    BadLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it, without quoting it.
+        problem: String,
+    },
+}
+
+/// What was read of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSummary {
+    /// The file's name without its folder: folders say more about the machine than about the data.
+    pub name: String,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// Labelled comments read.
+    pub n_examples: u64,
+    /// Of them, spam.
+    pub n_spam: u64,
+    /// Lines that were skipped because they were bad.
+    pub n_bad: u64,
+    /// Comments without any text, which teach nothing.
+    pub n_blank: u64,
+}
+
+/// Labelled comments, in file order, and what became of the lines that are not among them.
+#[derive(Debug, Clone, Default)]
+pub struct Corpus {
+    /// The comments, in the order of the files and of their lines.
+    pub examples: Vec<Example>,
+    /// One summary a file.
+    pub files: Vec<FileSummary>,
+}
+
+/// One line as it is written. A field that is missing, null or empty is unknown.
+#[derive(Deserialize)]
+struct Row {
+    id: Option<String>,
+    label: String,
+    content: Option<String>,
+    author_name: Option<String>,
+    author_url: Option<String>,
+    author_email: Option<String>,
+    author_email_domain: Option<String>,
+    source: Option<String>,
+    submitted_at: Option<String>,
+}
+
+/// Reads the files, one after the other. A bad line is an error, or counted if `skip_bad`.
+///
+/// # Errors
+/// [`CorpusError`], naming the file, and the line if one is bad.
+pub fn read<P: AsRef<Path>>(paths: &[P], skip_bad: bool) -> Result<Corpus, CorpusError> {
+    let mut corpus = Corpus::default();
+    for path in paths {
+        let summary = read_each(path.as_ref(), skip_bad, &mut |example| corpus.examples.push(example))?;
+        corpus.files.push(summary);
+    }
+    Ok(corpus)
+}
+
+/// Reads one file, handing over each comment as it comes, so that a corpus need not fit into memory.
+///
+/// # Errors
+/// [`CorpusError`], naming the file, and the line if one is bad.
+pub fn read_each(path: &Path, skip_bad: bool, take: &mut dyn FnMut(Example)) -> Result<FileSummary, CorpusError> {
+    let io_error = |source| CorpusError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut reader = BufReader::with_capacity(1 << 18, File::open(path).map_err(io_error)?);
+    let mut digest = Sha256::new();
+    let mut summary = FileSummary {
+        name: path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default(),
+        sha256: String::new(),
+        n_examples: 0,
+        n_spam: 0,
+        n_bad: 0,
+        n_blank: 0,
+    };
+    let fallback_source = path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let mut bytes = Vec::new();
+    let mut line = 0;
+    while reader.read_until(b'\n', &mut bytes).map_err(io_error)? > 0 {
+        line += 1;
+        digest.update(&bytes);
+        if !bytes.trim_ascii().is_empty() {
+            match parse(&bytes, &fallback_source) {
+                Ok(example) if example.content.expose().trim().is_empty() => summary.n_blank += 1,
+                Ok(example) => {
+                    summary.n_examples += 1;
+                    summary.n_spam += u64::from(example.label == Label::Spam);
+                    take(example);
+                }
+                Err(_) if skip_bad => summary.n_bad += 1,
+                Err(problem) => {
+                    return Err(CorpusError::BadLine {
+                        path: path.to_owned(),
+                        line,
+                        problem,
+                    });
+                }
+            }
+        }
+        bytes.clear();
+    }
+    summary.sha256 = hex::encode(digest.finalize());
+    Ok(summary)
+}
+
+/// One line, or what is wrong with it in words that quote nothing of it.
+fn parse(line: &[u8], fallback_source: &str) -> Result<Example, String> {
+    let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
+    let text = std::str::from_utf8(line).map_err(|e| format!("not UTF-8 at byte {}", e.valid_up_to()))?;
+    let row: Row = serde_json::from_str(text).map_err(|e| describe(&e))?;
+    let label = match row.label.as_str() {
+        "spam" => Label::Spam,
+        "ham" => Label::Ham,
+        _ => return Err("`label` must be \"spam\" or \"ham\"".to_owned()),
+    };
+    let known = |field: Option<String>| field.filter(|text| !text.trim().is_empty());
+    let domain_of = |email: String| email.rsplit_once('@').map(|(_, domain)| domain.to_owned());
+    Ok(Example {
+        id: row.id,
+        label,
+        content: Sensitive::new(row.content.ok_or("`content` is missing")?),
+        author_name: known(row.author_name).map(Sensitive::new),
+        author_url: known(row.author_url).map(Sensitive::new),
+        author_email_domain: known(row.author_email_domain)
+            .or_else(|| known(row.author_email).and_then(domain_of))
+            .map(Sensitive::new),
+        source: known(row.source).unwrap_or_else(|| fallback_source.to_owned()),
+        submitted_at: known(row.submitted_at),
+    })
+}
+
+/// serde's message may quote the text of the comment; this one says the kind of mistake and its place.
+fn describe(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Syntax => "not JSON",
+        serde_json::error::Category::Eof => "the JSON ends too early",
+        serde_json::error::Category::Data => {
+            "not a labelled comment: `label` and `content` are required, and every field must be text"
+        }
+        serde_json::error::Category::Io => "unreadable",
+    };
+    format!("{what} (column {})", error.column())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn file(lines: &[&str]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        for line in lines {
+            writeln!(file, "{line}").unwrap();
+        }
+        file
+    }
+
+    #[test]
+    fn reads_what_is_known_and_leaves_the_rest_unknown() {
+        let f = file(&[
+            r#"{"label":"ham","content":"hello","author_name":"","source":"a"}"#,
+            "",
+            r#"{"label":"spam","content":"buy","author_email":"x@shop.example"}"#,
+            r#"{"label":"ham","content":"  "}"#,
+        ]);
+        let corpus = read(&[f.path()], false).unwrap();
+        assert_eq!(corpus.examples.len(), 2);
+        assert!(corpus.examples[0].author_name.is_none());
+        assert_eq!(
+            corpus.examples[1].author_email_domain.as_ref().unwrap().expose(),
+            "shop.example"
+        );
+        assert_eq!(corpus.files[0].n_blank, 1);
+        assert_eq!(corpus.files[0].n_spam, 1);
+    }
+
+    #[test]
+    fn a_bad_line_is_named_and_never_quoted() {
+        let f = file(&[
+            r#"{"label":"ham","content":"hello"}"#,
+            r#"{"label":"maybe","content":"secret"}"#,
+        ]);
+        let error = read(&[f.path()], false).unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("label"), "{error}");
+        assert!(!error.contains("secret") && !error.contains("maybe"), "{error}");
+        let corpus = read(&[f.path()], true).unwrap();
+        assert_eq!((corpus.examples.len(), corpus.files[0].n_bad), (1, 1));
+    }
+
+    #[test]
+    fn types_and_syntax_are_told_apart() {
+        for (line, says) in [
+            (r#"{"label":"ham","content":7}"#, "every field must be text"),
+            (r#"{"label":"ham","content":"x""#, "ends too early"),
+            ("nonsense", "not JSON"),
+            (r#"{"label":"ham"}"#, "`content` is missing"),
+        ] {
+            let error = read(&[file(&[line]).path()], false).unwrap_err().to_string();
+            assert!(error.contains(says), "{line}: {error}");
+        }
+    }
+}

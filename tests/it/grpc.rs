@@ -1,0 +1,529 @@
+//! The gRPC door, through a real connection: verdicts, errors, quotas, request ids, reflection and health.
+
+use std::time::Duration;
+
+use moderato::api::grpc::proto::model_service_client::ModelServiceClient;
+use moderato::api::grpc::proto::{Action, AuthorTrust, GetModelRequest, Handling, ModerateRequest, Verdict};
+use moderato::limit::{Limiter, MemorySettings};
+use prost::Message;
+use tonic::Code;
+use tonic_types::StatusExt;
+
+use crate::support::house::House;
+use crate::support::process::Service;
+use crate::support::{codes, request, request_with};
+
+const SPAM: &str = "Hey guys check out my channel!!! Subscribe and visit http://best-cheap-pills.example.com to earn money \
+                    fast, click here http://best-cheap-pills.example.com for a FREE iphone giveaway";
+
+#[tokio::test]
+async fn a_real_comment_is_approved_and_spam_is_not() {
+    let house = House::start("").await;
+    let answer = house
+        .moderate(request("I walked past the new bridge today and it is lovely."))
+        .await
+        .unwrap();
+    assert_eq!(
+        (answer.verdict(), answer.handling()),
+        (Verdict::Approve, Handling::Publish)
+    );
+    assert!(answer.spam_probability.unwrap() < 0.5 && answer.reasons.is_empty());
+    assert_eq!(answer.decision_id.len(), 32);
+    assert_eq!(
+        answer
+            .quotas
+            .iter()
+            .map(|quota| quota.name.as_str())
+            .collect::<Vec<_>>(),
+        ["minute", "hour", "day"]
+    );
+    assert!(!answer.model_version.is_empty() && !answer.policy_version.is_empty());
+
+    let spam = house.moderate(request(SPAM)).await.unwrap();
+    assert_ne!(spam.verdict(), Verdict::Approve);
+    assert!(spam.spam_probability.unwrap() > 0.5);
+    assert!(codes(&spam)[0].starts_with("classifier."));
+    assert_eq!(spam.reasons[0].author_message, "Your comment is awaiting moderation.");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn the_authors_mistakes_are_a_verdict_with_every_reason() {
+    let house = House::start("").await;
+    let answer = house
+        .moderate(request_with(|comment| {
+            comment.author_name = " - ".to_owned();
+            comment.author_email = "ann@".to_owned();
+            comment.content = " \u{200b} ".to_owned();
+        }))
+        .await
+        .unwrap();
+    assert_eq!(
+        (answer.verdict(), answer.handling()),
+        (Verdict::Reject, Handling::ReturnToAuthor)
+    );
+    assert_eq!(
+        codes(&answer),
+        ["author_name.missing", "author_email.invalid", "content.missing"]
+    );
+    let fields: Vec<_> = answer.reasons.iter().map(|reason| reason.field.as_str()).collect();
+    assert_eq!(
+        fields,
+        ["comment.author_name", "comment.author_email", "comment.content"]
+    );
+    assert!(
+        answer
+            .reasons
+            .iter()
+            .all(|reason| reason.author_message.starts_with("Please "))
+    );
+    assert_eq!(answer.not_evaluated, ["classifier.no_text"]);
+    assert_eq!(answer.spam_probability, None);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn the_calling_programs_mistakes_are_an_error_with_every_violation() {
+    let house = House::start("").await;
+    let mut bad = request_with(|comment| comment.author_ip = "203.0.113.7:443".to_owned());
+    bad.site = "The Gazette".to_owned();
+    bad.action = 99;
+    bad.request_id = "x".repeat(129);
+    let status = house.moderate(bad).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    let violations = status.get_details_bad_request().unwrap().field_violations;
+    let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
+    assert_eq!(fields, ["request_id", "site", "action", "comment.author_ip"]);
+    assert!(!status.message().contains("203.0.113.7"), "{}", status.message());
+
+    let status = house.moderate(ModerateRequest::default()).await.unwrap_err();
+    let violations = status.get_details_bad_request().unwrap().field_violations;
+    assert_eq!(
+        violations.iter().map(|v| v.field.as_str()).collect::<Vec<_>>(),
+        ["site", "comment"]
+    );
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn an_unknown_site_is_refused_where_sites_are_closed() {
+    let house = House::start("[service]\nallow_unknown_sites = false\n[site.times]\nclassifier = false").await;
+    assert_eq!(
+        house.moderate(request("Hello")).await.unwrap_err().code(),
+        Code::NotFound
+    );
+    let known = ModerateRequest {
+        site: "times".to_owned(),
+        ..request("Hello")
+    };
+    assert_eq!(house.moderate(known).await.unwrap().verdict(), Verdict::Approve);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn the_sixth_comment_of_a_minute_waits_and_its_turn_comes() {
+    let house = House::start("[defaults]\nclassifier = false").await;
+    for left in (0..5).rev() {
+        let answer = house.moderate(request("Hello")).await.unwrap();
+        assert_eq!((answer.verdict(), answer.quotas[0].remaining), (Verdict::Approve, left));
+    }
+    let sixth = house.moderate(request("Hello")).await.unwrap();
+    assert_eq!(
+        (sixth.verdict(), sixth.handling()),
+        (Verdict::Reject, Handling::RetryLater)
+    );
+    assert_eq!(codes(&sixth), ["rate_limit.exceeded"]);
+    assert_eq!(
+        sixth.reasons[0].author_message,
+        "You are commenting too quickly. Please try again in 12 seconds."
+    );
+    assert_eq!(sixth.retry_after.unwrap().seconds, 12);
+    assert_eq!(
+        sixth.quotas[1].remaining, 10,
+        "a refused comment spends nothing from the other quotas"
+    );
+    // Another reader is not touched; another site counts for itself.
+    let other = house
+        .moderate(request_with(|comment| comment.author_ip = "198.51.100.1".to_owned()))
+        .await
+        .unwrap();
+    assert_eq!(other.verdict(), Verdict::Approve);
+    let elsewhere = ModerateRequest {
+        site: "times".to_owned(),
+        ..request("Hello")
+    };
+    assert_eq!(house.moderate(elsewhere).await.unwrap().verdict(), Verdict::Approve);
+
+    house.clock.advance(Duration::from_millis(11_999));
+    assert_eq!(
+        house.moderate(request("Hello")).await.unwrap().verdict(),
+        Verdict::Reject
+    );
+    house.clock.advance(Duration::from_millis(1));
+    assert_eq!(
+        house.moderate(request("Hello")).await.unwrap().verdict(),
+        Verdict::Approve
+    );
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn only_a_submission_by_a_counted_author_spends() {
+    let house = House::start("[defaults]\nclassifier = false").await;
+    let remaining = async || {
+        let dry = ModerateRequest {
+            dry_run: true,
+            ..request("Hello")
+        };
+        house.moderate(dry).await.unwrap().quotas[0].remaining
+    };
+    let full = remaining().await;
+    for action in [Action::Edit, Action::Recheck, Action::Backfill] {
+        let answer = house
+            .moderate(ModerateRequest {
+                action: action.into(),
+                ..request("Hello")
+            })
+            .await
+            .unwrap();
+        assert!(answer.quotas.is_empty(), "{action:?}");
+    }
+    let staff = request_with(|comment| comment.author_trust = AuthorTrust::Staff.into());
+    assert!(house.moderate(staff).await.unwrap().quotas.is_empty());
+    let nameless = request_with(|comment| comment.author_name.clear());
+    assert_eq!(codes(&house.moderate(nameless).await.unwrap()), ["author_name.missing"]);
+    assert_eq!(remaining().await, full);
+    house.moderate(request("Hello")).await.unwrap();
+    assert_eq!(remaining().await, full - 1);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn an_account_is_counted_instead_of_its_address() {
+    let house = House::start("[defaults]\nclassifier = false").await;
+    let signed_in = |id: &str| {
+        request_with(|comment| {
+            comment.author_id = id.to_owned();
+            comment.author_trust = AuthorTrust::Authenticated.into();
+        })
+    };
+    house.moderate(signed_in("reader-1")).await.unwrap();
+    assert_eq!(
+        house.moderate(signed_in("reader-1")).await.unwrap().quotas[0].remaining,
+        3
+    );
+    assert_eq!(
+        house.moderate(signed_in("reader-2")).await.unwrap().quotas[0].remaining,
+        4
+    );
+    // Anybody can type an account's id; without the caller's word it counts for nothing.
+    let claimed = request_with(|comment| comment.author_id = "reader-1".to_owned());
+    assert_eq!(house.moderate(claimed).await.unwrap().quotas[0].remaining, 4);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_proxys_address_is_not_counted_and_the_answer_says_so() {
+    let house = House::start("[defaults]\nclassifier = false").await;
+    for _ in 0..20 {
+        let answer = house
+            .moderate(request_with(|comment| comment.author_ip = "10.0.0.1".to_owned()))
+            .await
+            .unwrap();
+        assert_eq!(answer.verdict(), Verdict::Approve);
+        assert_eq!(answer.not_evaluated, ["rate_limit.address_not_public"]);
+    }
+    let unknown = house
+        .moderate(request_with(|comment| comment.author_ip.clear()))
+        .await
+        .unwrap();
+    assert_eq!(unknown.not_evaluated, ["rate_limit.no_address"]);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_repeated_request_gets_the_same_answer_and_spends_nothing() {
+    let house = House::start("").await;
+    let once = ModerateRequest {
+        request_id: "r-1".to_owned(),
+        ..request("A fine article, thank you.")
+    };
+    let first = house.moderate(once.clone()).await.unwrap();
+    let mut second = house.moderate(once.clone()).await.unwrap();
+    assert!(!first.replayed && second.replayed);
+    second.replayed = false;
+    assert_eq!(first, second);
+
+    let mut other_body = once.clone();
+    other_body.comment.as_mut().unwrap().content = "Something else".to_owned();
+    let status = house.moderate(other_body.clone()).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert_eq!(
+        status.get_details_bad_request().unwrap().field_violations[0].field,
+        "request_id"
+    );
+
+    house.clock.advance(Duration::from_secs(601));
+    let later = house.moderate(other_body).await.unwrap();
+    assert!(!later.replayed, "ten minutes later the id is free again");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_repeated_request_that_was_sent_back_is_a_repetition_too() {
+    let house = House::start("").await;
+    let mut nameless = request_with(|comment| comment.author_name.clear());
+    nameless.request_id = "r-2".to_owned();
+    let first = house.moderate(nameless.clone()).await.unwrap();
+    let second = house.moderate(nameless).await.unwrap();
+    assert_eq!((first.decision_id, true), (second.decision_id, second.replayed));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_dry_run_leaves_no_trace() {
+    let house = House::start("").await;
+    let dry = ModerateRequest {
+        dry_run: true,
+        request_id: "r-3".to_owned(),
+        ..request("Hello there, all.")
+    };
+    let first = house.moderate(dry.clone()).await.unwrap();
+    let second = house.moderate(dry).await.unwrap();
+    assert_eq!(first, second);
+    assert!(first.decision_id.is_empty() && !second.replayed);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn an_explanation_adds_up_and_points_into_the_text() {
+    let house = House::start("").await;
+    let answer = house
+        .moderate(ModerateRequest {
+            explain: true,
+            ..request(SPAM)
+        })
+        .await
+        .unwrap();
+    let explanation = answer.explanation.unwrap();
+    let listed: f64 = explanation
+        .contributions
+        .iter()
+        .map(|contribution| contribution.log_odds)
+        .sum();
+    let sum = explanation.base_log_odds + listed + explanation.other_log_odds;
+    assert!(
+        (sum - explanation.log_odds).abs() < 1e-6,
+        "{sum} {}",
+        explanation.log_odds
+    );
+    let p = answer.spam_probability.unwrap();
+    assert!(((p / (1.0 - p)).ln() - explanation.log_odds).abs() < 1e-6);
+    assert!(!explanation.contributions.is_empty());
+    for contribution in &explanation.contributions {
+        if let (Some(start), Some(end)) = (contribution.start, contribution.end) {
+            assert!(
+                SPAM.get(start as usize..end as usize)
+                    .is_some_and(|quote| !quote.is_empty())
+            );
+        }
+        assert!(contribution.message.contains(&contribution.term));
+    }
+    assert!(house.moderate(request(SPAM)).await.unwrap().explanation.is_none());
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_model_comments_are_held_and_the_answer_says_why() {
+    let memory = MemorySettings {
+        subjects_max: 10,
+        requests_max: 10,
+    };
+    let house = House::start_with("", Limiter::memory(memory), false).await;
+    let answer = house.moderate(request("Hello")).await.unwrap();
+    assert_eq!(
+        (answer.verdict(), codes(&answer)),
+        (Verdict::Hold, vec!["classifier.unavailable"])
+    );
+    assert_eq!(answer.degraded, ["classifier.model"]);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_protocol_refuses_does_not_hurt_the_connection() {
+    let house = House::start("[service]\nmessage_bytes_max = 10000").await;
+    let big = house.moderate(request(&"x".repeat(20_000))).await.unwrap_err();
+    assert_eq!(big.code(), Code::OutOfRange);
+
+    // Bytes that are not UTF-8 where text belongs, and bytes that are no message at all.
+    let mut not_utf8 = request("Hello").encode_to_vec();
+    let at = not_utf8.windows(5).position(|window| window == b"Hello").unwrap();
+    not_utf8[at] = 0xff;
+    for bytes in [not_utf8, vec![0xff; 64]] {
+        let status = raw_call(house.address, bytes).await;
+        assert_eq!(
+            status,
+            Some(Code::Internal as i32),
+            "tonic answers a message that it cannot read with INTERNAL"
+        );
+    }
+    assert_eq!(
+        house
+            .moderate(request("Still there? Good."))
+            .await
+            .unwrap()
+            .decision_id
+            .len(),
+        32
+    );
+    house.stop().await;
+}
+
+/// Sends bytes as a message of `Moderate`; the grpc-status that comes back.
+async fn raw_call(address: std::net::SocketAddr, message: Vec<u8>) -> Option<i32> {
+    use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+    /// Sends bytes as they are.
+    #[derive(Default)]
+    struct Raw;
+    impl Encoder for Raw {
+        type Item = Vec<u8>;
+        type Error = tonic::Status;
+        fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), tonic::Status> {
+            bytes::BufMut::put_slice(buffer, &item);
+            Ok(())
+        }
+    }
+    impl Decoder for Raw {
+        type Item = ();
+        type Error = tonic::Status;
+        fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<()>, tonic::Status> {
+            bytes::Buf::advance(buffer, bytes::Buf::remaining(buffer));
+            Ok(Some(()))
+        }
+    }
+    impl Codec for Raw {
+        type Encode = Vec<u8>;
+        type Decode = ();
+        type Encoder = Self;
+        type Decoder = Self;
+        fn encoder(&mut self) -> Self {
+            Self
+        }
+        fn decoder(&mut self) -> Self {
+            Self
+        }
+    }
+    let channel = tonic::transport::Channel::from_shared(format!("http://{address}"))
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.unwrap();
+    let path = tonic::codegen::http::uri::PathAndQuery::from_static("/moderato.v1.ModerationService/Moderate");
+    client
+        .unary(tonic::Request::new(message), path, Raw)
+        .await
+        .err()
+        .map(|status| status.code() as i32)
+}
+
+#[tokio::test]
+async fn the_model_at_work_can_be_asked_for() {
+    let service = Service::start(&[]);
+    let mut client = ModelServiceClient::new(service.channel().await);
+    let model = client.get_model(GetModelRequest {}).await.unwrap().into_inner();
+    let card: serde_json::Value = serde_json::from_str(&model.card_json).unwrap();
+    assert!(card.is_object());
+    assert_eq!(model.version.len(), 12);
+    assert!(model.hold_at > 0.0 && model.reject_at.is_none_or(|reject_at| reject_at >= model.hold_at));
+    assert!(model.n_terms > 0 && model.loaded_at.is_some());
+}
+
+#[tokio::test]
+async fn health_and_both_reflections_answer() {
+    use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+    use tonic_reflection::pb::{v1, v1alpha};
+    let service = Service::start(&[]);
+    for name in ["", "moderato.v1.ModerationService", "moderato.v1.ModelService"] {
+        let request = HealthCheckRequest {
+            service: name.to_owned(),
+        };
+        let answer = HealthClient::new(service.channel().await)
+            .check(request)
+            .await
+            .unwrap()
+            .into_inner();
+        assert_eq!(answer.status(), ServingStatus::Serving);
+    }
+    // A client that decodes error details asks for their type.
+    let symbol = "google.rpc.BadRequest".to_owned();
+    {
+        use v1::server_reflection_request::MessageRequest;
+        let ask = v1::ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(MessageRequest::FileContainingSymbol(symbol.clone())),
+        };
+        let mut client = v1::server_reflection_client::ServerReflectionClient::new(service.channel().await);
+        let mut answers = client
+            .server_reflection_info(tokio_stream::iter([ask]))
+            .await
+            .unwrap()
+            .into_inner();
+        let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
+        assert!(matches!(
+            answer,
+            v1::server_reflection_response::MessageResponse::FileDescriptorResponse(_)
+        ));
+    }
+    {
+        use v1alpha::server_reflection_request::MessageRequest;
+        let ask = v1alpha::ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(MessageRequest::ListServices(String::new())),
+        };
+        let mut client = v1alpha::server_reflection_client::ServerReflectionClient::new(service.channel().await);
+        let mut answers = client
+            .server_reflection_info(tokio_stream::iter([ask]))
+            .await
+            .unwrap()
+            .into_inner();
+        let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
+        let v1alpha::server_reflection_response::MessageResponse::ListServicesResponse(list) = answer else {
+            panic!("{answer:?}")
+        };
+        let names: Vec<_> = list.service.iter().map(|service| service.name.as_str()).collect();
+        assert!(names.contains(&"moderato.v1.ModerationService"), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_house_says_when_to_come_back() {
+    // No call fits, so the first one is turned away.
+    let house = House::start("[service]\nin_flight_max = 1").await;
+    let mut turned_away = 0;
+    let mut answered = 0;
+    for _ in 0..20 {
+        let calls: Vec<_> = (0..32)
+            .map(|_| {
+                let mut client = house.client();
+                tokio::spawn(async move { client.moderate(request(&"word ".repeat(10_000))).await })
+            })
+            .collect();
+        for call in calls {
+            match call.await.unwrap() {
+                Ok(_) => answered += 1,
+                Err(status) => {
+                    assert_eq!(status.code(), Code::ResourceExhausted);
+                    assert!(status.get_details_retry_info().is_some());
+                    turned_away += 1;
+                }
+            }
+        }
+        if turned_away > 0 {
+            break;
+        }
+    }
+    assert!(answered > 0);
+    house.stop().await;
+}

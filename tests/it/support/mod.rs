@@ -1,0 +1,33 @@
+//! What the tests start: the real command as a process, and a house inside the test with a clock that stands still.
+
+pub mod house;
+pub mod process;
+
+use moderato::api::grpc::proto::{Comment, ModerateRequest};
+
+/// A submission that any site would accept: a full form, a public address, a harmless text.
+pub fn request(content: &str) -> ModerateRequest {
+    ModerateRequest {
+        site: "gazette".to_owned(),
+        comment: Some(Comment {
+            content: content.to_owned(),
+            author_name: "Ann Reader".to_owned(),
+            author_email: "ann@example.org".to_owned(),
+            author_ip: "203.0.113.7".to_owned(),
+            ..Comment::default()
+        }),
+        ..ModerateRequest::default()
+    }
+}
+
+/// The same with the comment changed.
+pub fn request_with(change: impl FnOnce(&mut Comment)) -> ModerateRequest {
+    let mut request = request("I walked past the new bridge today and it is lovely.");
+    change(request.comment.as_mut().unwrap());
+    request
+}
+
+/// The codes of an answer's reasons.
+pub fn codes(response: &moderato::api::grpc::proto::ModerateResponse) -> Vec<&str> {
+    response.reasons.iter().map(|reason| reason.code.as_str()).collect()
+}
