@@ -4,13 +4,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::TcpListenerStream;
 
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
 use crate::api::grpc::{self, Bounds};
+use crate::api::ops;
+use crate::limit::RedisState;
 use crate::moderator::Moderator;
+
+/// How often metrics are tidied up.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What can go wrong between start and end.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +37,12 @@ pub enum ServerError {
     /// The descriptors for reflection cannot be read.
     #[error("set up reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// A listener failed.
+    /// A gRPC listener failed.
     #[error("serve gRPC: {0}")]
     Transport(#[from] tonic::transport::Error),
+    /// The operators' listener failed.
+    #[error("serve the operators' listener: {0}")]
+    Ops(std::io::Error),
     /// A task of the server ended before its time.
     #[error("a server task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -83,69 +95,124 @@ fn remedy(error: &std::io::Error) -> &'static str {
     }
 }
 
-/// Serves until `shutdown` says so, then drains: health flips first, calls under way finish within `drain_timeout`.
-/// `ready` is called once health is SERVING.
-///
-/// # Errors
-/// A listener failed. Calls that did not finish in time are cut off, with a warning in the log.
-pub async fn run(
-    moderator: Arc<Moderator>,
-    bounds: Bounds,
-    listeners: Listeners,
-    drain_timeout: Duration,
-    ready: impl FnOnce(&[SocketAddr]),
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), ServerError> {
-    let (reporter, health) = tonic_health::server::health_reporter();
-    let (stop, stopped) = watch::channel(false);
-    let addresses = listeners.addresses();
-    let mut doors = JoinSet::new();
-    for listener in listeners.listeners {
-        let router = grpc::router(&moderator, bounds, health.clone())?;
-        let mut stopped = stopped.clone();
-        let until = async move {
-            // An error means that the sender is gone, which is the end as well.
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        };
-        doors.spawn(router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), until));
-    }
-    let serving = if moderator.model().is_some() {
-        tonic_health::ServingStatus::Serving
-    } else {
-        tonic_health::ServingStatus::NotServing
-    };
-    for service in grpc::SERVICES.into_iter().chain([""]) {
-        reporter.set_service_status(service, serving).await;
-    }
-    ready(&addresses);
+/// A house with its doors, ready to be opened.
+#[derive(Debug)]
+pub struct Server {
+    /// The house.
+    pub moderator: Arc<Moderator>,
+    /// What it takes on at once.
+    pub bounds: Bounds,
+    /// Where gRPC is spoken.
+    pub grpc: Listeners,
+    /// Where operators look in, with what renders the metrics.
+    pub ops: Option<(Listeners, PrometheusHandle)>,
+    /// How long calls may take to finish at the end.
+    pub drain_timeout: Duration,
+}
 
-    tokio::select! {
-        () = shutdown => {}
-        // A door that closes by itself takes the others with it: half a service is none.
-        Some(ended) = doors.join_next() => ended??,
-    }
-    for service in grpc::SERVICES.into_iter().chain([""]) {
-        reporter
-            .set_service_status(service, tonic_health::ServingStatus::NotServing)
-            .await;
-    }
-    tracing::info!("stopping: finishing the calls under way");
-    // The receivers are the doors; if none is left, all have closed.
-    let _ = stop.send(true);
-    let drained = tokio::time::timeout(drain_timeout, async {
-        while let Some(ended) = doors.join_next().await {
-            ended??;
+impl Server {
+    /// Serves until `shutdown` resolves, then drains: health flips first, and calls under way finish within the drain
+    /// timeout. `ready` is called once health is SERVING.
+    ///
+    /// # Errors
+    /// A listener failed. Calls that did not finish in time are cut off, with a warning in the log.
+    pub async fn run(self, ready: impl FnOnce(), shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
+        let (reporter, health) = tonic_health::server::health_reporter();
+        let (stop, stopped) = watch::channel(false);
+        let mut doors = JoinSet::new();
+        for listener in self.grpc.listeners {
+            let router = grpc::router(&self.moderator, self.bounds, health.clone())?;
+            let until = ended(stopped.clone());
+            let incoming = TcpListenerStream::new(listener);
+            doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) });
         }
-        Ok::<(), ServerError>(())
-    });
-    match drained.await {
-        Ok(result) => result,
-        Err(_) => {
-            tracing::warn!(
-                drain_timeout_ms = u64::try_from(drain_timeout.as_millis()).unwrap_or(u64::MAX),
-                "some connections did not close in time and are cut off"
-            );
+        // Watchers end with this function: they are aborted when the set is dropped.
+        let mut watchers = JoinSet::new();
+        if let Some((listeners, metrics)) = self.ops {
+            for listener in listeners.listeners {
+                let router = ops::router(Arc::clone(&self.moderator), metrics.clone());
+                let served = axum::serve(listener, router).with_graceful_shutdown(ended(stopped.clone()));
+                doors.spawn(async move { served.await.map_err(ServerError::Ops) });
+            }
+            watchers.spawn(upkeep(metrics));
+        }
+        self.moderator.limiter().connect().await;
+        watchers.spawn(watch_redis(Arc::clone(&self.moderator)));
+        let has_model = self.moderator.model().is_some();
+        report(
+            &reporter,
+            if has_model {
+                ServingStatus::Serving
+            } else {
+                ServingStatus::NotServing
+            },
+        )
+        .await;
+        ready();
+
+        tokio::select! {
+            () = shutdown => {}
+            // A door that closes by itself takes the others with it: half a service is none.
+            Some(ended) = doors.join_next() => ended??,
+        }
+        report(&reporter, ServingStatus::NotServing).await;
+        tracing::info!("stopping: finishing the calls under way");
+        // The receivers are the doors; if none is left, all have closed.
+        let _ = stop.send(true);
+        let drained = tokio::time::timeout(self.drain_timeout, async {
+            while let Some(ended) = doors.join_next().await {
+                ended??;
+            }
             Ok(())
+        });
+        drained.await.unwrap_or_else(|_| {
+            tracing::warn!(drain_timeout = ?self.drain_timeout, "some connections did not close in time and are cut off");
+            Ok(())
+        })
+    }
+}
+
+async fn report(reporter: &HealthReporter, status: ServingStatus) {
+    for service in grpc::SERVICES.into_iter().chain([""]) {
+        reporter.set_service_status(service, status).await;
+    }
+}
+
+async fn ended(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is the end as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Histograms keep every value until they are looked at; this looks, whether anybody scrapes or not.
+async fn upkeep(metrics: PrometheusHandle) {
+    let mut tick = tokio::time::interval(UPKEEP_INTERVAL);
+    loop {
+        tick.tick().await;
+        metrics.run_upkeep();
+    }
+}
+
+/// Says once, at each change, that Redis came or went.
+async fn watch_redis(moderator: Arc<Moderator>) {
+    let Some(mut states) = moderator.limiter().states() else {
+        return;
+    };
+    loop {
+        let state = *states.borrow_and_update();
+        moderator.metrics().redis(state == RedisState::Up);
+        match state {
+            RedisState::Up => tracing::info!("Redis counts the quotas"),
+            RedisState::Partly { cause } => tracing::warn!(
+                cause = cause.code(),
+                "a part of the Redis cluster is away, and this process counts its authors alone: {cause}"
+            ),
+            RedisState::Away { cause } => tracing::warn!(
+                cause = cause.code(),
+                "Redis is away, and this process counts the quotas alone: {cause}"
+            ),
+        }
+        if states.changed().await.is_err() {
+            return;
         }
     }
 }

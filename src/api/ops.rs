@@ -23,6 +23,9 @@ pub fn router(moderator: Arc<Moderator>, metrics: PrometheusHandle) -> Router {
 fn ready(moderator: &Moderator) -> (StatusCode, String) {
     match moderator.model() {
         Some(loaded) => (StatusCode::OK, format!("ready: model {}\n", loaded.model.version())),
-        None => (StatusCode::SERVICE_UNAVAILABLE, "not ready: no model is loaded\n".to_owned()),
+        None => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not ready: no model is loaded\n".to_owned(),
+        ),
     }
 }

@@ -42,10 +42,12 @@ pub struct Config {
 pub struct LimiterConfig {
     /// Authors remembered in memory.
     pub subjects_max: usize,
-    /// Request ids remembered in memory.
-    pub requests_max: usize,
+    /// Bytes for remembered request ids.
+    pub request_bytes_max: usize,
     /// The longest that Redis may take for one call.
     pub redis_budget: Duration,
+    /// Calls that wait for one Redis process at once.
+    pub redis_in_flight_max: usize,
 }
 
 /// Why there is no configuration.
@@ -150,8 +152,9 @@ fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
         log: service.log,
         limiter: LimiterConfig {
             subjects_max: at_least_one("limiter.subjects_max", limiter.subjects_max),
-            requests_max: at_least_one("limiter.requests_max", limiter.requests_max),
+            request_bytes_max: at_least_one("limiter.request_bytes_max", limiter.request_bytes_max),
             redis_budget: Duration::ZERO,
+            redis_in_flight_max: at_least_one("limiter.redis_in_flight_max", limiter.redis_in_flight_max),
         },
         sites: sites?,
     };

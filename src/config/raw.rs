@@ -34,8 +34,9 @@ pub(super) struct Service {
 #[serde(deny_unknown_fields)]
 pub(super) struct Limiter {
     pub(super) subjects_max: u64,
-    pub(super) requests_max: u64,
+    pub(super) request_bytes_max: u64,
     pub(super) redis_budget: String,
+    pub(super) redis_in_flight_max: u64,
 }
 
 /// Lays `over` on `base`. Unknown keys and wrong types are added to `problems`, each with its path and the nearest key.

@@ -1,9 +1,163 @@
-//! Limits on how often one author may comment.
+//! Limits on how often one author may comment: several quotas at once, all or none, and the memory of request ids.
+//!
+//! Counts live in this process ([`Limiter::memory`]) or in a Redis that replicas share ([`Limiter::redis`]), by the same
+//! arithmetic. [`Limiter::take`] never fails and never waits longer than its budget: while Redis is away this process
+//! counts by itself and says so ([`Source::LocalForRedis`]).
+//!
+//! What this room must never do: log, read a clock (the caller passes `now`; in Redis it is Redis' clock that counts),
+//! retry inside a request, hold a lock over an await, or see an address: subjects are keyed hashes.
+//!
+//! Where to start reading: `gcra.rs` is the arithmetic, `take.lua` its second home, `memory/` the bounded map, `redis/`
+//! the connection with `breaker.rs` in front of it, `key.rs` the layout in Redis. `docs/limits.md` is for operators.
+
+mod breaker;
+mod cause;
+pub mod gcra;
+pub mod key;
+mod memory;
+mod redis;
 
 use std::time::Duration;
 
+use tokio::sync::watch;
+
+use crate::clock::Timestamp;
 use crate::comment::AuthorKey;
 use crate::site::{Quota, SiteId};
+
+pub use self::breaker::{Breaker, Phase};
+pub use self::cause::Cause;
+pub use self::memory::{CLAIM_TTL, Memory, MemorySettings};
+pub use self::redis::{Redis, RedisSettings};
+
+/// A limiter: the two homes that counts can have.
+#[derive(Debug)]
+pub enum Limiter {
+    /// In this process.
+    Memory(Memory),
+    /// In Redis, shared by a fleet.
+    Redis(Box<Redis>),
+}
+
+impl Limiter {
+    /// A limiter in this process.
+    pub fn memory(settings: &MemorySettings) -> Self {
+        Self::Memory(Memory::new(settings))
+    }
+
+    /// A limiter in Redis. Nothing is connected yet: see [`Limiter::connect`].
+    ///
+    /// # Errors
+    /// If the URL cannot be understood. A Redis that is not there is no error: the service starts without it.
+    pub fn redis(settings: RedisSettings) -> Result<Self, LimitError> {
+        Ok(Self::Redis(Box::new(Redis::new(settings)?)))
+    }
+
+    /// Begins to connect and waits until the first attempt has ended, well or not; at most twice the connect time-out.
+    /// Call it before serving, so that the first takes find Redis. Needs a running tokio runtime, as `take` does.
+    pub async fn connect(&self) {
+        if let Self::Redis(redis) = self {
+            redis.connect().await;
+        }
+    }
+
+    /// Answers a take. Never fails; waits for Redis at most the configured budget. `now` is this process' time; Redis
+    /// counts by its own.
+    pub async fn take(&self, take: &Take<'_>, now: Timestamp) -> Taken {
+        match self {
+            Self::Memory(memory) => Taken {
+                answer: memory.take(take, now),
+                source: Source::Local,
+            },
+            Self::Redis(redis) => redis.take(take, now).await,
+        }
+    }
+
+    /// What is known of Redis, and each change of it; `None` for a limiter without one.
+    pub fn states(&self) -> Option<watch::Receiver<RedisState>> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Redis(redis) => Some(redis.states()),
+        }
+    }
+
+    /// What happened at Redis so far; all zero without one.
+    pub fn counters(&self) -> Counters {
+        match self {
+            Self::Memory(_) => Counters::default(),
+            Self::Redis(redis) => redis.counters(),
+        }
+    }
+}
+
+/// Why a limiter could not be set up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LimitError {
+    /// The URL of Redis.
+    #[error("read the Redis URL {url}: {problem}")]
+    Url {
+        /// The URL without user and password.
+        url: String,
+        /// What is wrong, and the form that is right.
+        problem: &'static str,
+    },
+}
+
+/// An answer and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The answer.
+    pub answer: Answer,
+    /// Who gave it.
+    pub source: Source,
+}
+
+/// Who answered a take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// This process, as it should: there is no Redis, or the answer was known.
+    Local,
+    /// Redis.
+    Redis,
+    /// This process, because Redis did not answer: the caller reports `rate_limit.redis` as degraded.
+    LocalForRedis,
+}
+
+/// What is known of Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RedisState {
+    /// It answers.
+    Up,
+    /// A part of a cluster is away; takes of its subjects are counted locally.
+    Partly {
+        /// Why, for one of the parts.
+        cause: Cause,
+    },
+    /// It is not asked; takes are counted locally.
+    Away {
+        /// Why.
+        cause: Cause,
+    },
+}
+
+/// What happened at Redis since the start, for metrics. Each only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Takes sent to Redis.
+    pub asked: u64,
+    /// Takes that Redis answered in time.
+    pub answered: u64,
+    /// Takes that it did not answer in time.
+    pub timed_out: u64,
+    /// Takes not sent because too many were under way.
+    pub shed: u64,
+    /// Takes answered by this process because Redis did not.
+    pub local: u64,
+    /// Probes of a Redis that is away.
+    pub probed: u64,
+    /// How often a breaker opened.
+    pub opened: u64,
+}
 
 /// A request to take one grant from every quota of a subject, all or none.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +179,7 @@ pub struct Take<'a> {
 pub enum Mode {
     /// Spend and remember.
     Spend,
-    /// Look only.
+    /// Answer what `Spend` would, and change nothing.
     Peek,
 }
 
@@ -67,56 +221,4 @@ pub enum Answer {
     },
     /// The request id was used with another body.
     Conflict,
-}
-
-// STUB-BEGIN
-#[derive(Debug)]
-pub enum Limiter {
-    Memory,
-}
-#[derive(Debug, Clone, Copy)]
-pub struct MemorySettings {
-    pub subjects_max: usize,
-    pub requests_max: usize,
-}
-#[derive(Debug, Clone)]
-pub struct RedisSettings {
-    pub url: String,
-    pub budget: Duration,
-    pub memory: MemorySettings,
-}
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    Local,
-    Redis,
-    LocalForRedis,
-}
-#[derive(Debug)]
-pub struct Taken {
-    pub answer: Answer,
-    pub source: Source,
-}
-impl Limiter {
-    pub fn memory(_: MemorySettings) -> Self {
-        Self::Memory
-    }
-    pub fn redis(_: RedisSettings) -> Result<Self, std::io::Error> {
-        Ok(Self::Memory)
-    }
-    pub async fn take(&self, take: &Take<'_>, _now: crate::clock::Timestamp) -> Taken {
-        Taken {
-            answer: Answer::Fresh(
-                take.quotas
-                    .iter()
-                    .map(|q| Outcome {
-                        remaining: q.burst,
-                        retry_after: Duration::ZERO,
-                        reset_after: Duration::ZERO,
-                        exceeded: false,
-                    })
-                    .collect(),
-            ),
-            source: Source::Local,
-        }
-    }
 }

@@ -20,6 +20,7 @@ use crate::policy::{self, Classifier, Evidence, Velocity};
 use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
 use crate::site::{Effect, RedisAway, SiteId, SitePolicy, Sites};
+use crate::telemetry::Metrics;
 use crate::verdict::{Decision, QuotaState, ReasonCode, Verdict};
 
 use memo::Memo;
@@ -93,6 +94,25 @@ pub struct LoadedModel {
     pub loaded_at: Timestamp,
 }
 
+/// What a house is built from.
+#[derive(Debug)]
+pub struct Parts {
+    /// Every site's policy.
+    pub sites: Arc<Sites>,
+    /// The spam model, if there is one.
+    pub model: Option<LoadedModel>,
+    /// Who counts.
+    pub limiter: Limiter,
+    /// Who makes pseudonyms.
+    pub pseudonymizer: Pseudonymizer,
+    /// Who knows the time.
+    pub clock: Clock,
+    /// Where decisions are counted.
+    pub metrics: Metrics,
+    /// Random bytes of this process: they make decision ids unguessable, and unlike those of other processes.
+    pub nonce: [u8; 16],
+}
+
 /// Judges submissions. One for the whole process; share it behind an `Arc`.
 #[derive(Debug)]
 pub struct Moderator {
@@ -101,28 +121,31 @@ pub struct Moderator {
     limiter: Limiter,
     pseudonymizer: Pseudonymizer,
     clock: Clock,
-    /// Random bytes of this process, so that no two processes name a decision alike.
+    metrics: Metrics,
     nonce: [u8; 16],
     decisions: AtomicU64,
 }
 
 impl Moderator {
-    /// Puts the parts together. `nonce` is random: it makes decision ids unguessable and unlike those of other
-    /// processes.
-    pub fn new(
-        sites: Sites,
-        model: Option<LoadedModel>,
-        limiter: Limiter,
-        pseudonymizer: Pseudonymizer,
-        clock: Clock,
-        nonce: [u8; 16],
-    ) -> Self {
-        Self {
-            sites: Arc::new(sites),
-            model: model.map(Arc::new),
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            sites,
+            model,
             limiter,
             pseudonymizer,
             clock,
+            metrics,
+            nonce,
+        } = parts;
+        let model = model.map(Arc::new);
+        Self {
+            sites,
+            model,
+            limiter,
+            pseudonymizer,
+            clock,
+            metrics,
             nonce,
             decisions: AtomicU64::new(0),
         }
@@ -138,11 +161,17 @@ impl Moderator {
         &self.limiter
     }
 
+    /// The metrics, for what happens beside decisions.
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// Judges one comment.
     ///
     /// # Errors
     /// The calling program's mistakes; an author's mistakes are part of the judgement.
     pub async fn moderate(&self, submission: &Submission) -> Result<Judgement, Refusal> {
+        let started = self.clock.now();
         let policy = self.policy(&submission.site)?;
         let signals = signals::collect(&submission.comment, policy);
         let memo = Memo {
@@ -156,7 +185,7 @@ impl Moderator {
         } else {
             self.counted(submission, policy)
         };
-        let (velocity, replay) = self.measure(submission, policy, counted, &memo).await?;
+        let (velocity, replay) = self.measure(submission, policy, counted, &memo, started).await?;
         let replayed = replay.is_some();
         let memo = replay.unwrap_or(memo);
         let evidence = Evidence {
@@ -166,7 +195,12 @@ impl Moderator {
             classifier: memo.classifier,
         };
         let judgement = self.judgement(submission, policy, &evidence, memo, replayed);
-        report::decided(&submission.site, &judgement);
+        if !submission.dry_run {
+            let took = self.clock.now().since(started);
+            self.metrics
+                .decided(&submission.site, &judgement.decision, replayed, took.as_secs_f64());
+            report::decided(&submission.site, &judgement);
+        }
         Ok(judgement)
     }
 
@@ -255,6 +289,7 @@ impl Moderator {
         policy: &SitePolicy,
         counted: Counted,
         memo: &Memo,
+        now: Timestamp,
     ) -> Result<(Velocity, Option<Memo>), Refusal> {
         let unmeasured = match counted {
             Counted::Subject(_) => None,
@@ -287,7 +322,7 @@ impl Moderator {
             claim,
             mode: if submission.dry_run { Mode::Peek } else { Mode::Spend },
         };
-        let taken = self.limiter.take(&take, self.clock.now()).await;
+        let taken = self.limiter.take(&take, now).await;
         let away = taken.source == Source::LocalForRedis;
         let (outcomes, replay) = match taken.answer {
             Answer::Conflict => return Err(Refusal::RequestIdReused),

@@ -49,24 +49,43 @@ impl Metrics {
     pub fn prometheus(sites: &Sites) -> Result<(Self, PrometheusHandle), metrics_exporter_prometheus::BuildError> {
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Full("moderato_duration_seconds".to_owned()), &LATENCY_BUCKETS)?
-            .set_buckets_for_metric(Matcher::Full("moderato_spam_probability".to_owned()), &PROBABILITY_BUCKETS)?
+            .set_buckets_for_metric(
+                Matcher::Full("moderato_spam_probability".to_owned()),
+                &PROBABILITY_BUCKETS,
+            )?
             .build_recorder();
         let handle = recorder.handle();
-        Ok((metrics::with_local_recorder(&recorder, || Self::register(sites)), handle))
+        Ok((
+            metrics::with_local_recorder(&recorder, || Self::register(sites)),
+            handle,
+        ))
     }
 
     fn register(sites: &Sites) -> Self {
         describe();
         Self {
-            sites: sites.named.keys().map(|site| (site.clone(), SiteMetrics::register(site.as_str()))).collect(),
+            sites: sites
+                .named
+                .keys()
+                .map(|site| (site.clone(), SiteMetrics::register(site.as_str())))
+                .collect(),
             other: SiteMetrics::register("other"),
             reasons: ReasonCode::ALL
-                .map(|code| (code, metrics::counter!("moderato_reasons_total", "code" => code.as_str())))
+                .map(|code| {
+                    (
+                        code,
+                        metrics::counter!("moderato_reasons_total", "code" => code.as_str()),
+                    )
+                })
                 .into(),
             duration: metrics::histogram!("moderato_duration_seconds"),
             probability: metrics::histogram!("moderato_spam_probability"),
-            degraded: [Degraded::Redis, Degraded::Model]
-                .map(|what| (what, metrics::counter!("moderato_degraded_total", "what" => what.as_str()))),
+            degraded: [Degraded::Redis, Degraded::Model].map(|what| {
+                (
+                    what,
+                    metrics::counter!("moderato_degraded_total", "what" => what.as_str()),
+                )
+            }),
             redis_up: metrics::gauge!("moderato_redis_up"),
             redis_changes: metrics::counter!("moderato_redis_changes_total"),
         }
@@ -116,7 +135,10 @@ impl SiteMetrics {
         Self {
             verdicts: [Verdict::Approve, Verdict::Hold, Verdict::Reject].map(|verdict| {
                 let word = verdict.as_str();
-                (verdict, metrics::counter!("moderato_decisions_total", "site" => label(), "verdict" => word))
+                (
+                    verdict,
+                    metrics::counter!("moderato_decisions_total", "site" => label(), "verdict" => word),
+                )
             }),
             replayed: metrics::counter!("moderato_replayed_total", "site" => label()),
             address_not_public: metrics::counter!("moderato_address_not_public_total", "site" => label()),
@@ -125,7 +147,7 @@ impl SiteMetrics {
     }
 }
 
-fn count<K: PartialEq>(counters: &[(K, Counter)], key: K) {
+fn count<K: Copy + PartialEq>(counters: &[(K, Counter)], key: K) {
     if let Some((_, counter)) = counters.iter().find(|(known, _)| *known == key) {
         counter.increment(1);
     }
@@ -135,8 +157,14 @@ fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
     describe_counter!("moderato_decisions_total", "Comments judged, by site and verdict");
     describe_counter!("moderato_reasons_total", "Reasons given, by code");
-    describe_counter!("moderato_replayed_total", "Answers to a request_id that was answered before");
-    describe_counter!("moderato_degraded_total", "Answers for which something was not there, by what it was");
+    describe_counter!(
+        "moderato_replayed_total",
+        "Answers to a request_id that was answered before"
+    );
+    describe_counter!(
+        "moderato_degraded_total",
+        "Answers for which something was not there, by what it was"
+    );
     describe_counter!(
         "moderato_address_not_public_total",
         "Comments whose author_ip is not public: most likely a proxy's address is passed on for the reader's"
@@ -145,15 +173,27 @@ fn describe() {
         "moderato_address_dominant_total",
         "Comments of an address that sends more than a fifth of its site's: most likely a proxy's"
     );
-    describe_histogram!("moderato_duration_seconds", Unit::Seconds, "From reading a request to its answer");
-    describe_histogram!("moderato_spam_probability", "Probabilities of spam, of texts that were scored");
-    describe_gauge!("moderato_redis_up", "1 while Redis counts, 0 while this process does it alone");
+    describe_histogram!(
+        "moderato_duration_seconds",
+        Unit::Seconds,
+        "From reading a request to its answer"
+    );
+    describe_histogram!(
+        "moderato_spam_probability",
+        "Probabilities of spam, of texts that were scored"
+    );
+    describe_gauge!(
+        "moderato_redis_up",
+        "1 while Redis counts, 0 while this process does it alone"
+    );
     describe_counter!("moderato_redis_changes_total", "Times that Redis came or went");
 }
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Metrics").field("sites", &self.sites.len()).finish_non_exhaustive()
+        f.debug_struct("Metrics")
+            .field("sites", &self.sites.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -167,7 +207,10 @@ mod tests {
 
     #[test]
     fn a_decision_is_counted_and_unconfigured_sites_are_one() {
-        let sites = Sites { named: BTreeMap::new(), unnamed: None };
+        let sites = Sites {
+            named: BTreeMap::new(),
+            unnamed: None,
+        };
         let (metrics, handle) = Metrics::prometheus(&sites).unwrap();
         let decision = Decision {
             verdict: Verdict::Hold,

@@ -21,6 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("limit", &["clock", "comment", "site", "verdict"]),
     ("artifact", &["model", "text"]),
     ("train", &["comment", "eval", "model", "sensitive", "text"]),
+    ("telemetry", &["verdict", "site"]),
     (
         "moderator",
         &[
@@ -33,10 +34,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sensitive",
             "signals",
             "site",
+            "telemetry",
             "verdict",
         ],
     ),
-    ("telemetry", &["verdict", "site"]),
     // The gRPC door converts between the wire and the vocabulary, so it names most of the vocabulary.
     (
         "api",
@@ -52,7 +53,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("config", &["comment", "site", "verdict"]),
-    ("server", &["api", "moderator"]),
+    ("server", &["api", "limit", "moderator"]),
     // The command line glues rooms together; it is the top.
     (
         "cli",

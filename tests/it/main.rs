@@ -7,5 +7,8 @@ mod architecture;
 mod cases;
 mod cli;
 mod grpc;
+mod limiter;
+mod limiter_faults;
+mod limiter_script;
 mod privacy;
 mod support;

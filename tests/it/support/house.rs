@@ -12,9 +12,10 @@ use moderato::artifact;
 use moderato::clock::{Clock, Timestamp};
 use moderato::config;
 use moderato::limit::{Limiter, MemorySettings};
-use moderato::moderator::{LoadedModel, Moderator};
+use moderato::moderator::{LoadedModel, Moderator, Parts};
 use moderato::privacy::Pseudonymizer;
-use moderato::server::{self, Listeners};
+use moderato::server::{Listeners, Server, ServerError};
+use moderato::telemetry::Metrics;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::Status;
@@ -26,7 +27,7 @@ pub struct House {
     pub address: SocketAddr,
     client: ModerationServiceClient<Channel>,
     stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<Result<(), server::ServerError>>,
+    task: JoinHandle<Result<(), ServerError>>,
 }
 
 impl House {
@@ -34,9 +35,9 @@ impl House {
     pub async fn start(settings: &str) -> Self {
         let memory = MemorySettings {
             subjects_max: 1_000,
-            requests_max: 1_000,
+            claim_bytes_max: 100_000,
         };
-        Self::start_with(settings, Limiter::memory(memory), true).await
+        Self::start_with(settings, Limiter::memory(&memory), true).await
     }
 
     /// Starts one with a limiter of the test's own, with or without a model.
@@ -47,31 +48,33 @@ impl House {
             model: artifact::embedded().unwrap(),
             loaded_at: clock.now(),
         });
-        let pseudonymizer = Pseudonymizer::new(&[7; 32]);
-        let moderator = Moderator::new(config.sites, model, limiter, pseudonymizer, clock.clone(), [3; 16]);
-        let bounds = Bounds {
-            message_bytes_max: config.message_bytes_max,
-            in_flight_max: config.in_flight_max,
+        let moderator = Moderator::new(Parts {
+            metrics: Metrics::off(&config.sites),
+            sites: Arc::new(config.sites),
+            model,
+            limiter,
+            pseudonymizer: Pseudonymizer::new(&[7; 32]),
+            clock: clock.clone(),
+            nonce: [3; 16],
+        });
+        let grpc = Listeners::bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap();
+        let address = grpc.addresses()[0];
+        let server = Server {
+            moderator: Arc::new(moderator),
+            bounds: Bounds {
+                message_bytes_max: config.message_bytes_max,
+                in_flight_max: config.in_flight_max,
+            },
+            grpc,
+            ops: None,
+            drain_timeout: config.drain_timeout,
         };
-        let listeners = Listeners::bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap();
-        let address = listeners.addresses()[0];
         let (stop, stopped) = oneshot::channel::<()>();
         let (ready, is_ready) = oneshot::channel::<()>();
         let shutdown = async {
             let _ = stopped.await;
         };
-        let task = tokio::spawn(async move {
-            let ready = |_: &[SocketAddr]| ready.send(()).unwrap();
-            server::run(
-                Arc::new(moderator),
-                bounds,
-                listeners,
-                config.drain_timeout,
-                ready,
-                shutdown,
-            )
-            .await
-        });
+        let task = tokio::spawn(server.run(|| ready.send(()).unwrap(), shutdown));
         is_ready.await.unwrap();
         let client = ModerationServiceClient::connect(format!("http://{address}"))
             .await

@@ -1,7 +1,9 @@
 //! What the tests start: the real command as a process, and a house inside the test with a clock that stands still.
 
+pub mod eventually;
 pub mod house;
 pub mod process;
+pub mod redis;
 
 use moderato::api::grpc::proto::{Comment, ModerateRequest};
 

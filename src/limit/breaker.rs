@@ -1,0 +1,203 @@
+//! When to stop asking a Redis, and when to ask again: a circuit breaker, pure, with the time passed in.
+//!
+//! ```text
+//! Closed    every take asks. A time-out costs 2 points, an answer gives 1 back; at 10 points, or at once when Redis
+//!           is certainly unusable (refused, cut, full, read-only, …): Open
+//! Open      no take asks. Once `until` has passed: HalfOpen
+//! HalfOpen  no take asks, one probe is under way. It succeeds: Closed. It fails: Open, for twice as long as before,
+//!           50 to 400 ms, give or take a quarter, so that replicas do not come back in step
+//! ```
+
+use std::time::Duration;
+
+use super::Cause;
+
+/// What a time-out costs, in points that an answer gives back one of.
+const TIMEOUT_POINTS: u32 = 2;
+
+/// At so many points the breaker opens: five time-outs in a row, or in the long run more than one in three.
+const POINTS_MAX: u32 = 10;
+
+/// The first wait before a probe.
+const WAIT_MIN: Duration = Duration::from_millis(50);
+
+/// The longest wait before a probe, without its jitter: a Redis that returns is found within half a second.
+const WAIT_MAX: Duration = Duration::from_millis(400);
+
+/// Where the breaker stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Takes go to Redis.
+    Closed,
+    /// Takes stay away; a probe is due at `until`.
+    Open {
+        /// On the caller's monotonic time.
+        until: Duration,
+    },
+    /// Takes stay away; a probe is under way.
+    HalfOpen,
+}
+
+/// A circuit breaker. Times are durations since any fixed start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breaker {
+    phase: Phase,
+    cause: Cause,
+    points: u32,
+    wait: Duration,
+}
+
+impl Breaker {
+    /// A breaker before the first connection: open, with a probe due at once.
+    pub const fn new() -> Self {
+        Self {
+            phase: Phase::Open { until: Duration::ZERO },
+            cause: Cause::Connecting,
+            points: 0,
+            wait: WAIT_MIN,
+        }
+    }
+
+    /// Where it stands.
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Whether a take may ask Redis.
+    pub fn admits(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
+    /// Why it is not closed; `None` if it is.
+    pub fn cause(&self) -> Option<Cause> {
+        (!self.admits()).then_some(self.cause)
+    }
+
+    /// A take was answered.
+    pub fn answered(&mut self) {
+        self.points = self.points.saturating_sub(1);
+    }
+
+    /// A take was not answered in time. True if this opened the breaker.
+    pub fn timed_out(&mut self, now: Duration) -> bool {
+        self.points += TIMEOUT_POINTS;
+        self.points >= POINTS_MAX && self.failed(Cause::Timeout, now)
+    }
+
+    /// A take failed in a way that the next would too. True if this opened the breaker; the first probe is due at once.
+    pub fn failed(&mut self, cause: Cause, now: Duration) -> bool {
+        let opens = self.admits();
+        if opens {
+            *self = Self {
+                phase: Phase::Open { until: now },
+                cause,
+                points: 0,
+                wait: WAIT_MIN,
+            };
+        }
+        opens
+    }
+
+    /// Starts a probe if one is due.
+    pub fn start_probe(&mut self, now: Duration) -> bool {
+        let due = matches!(self.phase, Phase::Open { until } if until <= now);
+        if due {
+            self.phase = Phase::HalfOpen;
+        }
+        due
+    }
+
+    /// The probe was answered in time.
+    pub fn probe_answered(&mut self) {
+        *self = Self {
+            phase: Phase::Closed,
+            ..Self::new()
+        };
+    }
+
+    /// The probe failed. `jitter`, 0 to 255, places the next one.
+    pub fn probe_failed(&mut self, cause: Cause, now: Duration, jitter: u8) {
+        self.cause = cause;
+        self.phase = Phase::Open {
+            until: now + self.wait * (384 + u32::from(jitter)) / 512,
+        };
+        self.wait = (self.wait * 2).min(WAIT_MAX);
+    }
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Breaker, Cause, Phase};
+    use std::time::Duration;
+
+    const NOW: Duration = Duration::from_secs(7);
+
+    fn closed() -> Breaker {
+        let mut breaker = Breaker::new();
+        assert!(breaker.start_probe(NOW));
+        breaker.probe_answered();
+        breaker
+    }
+
+    #[test]
+    fn it_starts_open_and_a_probe_closes_it() {
+        let mut breaker = Breaker::new();
+        assert_eq!(breaker.cause(), Some(Cause::Connecting));
+        assert!(
+            breaker.start_probe(Duration::ZERO) && !breaker.start_probe(NOW),
+            "one probe at a time"
+        );
+        breaker.probe_answered();
+        assert!(breaker.admits() && breaker.cause().is_none());
+    }
+
+    #[test]
+    fn five_timeouts_in_a_row_open_it() {
+        let mut breaker = closed();
+        assert!((0..4).all(|_| !breaker.timed_out(NOW)));
+        assert!(breaker.timed_out(NOW), "the fifth opens");
+        assert!(!breaker.timed_out(NOW), "later ones do not open it again");
+        assert_eq!(breaker.cause(), Some(Cause::Timeout));
+    }
+
+    #[test]
+    fn one_timeout_in_three_does_not() {
+        let mut breaker = closed();
+        for _ in 0..1_000 {
+            assert!(!breaker.timed_out(NOW));
+            breaker.answered();
+            breaker.answered();
+        }
+    }
+
+    #[test]
+    fn what_is_certain_opens_it_at_once() {
+        let mut breaker = closed();
+        assert!(breaker.failed(Cause::ReadOnly, NOW));
+        assert_eq!(breaker.phase(), Phase::Open { until: NOW });
+    }
+
+    #[test]
+    fn probes_come_ever_later_up_to_half_a_second() {
+        let mut breaker = closed();
+        breaker.failed(Cause::Refused, NOW);
+        let (mut now, mut waits) = (NOW, Vec::new());
+        for jitter in [128, 0, 255, 128, 128, 255] {
+            assert!(breaker.start_probe(now));
+            breaker.probe_failed(Cause::Refused, now, jitter);
+            let Phase::Open { until } = breaker.phase() else {
+                panic!("open")
+            };
+            assert!(!breaker.start_probe(until - Duration::from_nanos(1)));
+            waits.push((until - now).as_millis());
+            now = until;
+        }
+        assert_eq!(waits, [50, 75, 249, 400, 400, 499]);
+    }
+}

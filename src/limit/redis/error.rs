@@ -1,0 +1,109 @@
+//! What an error of the client library means to us. The errors' own texts stop here: they may quote keys and arguments.
+
+use std::error::Error;
+use std::io;
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use crate::limit::Cause;
+
+/// Why a call got no answer, and whether the script may have run all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// It was not sent, or refused before it ran.
+    NotRun(Cause),
+    /// Nobody knows.
+    InDoubt(Cause),
+    /// The keys live elsewhere now; it was not run.
+    Moved,
+    /// Too many calls are under way; it was not sent.
+    Shed,
+}
+
+/// Reads an error of a call or of a connection attempt.
+pub(super) fn failure(error: &RedisError) -> Failure {
+    let code = error.code().unwrap_or_default();
+    match error.kind() {
+        ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask) => Failure::Moved,
+        ErrorKind::Server(kind) => Failure::NotRun(server(kind, code, error.detail().unwrap_or_default())),
+        ErrorKind::Extension => Failure::NotRun(extension(code)),
+        ErrorKind::AuthenticationFailed => Failure::NotRun(Cause::WrongPassword),
+        ErrorKind::Parse | ErrorKind::RESP3NotSupported => Failure::InDoubt(Cause::NotRedis),
+        ErrorKind::Io => Failure::InDoubt(io_cause(error)),
+        _ => Failure::InDoubt(Cause::Unexpected),
+    }
+}
+
+/// Only the cause, where doubt does not matter.
+pub(super) fn cause(error: &RedisError) -> Cause {
+    match failure(error) {
+        Failure::NotRun(cause) | Failure::InDoubt(cause) => cause,
+        Failure::Moved => Cause::WrongKind,
+        Failure::Shed => Cause::Unexpected,
+    }
+}
+
+fn server(kind: ServerErrorKind, code: &str, detail: &str) -> Cause {
+    match kind {
+        ServerErrorKind::BusyLoading => Cause::Loading,
+        ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown => Cause::ReadOnly,
+        ServerErrorKind::NoPerm => Cause::NoPermission,
+        ServerErrorKind::ClusterDown | ServerErrorKind::TryAgain => Cause::ClusterDown,
+        ServerErrorKind::CrossSlot => Cause::WrongKind,
+        ServerErrorKind::ResponseError => response(detail),
+        _ => extension(code),
+    }
+}
+
+/// Redis before 7 wraps the error of a command inside a script into an `ERR` that quotes it.
+fn response(detail: &str) -> Cause {
+    let quoted = [
+        ("OOM ", Cause::Full),
+        ("READONLY ", Cause::ReadOnly),
+        ("MISCONF ", Cause::CannotSave),
+        ("NOPERM ", Cause::NoPermission),
+        ("can't run this command", Cause::NoPermission),
+        ("max number of clients", Cause::TooManyClients),
+        ("DB index is out of range", Cause::NoDatabase),
+        ("SELECT is not allowed in cluster", Cause::NoDatabase),
+        ("cluster support disabled", Cause::WrongKind),
+        ("invalid password", Cause::WrongPassword),
+        ("AUTH", Cause::WrongPassword),
+    ];
+    quoted
+        .iter()
+        .find(|(text, _)| detail.contains(text))
+        .map_or(Cause::Unexpected, |(_, cause)| *cause)
+}
+
+fn extension(code: &str) -> Cause {
+    match code {
+        "OOM" => Cause::Full,
+        "MISCONF" | "NOREPLICAS" => Cause::CannotSave,
+        "NOAUTH" | "WRONGPASS" => Cause::WrongPassword,
+        "BUSY" => Cause::Busy,
+        "LOADING" => Cause::Loading,
+        _ => Cause::Unexpected,
+    }
+}
+
+fn io_cause(error: &RedisError) -> Cause {
+    if error.is_timeout() {
+        return Cause::Timeout;
+    }
+    if error.is_connection_refusal() {
+        return Cause::Refused;
+    }
+    let kind = error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>())
+        .map(io::Error::kind);
+    match kind {
+        // A unix socket that is not there.
+        Some(io::ErrorKind::NotFound) => Cause::Refused,
+        Some(io::ErrorKind::InvalidData) => Cause::Tls,
+        _ if error.is_connection_dropped() => Cause::Cut,
+        // Among them a name that does not resolve, which has no kind of its own.
+        _ => Cause::Unreachable,
+    }
+}

@@ -1,0 +1,267 @@
+//! One Redis process: its connection, its breaker, and the task that brings it back.
+//!
+//! A take asks if the breaker admits it and a place is free, waits at most the budget, and tells the breaker how it went.
+//! Connecting and probing happen in the node's own task, never in a request; a probe is a real take under its own key, so
+//! whatever would fail a take (a password, a permission, a full memory, a read-only replica) fails the probe too.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::Shared;
+use super::error::{Failure, cause, failure};
+use super::script::{Call, Reply, reply};
+use crate::limit::Cause;
+use crate::limit::breaker::{Breaker, Phase};
+
+/// One Redis process, and the task that keeps it connected; the task ends with the node.
+pub(super) struct Node {
+    inner: Arc<Inner>,
+    task: JoinHandle<()>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    place: Place,
+    /// The number of the probe's key: one that lies in this node's slots.
+    probe: u32,
+    state: Mutex<State>,
+    in_flight: AtomicUsize,
+    /// Told when the breaker opens.
+    opened: Notify,
+    started: Instant,
+}
+
+/// Where a node is.
+#[derive(Clone)]
+pub(super) enum Place {
+    /// Always there.
+    At(ConnectionInfo),
+}
+
+struct State {
+    breaker: Breaker,
+    connection: Option<MultiplexedConnection>,
+    /// Which connection it is: a failure of an earlier one says nothing about this one.
+    epoch: u64,
+}
+
+impl Node {
+    /// A node that begins to connect at once. Needs a running tokio runtime.
+    pub(super) fn start(shared: Arc<Shared>, place: Place, probe: u32) -> Self {
+        let state = State {
+            breaker: Breaker::new(),
+            connection: None,
+            epoch: 0,
+        };
+        let inner = Arc::new(Inner {
+            shared,
+            place,
+            probe,
+            state: Mutex::new(state),
+            in_flight: AtomicUsize::new(0),
+            opened: Notify::new(),
+            started: Instant::now(),
+        });
+        let task = tokio::spawn(supervise(Arc::clone(&inner)));
+        Self { inner, task }
+    }
+
+    /// Asks once.
+    pub(super) async fn call(&self, call: &Call) -> Result<Reply, Failure> {
+        self.inner.call(call).await
+    }
+
+    /// Why it is not asked; `None` while it is.
+    pub(super) fn away(&self) -> Option<Cause> {
+        self.inner.state().breaker.cause()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn call(&self, call: &Call) -> Result<Reply, Failure> {
+        let counts = &self.shared.counts;
+        let (mut connection, epoch) = {
+            let state = self.state();
+            if let Some(cause) = state.breaker.cause() {
+                return Err(Failure::NotRun(cause));
+            }
+            let Some(connection) = &state.connection else {
+                return Err(Failure::NotRun(Cause::Connecting));
+            };
+            (connection.clone(), state.epoch)
+        };
+        let Some(_seat) = Seat::take(&self.in_flight, self.shared.settings.in_flight_max) else {
+            add(&counts.shed);
+            return Err(Failure::Shed);
+        };
+        add(&counts.asked);
+        let answer = timeout(self.shared.settings.budget, self.shared.run(&mut connection, call)).await;
+        let result = match answer {
+            Err(_) => Err(Failure::InDoubt(Cause::Timeout)),
+            Ok(Err(error)) => Err(failure(&error)),
+            Ok(Ok(value)) => read(&value).ok_or(Failure::InDoubt(Cause::Unexpected)),
+        };
+        self.record(&result, epoch);
+        result
+    }
+
+    fn record(&self, result: &Result<Reply, Failure>, epoch: u64) {
+        let counts = &self.shared.counts;
+        let now = self.started.elapsed();
+        let mut state = self.state();
+        if state.epoch != epoch {
+            return;
+        }
+        let opened = match result {
+            Ok(_) => {
+                add(&counts.answered);
+                state.breaker.answered();
+                false
+            }
+            Err(Failure::InDoubt(Cause::Timeout)) => {
+                add(&counts.timed_out);
+                state.breaker.timed_out(now)
+            }
+            Err(Failure::NotRun(cause) | Failure::InDoubt(cause)) => state.breaker.failed(*cause, now),
+            Err(Failure::Moved) => state.breaker.failed(Cause::WrongKind, now),
+            Err(Failure::Shed) => false,
+        };
+        if opened {
+            state.connection = None;
+            drop(state);
+            add(&counts.opened);
+            self.opened.notify_one();
+            self.shared.changed.notify_one();
+        }
+    }
+}
+
+/// Brings the node up, and again whenever its breaker opens.
+async fn supervise(node: Arc<Inner>) {
+    let jitter = foldhash::fast::RandomState::default();
+    for attempt in 0_u64.. {
+        let phase = node.state().breaker.phase();
+        match phase {
+            Phase::Closed | Phase::HalfOpen => node.opened.notified().await,
+            Phase::Open { until } => {
+                sleep(until.saturating_sub(node.started.elapsed())).await;
+                if !node.state().breaker.start_probe(node.started.elapsed()) {
+                    continue;
+                }
+                let probed = probe(&node).await;
+                let now = node.started.elapsed();
+                let mut state = node.state();
+                match probed {
+                    Ok(connection) => {
+                        state.connection = Some(connection);
+                        state.epoch += 1;
+                        state.breaker.probe_answered();
+                    }
+                    Err(cause) => {
+                        let random = std::hash::BuildHasher::hash_one(&jitter, attempt).to_le_bytes()[0];
+                        state.breaker.probe_failed(cause, now, random);
+                    }
+                }
+                drop(state);
+                node.shared.changed.notify_one();
+            }
+        }
+    }
+}
+
+/// One attempt: connect, run a probe with the script's text (which also loads it), then one under a take's conditions.
+async fn probe(node: &Inner) -> Result<MultiplexedConnection, Cause> {
+    let settings = &node.shared.settings;
+    add(&node.shared.counts.probed);
+    let call = Call::probe(node.probe);
+    let connect = async {
+        let Place::At(info) = &node.place;
+        let mut connection = connect(info.clone(), node.shared.tls.clone(), settings.connect_timeout).await?;
+        let value = connection
+            .send_packed_command(&call.command("EVAL", &node.shared.text))
+            .await?;
+        Ok::<_, RedisError>((connection, value))
+    };
+    let connected = timeout(settings.connect_timeout, connect).await;
+    let (mut connection, value) = connected.map_err(|_| Cause::Timeout)?.map_err(|error| cause(&error))?;
+    read(&value).ok_or(Cause::Unexpected)?;
+    let again = timeout(settings.budget, node.shared.run(&mut connection, &call)).await;
+    again.map_err(|_| Cause::Timeout)?.map_err(|error| cause(&error))?;
+    Ok(connection)
+}
+
+/// Opens a connection. Its own response time-out is off: whoever calls has one.
+pub(super) async fn connect(
+    info: ConnectionInfo,
+    tls: Option<redis::TlsCertificates>,
+    limit: Duration,
+) -> Result<MultiplexedConnection, RedisError> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(limit))
+        .set_response_timeout(None);
+    let client = match tls {
+        Some(tls) => Client::build_with_tls(info, tls)?,
+        None => Client::open(info)?,
+    };
+    client.get_multiplexed_async_connection_with_config(&config).await
+}
+
+impl Shared {
+    /// Runs the script: by its digest, and with its text if Redis does not know it (it was restarted, or flushed).
+    async fn run(&self, connection: &mut MultiplexedConnection, call: &Call) -> Result<Value, RedisError> {
+        match connection
+            .send_packed_command(&call.command("EVALSHA", &self.digest))
+            .await
+        {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                connection.send_packed_command(&call.command("EVAL", &self.text)).await
+            }
+            result => result,
+        }
+    }
+}
+
+fn read(value: &Value) -> Option<Reply> {
+    match value {
+        Value::BulkString(bytes) => reply(bytes),
+        _ => None,
+    }
+}
+
+/// A place among the calls under way; given back on drop, also when the caller goes away.
+struct Seat<'a>(&'a AtomicUsize);
+
+impl<'a> Seat<'a> {
+    fn take(seats: &'a AtomicUsize, max: usize) -> Option<Self> {
+        let seat = Self(seats);
+        // On failure the drop of `seat` takes it back.
+        (seats.fetch_add(1, Ordering::Relaxed) < max).then_some(seat)
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn add(count: &AtomicU64) {
+    count.fetch_add(1, Ordering::Relaxed);
+}
