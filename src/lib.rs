@@ -75,5 +75,6 @@ pub mod server;
 pub mod signals;
 pub mod site;
 pub mod telemetry;
+pub mod text;
 pub mod train;
 pub mod verdict;

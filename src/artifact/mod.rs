@@ -1,8 +1,26 @@
-// STUB
+//! The model as a file: `models/<name>.moderato`.
+//!
+//! It must never hand out a half-loaded model, never panic on any bytes, never take more memory than the bytes justify,
+//! and never leave a half-written file where a model stood. Start reading at [`format`].
+
+mod file;
+mod format;
+
+pub use file::{LoadModelError, SaveModelError, load, save};
+pub use format::{FORMAT_VERSION, FormatError, decode, encode};
+
 use crate::model::SpamModel;
-pub fn load(_: &std::path::Path) -> Result<SpamModel, std::io::Error> {
-    Ok(SpamModel)
-}
-pub fn embedded() -> Result<SpamModel, std::io::Error> {
-    Ok(SpamModel)
+
+/// The model that this program was built with.
+static EMBEDDED: &[u8] = include_bytes!("../../models/default.moderato");
+
+/// The model that this program was built with.
+///
+/// # Errors
+/// [`LoadModelError::Format`] if the program was built around something else.
+pub fn embedded() -> Result<SpamModel, LoadModelError> {
+    decode(EMBEDDED).map_err(|source| LoadModelError::Format {
+        path: "models/default.moderato (built in)".into(),
+        source,
+    })
 }

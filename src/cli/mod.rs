@@ -7,6 +7,7 @@ mod exit;
 mod key;
 mod output;
 mod serve;
+mod train;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,8 @@ enum Command {
     Serve(serve::Args),
     /// Judge comments without limits, from flags, a file or standard input
     Check(check::Args),
+    /// Learn a spam model from labelled comments
+    Train(train::Args),
     /// Make secrets
     Key(key::Args),
 }
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Train(args) => train::run(&args),
         Command::Key(args) => key::run(&args),
     };
     match result {

@@ -1,121 +1,277 @@
-//! The spam model.
+//! The spam model: what a comment's words, characters, links and shape say together, as a probability that keeps its
+//! word.
+//!
+//! It must never see an e-mail address or a network address, never treat what is unknown as evidence, and never answer
+//! from anything but the bytes of its artefact and the text before it: the same two give the same answer everywhere.
+//! Start reading at [`SpamModel::assess`]; how the worth of a term is learnt stands in [`crate::train`].
 
-use std::ops::Range;
+use std::cell::RefCell;
 
-/// What the model may read of a comment. What is not known is `None` and adds exactly nothing.
-#[derive(Clone, Copy, Default)]
-pub struct Reading<'a> {
-    /// The text as submitted.
-    pub content: &'a str,
-    /// The name the author typed.
-    pub author_name: Option<&'a str>,
-    /// The website the author typed.
-    pub author_url: Option<&'a str>,
-    /// The domain of the author's e-mail address. Never the address.
-    pub author_email_domain: Option<&'a str>,
-    /// Hosts that the article links to: no evidence against the author.
-    pub article_hosts: &'a [String],
-    /// The text that the comment replies to: what it repeats is no evidence against the author.
-    pub parent_content: Option<&'a str>,
-}
+mod card;
+mod explain;
+mod score;
+mod table;
+mod types;
 
-/// A probability in [0, 1] that a text is spam.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub struct SpamProbability(f64);
+pub use card::{Card, CardThresholds, DataFile, Metrics, Promise, SelfTest, Training, ViewTerms};
+pub use types::{Assessment, Contribution, Explanation, Reading, SpamProbability, Thresholds};
 
-/// Where the verdicts begin.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Thresholds {
-    /// At least this: hold.
-    pub hold_at: SpamProbability,
-    /// At least this: reject. `None`: the data could not carry the promise, so the model may only hold.
-    pub reject_at: Option<SpamProbability>,
-}
+use crate::text::{Scratch, View, emit};
+use score::{Collector, Scorer, Seen, Tally};
+use table::{Table, Worth};
 
-/// What the model says of a text.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Assessment {
-    /// The calibrated probability of spam.
-    pub probability: SpamProbability,
-    /// How much of the text the model has evidence for, in [0, 1].
-    pub evidence: f64,
-    /// Too little evidence to reject on.
-    pub thin: bool,
-}
-
-/// Why a text was scored as it was: `base_log_odds + Σ contributions = log_odds`, exactly as scored.
+/// What a model is made of: what its artefact holds.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Explanation {
+pub struct Parts {
+    /// What it says of itself.
+    pub card: Card,
     /// Log-odds before anything is read.
     pub base_log_odds: f64,
-    /// Log-odds of the answer.
-    pub log_odds: f64,
-    /// Every term's contribution, heaviest first.
-    pub contributions: Vec<Contribution>,
-    /// As in [`Assessment`].
-    pub evidence: f64,
+    /// All weights are whole multiples of this, fewer than 32,768 of it.
+    pub weight_step: f32,
+    /// The terms, by ascending hash.
+    pub terms: Vec<Term>,
 }
 
-/// What one term added.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Contribution {
-    /// The view, for example `words`.
-    pub view: &'static str,
-    /// The term as read.
-    pub term: String,
-    /// What it added, in log-odds; above zero pulls towards spam.
-    pub log_odds: f64,
-    /// Byte offsets of its first place in the content, if it has one.
-    pub span: Option<Range<usize>>,
+/// What a term is worth.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Term {
+    /// The hash of its view and text.
+    pub hash: u32,
+    /// What it adds to the log-odds, before its view is damped; above zero pulls towards spam.
+    pub weight: f32,
+    /// Was it seen in ham?
+    pub in_ham: bool,
 }
 
-// STUB-BEGIN
-impl SpamProbability {
-    pub fn new(p: f64) -> Self {
-        Self(p)
-    }
-    pub fn get(self) -> f64 {
-        self.0
-    }
+/// Why parts do not make a model.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum InvalidParts {
+    /// A number is not finite.
+    #[error("a number of the model is not finite")]
+    NotFinite,
+    /// The terms are not in ascending order.
+    #[error("the model's terms are not in ascending order")]
+    Unsorted,
+    /// The thresholds are out of order.
+    #[error("the model's thresholds are not in order: hold_at {hold_at}, reject_at {reject_at:?}")]
+    Thresholds {
+        /// From here: hold.
+        hold_at: f64,
+        /// From here: reject.
+        reject_at: Option<f64>,
+    },
+    /// Texts are read by other rules than when the model was trained.
+    #[error(
+        "the model reads texts by version {found} of the rules, this program by version {expected}: train it again"
+    )]
+    Reading {
+        /// The program's.
+        expected: u32,
+        /// The model's.
+        found: u32,
+    },
+    /// A text of the card scores otherwise than the card says.
+    #[error("the model's self-test {index} gives log-odds {found}, its card says {expected}: train it again")]
+    SelfTest {
+        /// Which one, from 0.
+        index: usize,
+        /// What the card says.
+        expected: f64,
+        /// What came out.
+        found: f64,
+    },
 }
-#[derive(Debug)]
-pub struct SpamModel;
-#[derive(Debug)]
-pub struct Card;
-impl Card {
-    pub fn to_json(&self) -> String {
-        "{}".into()
-    }
+
+/// Weighs comments. Share it behind an `Arc`: it never changes.
+#[derive(Debug, Clone)]
+pub struct SpamModel {
+    table: Table,
+    base_log_odds: f64,
+    thresholds: Thresholds,
+    evidence_min: f64,
+    card: Card,
+    version: String,
 }
+
+/// What one reading needs of memory, kept for the next.
+#[derive(Default)]
+struct Memory {
+    scratch: Scratch,
+    seen: Seen,
+    parent: Collector,
+}
+
+thread_local! {
+    static MEMORY: RefCell<Memory> = RefCell::default();
+}
+
 impl SpamModel {
-    pub fn assess(&self, r: &Reading<'_>) -> Assessment {
-        Assessment {
-            probability: SpamProbability(if r.content.contains("viagra") { 0.9999 } else { 0.01 }),
-            evidence: 1.0,
-            thin: false,
+    /// Builds a model from its parts. `version` is the beginning of its artefact's digest.
+    ///
+    /// # Errors
+    /// [`InvalidParts`] if they contradict themselves or this program.
+    pub fn new(parts: Parts, version: String) -> Result<Self, InvalidParts> {
+        let Parts {
+            card,
+            base_log_odds,
+            weight_step: _,
+            terms,
+        } = parts;
+        if card.reading != crate::text::READING_VERSION {
+            return Err(InvalidParts::Reading {
+                expected: crate::text::READING_VERSION,
+                found: card.reading,
+            });
         }
-    }
-    pub fn explain(&self, _: &Reading<'_>) -> Explanation {
-        Explanation {
-            base_log_odds: 0.0,
-            log_odds: 0.0,
-            contributions: vec![],
-            evidence: 1.0,
+        if !base_log_odds.is_finite() || !terms.iter().all(|term| term.weight.is_finite()) {
+            return Err(InvalidParts::NotFinite);
         }
-    }
-    pub fn thresholds(&self) -> Thresholds {
-        Thresholds {
-            hold_at: SpamProbability(0.5),
-            reject_at: Some(SpamProbability(0.99)),
+        if !terms.is_sorted_by(|a, b| a.hash < b.hash) {
+            return Err(InvalidParts::Unsorted);
         }
+        let CardThresholds {
+            hold_at,
+            reject_at,
+            evidence_min,
+        } = card.thresholds;
+        if !evidence_min.is_finite() {
+            return Err(InvalidParts::NotFinite);
+        }
+        let in_order = |at: f64| (0.0..=1.0).contains(&at) && at >= hold_at;
+        if !in_order(hold_at) || !reject_at.is_none_or(in_order) {
+            return Err(InvalidParts::Thresholds { hold_at, reject_at });
+        }
+        let thresholds = Thresholds {
+            hold_at: SpamProbability::new(hold_at),
+            reject_at: reject_at.map(SpamProbability::new),
+        };
+        let worths = terms.iter().map(|term| {
+            let Term { hash, weight, in_ham } = *term;
+            (hash, Worth { weight, in_ham })
+        });
+        let model = Self {
+            table: Table::new(terms.len(), worths),
+            base_log_odds,
+            thresholds,
+            evidence_min,
+            card,
+            version,
+        };
+        model.test_itself()?;
+        Ok(model)
     }
+
+    fn test_itself(&self) -> Result<(), InvalidParts> {
+        for (index, test) in self.card.self_test.iter().enumerate() {
+            let found = self.log_odds(&self.tally(&Reading::of(&test.content)));
+            if (found - test.log_odds).abs() > 1e-6 {
+                return Err(InvalidParts::SelfTest {
+                    index,
+                    expected: test.log_odds,
+                    found,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Weighs a comment.
+    pub fn assess(&self, reading: &Reading<'_>) -> Assessment {
+        self.conclude(&self.tally(reading))
+    }
+
+    /// Weighs a comment and says why: by [`SpamModel::assess`]'s own sum.
+    pub fn explain(&self, reading: &Reading<'_>) -> Explanation {
+        explain::explain(self, reading)
+    }
+
+    /// Where the verdicts begin.
+    pub const fn thresholds(&self) -> Thresholds {
+        self.thresholds
+    }
+
+    /// What the model says of itself.
+    pub const fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// The first 12 hexadecimal digits of the artefact's digest.
     pub fn version(&self) -> &str {
-        "stub"
+        &self.version
     }
-    pub fn card(&self) -> &Card {
-        &Card
+
+    /// How many terms it knows.
+    pub const fn n_terms(&self) -> usize {
+        self.table.n_terms()
     }
-    pub fn n_terms(&self) -> usize {
-        0
+
+    /// Reads a comment and adds up its terms.
+    fn tally(&self, reading: &Reading<'_>) -> Tally {
+        with_memory(reading, |scratch, seen, parent| {
+            let mut scorer = Scorer {
+                table: &self.table,
+                seen,
+                parent,
+                tally: Tally::default(),
+            };
+            emit(reading.content, reading.article_hosts, scratch, &mut scorer);
+            scorer.tally
+        })
+    }
+
+    fn log_odds(&self, tally: &Tally) -> f64 {
+        self.base_log_odds + tally.sum()
+    }
+
+    fn conclude(&self, tally: &Tally) -> Assessment {
+        let probability = SpamProbability::from_log_odds(self.log_odds(tally));
+        let evidence = evidence(tally);
+        Assessment {
+            probability,
+            evidence,
+            thin: evidence < self.evidence_min && !self.carried_by_the_known(tally),
+        }
+    }
+
+    /// Would the terms that training saw in ham too, alone, be enough for a reject?
+    fn carried_by_the_known(&self, tally: &Tally) -> bool {
+        let known = SpamProbability::from_log_odds(self.base_log_odds + tally.sum_in_ham());
+        self.thresholds.reject_at.is_some_and(|reject_at| known >= reject_at)
     }
 }
+
+/// How much of a comment the model has evidence for: the share of its words that training saw readers write. A link is
+/// two words that nobody has seen, so a bare link is no evidence.
+fn evidence(tally: &Tally) -> f64 {
+    let words = View::Words as usize;
+    let (n, known) = (f64::from(tally.n_distinct[words]), f64::from(tally.n_in_ham[words]));
+    if n > 0.0 { known / n } else { 0.0 }
+}
+
+/// Lends the thread's memory, with the parent's terms read into it if there is a parent.
+fn with_memory<R>(reading: &Reading<'_>, work: impl FnOnce(&mut Scratch, &mut Seen, Option<&Seen>) -> R) -> R {
+    let run = |memory: &mut Memory| {
+        let Memory { scratch, seen, parent } = memory;
+        let known = reading
+            .parent_content
+            .filter(|text| !text.trim().is_empty())
+            .map(|text| {
+                parent.seen.clear();
+                emit(text, &[], scratch, parent);
+                &parent.seen
+            });
+        seen.clear();
+        work(scratch, seen, known)
+    };
+    MEMORY.with(|memory| match memory.try_borrow_mut() {
+        Ok(mut memory) => run(&mut memory),
+        // Never so today: nothing in here reads a second comment while it reads one.
+        Err(_) => run(&mut Memory::default()),
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -96,7 +96,7 @@ fn evidence(known: &[(&str, &str)], policy: &SitePolicy) -> Evidence {
         match (key, value) {
             ("site", _) => {}
             ("trust", _) => evidence.trust = trust(value),
-            ("form", codes) => evidence.signals.extend(codes.split(", ").map(|code| signal(code))),
+            ("form", codes) => evidence.signals.extend(codes.split(", ").map(signal)),
             ("honeypot", "filled") => evidence.signals.push(signal("honeypot.filled")),
             ("quotas", "redis-away") => degraded = true,
             ("quotas", "unknown-hold") => evidence.velocity = Velocity::Unknown { hold: true },

@@ -3,9 +3,16 @@
 //! `support` starts real things on free ports: the built `moderato` command, a house with a clock of its own. Each
 //! other file holds one concern.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that finds something else than it expects has to stop"
+)]
+
 mod architecture;
 mod cases;
 mod cli;
+mod fleet;
 mod grpc;
 mod limiter;
 mod limiter_faults;

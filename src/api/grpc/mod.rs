@@ -22,8 +22,6 @@ pub use service::ModerationDoor;
 /// The wire types, generated from `proto/moderato/v1/moderation.proto`.
 pub mod proto {
     #![expect(
-        missing_docs,
-        unreachable_pub,
         clippy::doc_markdown,
         clippy::missing_errors_doc,
         clippy::allow_attributes,

@@ -14,7 +14,7 @@ pub(super) enum Failure {
     NotRun(Cause),
     /// Nobody knows.
     InDoubt(Cause),
-    /// The keys live elsewhere now; it was not run.
+    /// The keys live elsewhere now, or are on their way; it was not run.
     Moved,
     /// Too many calls are under way; it was not sent.
     Shed,
@@ -24,7 +24,7 @@ pub(super) enum Failure {
 pub(super) fn failure(error: &RedisError) -> Failure {
     let code = error.code().unwrap_or_default();
     match error.kind() {
-        ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask) => Failure::Moved,
+        ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::TryAgain) => Failure::Moved,
         ErrorKind::Server(kind) => Failure::NotRun(server(kind, code, error.detail().unwrap_or_default())),
         ErrorKind::Extension => Failure::NotRun(extension(code)),
         ErrorKind::AuthenticationFailed => Failure::NotRun(Cause::WrongPassword),
@@ -48,7 +48,7 @@ fn server(kind: ServerErrorKind, code: &str, detail: &str) -> Cause {
         ServerErrorKind::BusyLoading => Cause::Loading,
         ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown => Cause::ReadOnly,
         ServerErrorKind::NoPerm => Cause::NoPermission,
-        ServerErrorKind::ClusterDown | ServerErrorKind::TryAgain => Cause::ClusterDown,
+        ServerErrorKind::ClusterDown => Cause::ClusterDown,
         ServerErrorKind::CrossSlot => Cause::WrongKind,
         ServerErrorKind::ResponseError => response(detail),
         _ => extension(code),

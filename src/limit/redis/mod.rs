@@ -3,25 +3,33 @@
 //!
 //! Start with [`Redis::take`]; a Redis process with its breaker is `node.rs`, the bytes on the wire are `script.rs`.
 
+mod board;
+mod cluster;
 mod error;
 mod node;
+mod routes;
 mod script;
+mod sentinel;
+mod settle;
 mod url;
 
-use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
+use self::board::Board;
 use self::error::Failure;
 use self::node::{Node, Place};
+use self::routes::Routes;
 use self::script::{Call, Reply};
 use self::url::Deployment;
 use super::key::Layout;
-use super::memory::{Memory, MemorySettings};
+use super::local::{Doubt, Local};
+use super::memory::MemorySettings;
 use super::{Answer, Cause, Counters, LimitError, Mode, RedisState, Source, Take, Taken};
 use crate::clock::Timestamp;
 
@@ -42,6 +50,10 @@ pub struct RedisSettings {
     pub tls_identity: Option<(Vec<u8>, Vec<u8>)>,
     /// The limiter that is used while Redis is away.
     pub local: MemorySettings,
+    /// The part of each quota that this process grants alone while Redis is away, above 0 and at most 1; 1 unless set.
+    pub local_share: f64,
+    /// Subjects whose grants are written back when Redis returns, at most; 100,000 unless set.
+    pub debts_max: usize,
 }
 
 impl RedisSettings {
@@ -55,6 +67,8 @@ impl RedisSettings {
             tls_roots: None,
             tls_identity: None,
             local: MemorySettings::default(),
+            local_share: 1.0,
+            debts_max: 100_000,
         }
     }
 }
@@ -74,7 +88,7 @@ impl std::fmt::Debug for RedisSettings {
 pub struct Redis {
     shared: Arc<Shared>,
     deployment: Deployment,
-    local: Memory,
+    own: Arc<Own>,
     running: OnceLock<Running>,
     states: watch::Sender<RedisState>,
 }
@@ -82,13 +96,25 @@ pub struct Redis {
 /// What all parts of one limiter use.
 struct Shared {
     settings: RedisSettings,
+    layout: Layout,
     tls: Option<::redis::TlsCertificates>,
     /// The script and its digest.
     text: String,
     digest: String,
     counts: Counts,
-    /// Told when a node's breaker opens or closes.
-    changed: Notify,
+    /// Changes whenever a node's breaker opens or closes, or keys moved.
+    changed: watch::Sender<()>,
+}
+
+/// What this replica knows by itself.
+#[derive(Debug)]
+struct Own {
+    local: Local,
+    /// Told when a debt was booked.
+    booked: Notify,
+    started: Instant,
+    /// The callers' time at `started`, in µs, as of the last debt: the room reads no clock of its own.
+    epoch: AtomicU64,
 }
 
 /// Counters for metrics and tests.
@@ -101,18 +127,14 @@ struct Counts {
     local: AtomicU64,
     probed: AtomicU64,
     opened: AtomicU64,
+    settled: AtomicU64,
+    forgiven: AtomicU64,
 }
 
-/// The part that needs a runtime.
+/// The part that needs a runtime; it ends with the limiter.
 struct Running {
-    node: Arc<Node>,
-    watcher: JoinHandle<()>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.watcher.abort();
-    }
+    board: Arc<Board>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Redis {
@@ -122,47 +144,54 @@ impl Redis {
     /// If the URL cannot be understood. A Redis that is not there is no error.
     pub fn new(settings: RedisSettings) -> Result<Self, LimitError> {
         let deployment = Deployment::parse(&settings.url)?;
-        if !matches!(deployment, Deployment::Single(_)) {
-            let problem = "Sentinel and Cluster cannot be used yet";
-            return Err(LimitError::Url {
-                url: url::redact(&settings.url),
-                problem,
-            });
-        }
-        let script = script::script();
+        let identity = settings.tls_identity.clone();
         let tls = ::redis::TlsCertificates {
-            client_tls: settings
-                .tls_identity
-                .clone()
-                .map(|(client_cert, client_key)| ::redis::ClientTlsConfig {
-                    client_cert,
-                    client_key,
-                }),
+            client_tls: identity.map(|(client_cert, client_key)| ::redis::ClientTlsConfig {
+                client_cert,
+                client_key,
+            }),
             root_cert: settings.tls_roots.clone(),
         };
-        let tls = Some(tls).filter(|tls| tls.client_tls.is_some() || tls.root_cert.is_some());
         let shared = Shared {
-            tls,
-            text: include_str!("../take.lua").to_owned(),
-            digest: script.get_hash().to_owned(),
+            layout: if matches!(deployment, Deployment::Cluster { .. }) {
+                Layout::Cluster
+            } else {
+                Layout::Single
+            },
+            tls: Some(tls).filter(|tls| tls.client_tls.is_some() || tls.root_cert.is_some()),
+            text: script::TEXT.to_owned(),
+            digest: ::redis::Script::new(script::TEXT).get_hash().to_owned(),
             counts: Counts::default(),
-            changed: Notify::new(),
+            changed: watch::Sender::new(()),
             settings,
         };
+        let RedisSettings {
+            local,
+            local_share,
+            debts_max,
+            ..
+        } = &shared.settings;
+        let own = Own {
+            local: Local::new(local, *local_share, *debts_max),
+            booked: Notify::new(),
+            started: Instant::now(),
+            epoch: AtomicU64::new(0),
+        };
+        let states = watch::Sender::new(RedisState::Away {
+            cause: Cause::Connecting,
+        });
         Ok(Self {
-            local: Memory::new(&shared.settings.local),
             shared: Arc::new(shared),
             deployment,
+            own: Arc::new(own),
             running: OnceLock::new(),
-            states: watch::Sender::new(RedisState::Away {
-                cause: Cause::Connecting,
-            }),
+            states,
         })
     }
 
     /// Begins to connect and waits until the first attempt has ended, well or not.
     pub async fn connect(&self) {
-        self.running();
+        self.board();
         let mut states = self.states.subscribe();
         // The sender lives as long as `self`.
         let _ = states
@@ -178,35 +207,64 @@ impl Redis {
     /// Answers a take, from Redis if it answers in time, else from what this process knows. Never fails, and takes no
     /// longer than the budget.
     pub async fn take(&self, take: &Take<'_>, now: Timestamp) -> Taken {
-        if let Some(answer) = take.claim.as_ref().and_then(|claim| self.local.look_up(claim, now)) {
+        let local = &self.own.local;
+        if let Some(answer) = take.claim.as_ref().and_then(|claim| local.look_up(claim, now)) {
             return Taken {
                 answer,
                 source: Source::Local,
             };
         }
-        let call = Call::take(Layout::Single, take, Vec::new());
-        if call.key().is_none() {
+        if take.claim.is_none() && (take.subject.is_none() || take.quotas.is_empty()) {
             return Taken {
-                answer: self.local.take(take, now),
+                answer: local.take(take, now),
                 source: Source::Local,
             };
         }
-        match self.running().node.call(&call).await {
-            Ok(Reply::Known(answer)) => Taken {
-                answer,
-                source: Source::Redis,
-            },
-            Ok(Reply::Fresh(levels)) if levels.len() == take.quotas.len() => Taken {
-                answer: self.learn(take, &levels, now),
-                source: Source::Redis,
-            },
-            Ok(Reply::Fresh(_)) | Err(Failure::NotRun(_) | Failure::InDoubt(_) | Failure::Moved | Failure::Shed) => {
-                self.shared.counts.local.fetch_add(1, Ordering::Relaxed);
-                Taken {
-                    answer: self.local.take(take, now),
-                    source: Source::LocalForRedis,
-                }
+        let debt = take.subject.and_then(|subject| local.debt_of(take.site, subject, now));
+        // A debt of another configuration's quotas is left to the background.
+        let (debt, other) = match debt {
+            Some(debt) if *debt.quotas != *take.quotas => (None, Some(debt)),
+            debt => (debt, None),
+        };
+        let called = self
+            .board()
+            .call(&Call::take(self.shared.layout, take, debt.as_ref()))
+            .await;
+        if let Some(debt) = &debt {
+            match (&called, take.mode) {
+                (Ok(Reply::Fresh(_)), Mode::Spend) => settle::count(&self.shared, true),
+                (Err(Failure::InDoubt(_)), Mode::Spend) => settle::count(&self.shared, false),
+                _ => local.put_back(debt, now),
             }
+        }
+        if let Some(other) = other {
+            local.put_back(&other, now);
+        }
+        let doubt = match called {
+            Ok(Reply::Known(answer)) => {
+                return Taken {
+                    answer,
+                    source: Source::Redis,
+                };
+            }
+            Ok(Reply::Fresh(levels)) => {
+                let outcomes = script::outcomes(take.quotas, &levels);
+                let levels: Vec<u64> = levels.iter().map(|(level, _)| *level).collect();
+                local.learn(take, &levels, &outcomes, now);
+                return Taken {
+                    answer: Answer::Fresh(outcomes),
+                    source: Source::Redis,
+                };
+            }
+            Err(Failure::InDoubt(_)) => Doubt::MayHaveRun,
+            Err(Failure::NotRun(_) | Failure::Moved | Failure::Shed) => Doubt::None,
+        };
+        self.shared.counts.local.fetch_add(1, Ordering::Relaxed);
+        let answer = local.take_alone(take, doubt, now);
+        self.own.debt_booked_at(now);
+        Taken {
+            answer,
+            source: Source::LocalForRedis,
         }
     }
 
@@ -226,6 +284,8 @@ impl Redis {
             local,
             probed,
             opened,
+            settled,
+            forgiven,
         } = &self.shared.counts;
         Counters {
             asked: read(asked),
@@ -235,44 +295,73 @@ impl Redis {
             local: read(local),
             probed: read(probed),
             opened: read(opened),
+            settled: read(settled),
+            forgiven: read(forgiven),
+            owed: self.own.local.debtors() as u64,
         }
     }
 
-    /// Keeps what Redis said, for the time when it does not.
-    fn learn(&self, take: &Take<'_>, levels: &[(u64, bool)], now: Timestamp) -> Answer {
-        let outcomes = script::outcomes(take.quotas, levels);
-        if take.mode == Mode::Spend {
-            if let Some(subject) = take.subject {
-                let levels: Vec<u64> = levels.iter().map(|(level, _)| *level).collect();
-                self.local.learn(take.site, subject, take.quotas, &levels, now);
-            }
-            if let Some(claim) = &take.claim {
-                self.local.remember(claim, &outcomes, claim.payload, now);
-            }
-        }
-        Answer::Fresh(outcomes)
-    }
-
-    fn running(&self) -> &Running {
-        self.running.get_or_init(|| {
-            let place = match &self.deployment {
-                Deployment::Single(info) => Place::At(info.clone()),
-                Deployment::Sentinel { master, .. } => Place::At(master.clone()),
-                Deployment::Cluster { seeds } => Place::At(seeds[0].clone()),
-            };
-            let node = Arc::new(Node::start(Arc::clone(&self.shared), place, 0));
-            let watcher = tokio::spawn(watch(Arc::clone(&self.shared), Arc::clone(&node), self.states.clone()));
-            Running { node, watcher }
-        })
+    fn board(&self) -> &Board {
+        &self.running.get_or_init(|| Running::start(self)).board
     }
 }
 
-/// Tells the world when the state changes.
-async fn watch(shared: Arc<Shared>, node: Arc<Node>, states: watch::Sender<RedisState>) {
-    loop {
-        shared.changed.notified().await;
-        let state = node.away().map_or(RedisState::Up, |cause| RedisState::Away { cause });
-        states.send_if_modified(|known| std::mem::replace(known, state) != state);
+impl Running {
+    fn start(redis: &Redis) -> Self {
+        let shared = &redis.shared;
+        let at = |place| Routes::one(Node::start(Arc::clone(shared), place, 0));
+        let (routes, seeds) = match redis.deployment.clone() {
+            Deployment::Single(info) => (at(Place::At(info)), None),
+            Deployment::Sentinel {
+                sentinels,
+                name,
+                master,
+            } => (
+                at(Place::Sentinel {
+                    sentinels,
+                    name,
+                    master,
+                }),
+                None,
+            ),
+            Deployment::Cluster { seeds } => (Routes::none(), Some(seeds)),
+        };
+        let board = Arc::new(Board::new(Arc::clone(shared), routes, redis.states.clone()));
+        let mut tasks = vec![
+            tokio::spawn(board::watch(Arc::clone(&board))),
+            tokio::spawn(settle::settle(Arc::clone(&board), Arc::clone(&redis.own))),
+        ];
+        tasks.extend(seeds.map(|seeds| tokio::spawn(cluster::follow(Arc::clone(&board), seeds))));
+        Self { board, tasks }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Own {
+    /// The callers' time, for tasks that have no caller.
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.epoch.load(Ordering::Relaxed) + self.elapsed())
+    }
+
+    fn debt_booked_at(&self, now: Timestamp) {
+        self.epoch
+            .store(now.as_micros().saturating_sub(self.elapsed()), Ordering::Relaxed);
+        self.booked.notify_one();
+    }
+
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Shared {
+    fn news(&self) {
+        self.changed.send_replace(());
     }
 }
 

@@ -14,11 +14,12 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Shared;
 use super::error::{Failure, cause, failure};
 use super::script::{Call, Reply, reply};
+use super::{Shared, sentinel};
 use crate::limit::Cause;
 use crate::limit::breaker::{Breaker, Phase};
+use crate::limit::key::Layout;
 
 /// One Redis process, and the task that keeps it connected; the task ends with the node.
 pub(super) struct Node {
@@ -43,6 +44,15 @@ struct Inner {
 pub(super) enum Place {
     /// Always there.
     At(ConnectionInfo),
+    /// Wherever the sentinels say; `master` lacks only its address.
+    Sentinel {
+        /// Whom to ask.
+        sentinels: Vec<ConnectionInfo>,
+        /// For whom.
+        name: String,
+        /// How to log in there.
+        master: ConnectionInfo,
+    },
 }
 
 struct State {
@@ -76,6 +86,21 @@ impl Node {
     /// Asks once.
     pub(super) async fn call(&self, call: &Call) -> Result<Reply, Failure> {
         self.inner.call(call).await
+    }
+
+    /// Where it is.
+    pub(super) fn place(&self) -> &Place {
+        &self.inner.place
+    }
+
+    /// The number of its probe's key.
+    pub(super) fn probe_number(&self) -> u32 {
+        self.inner.probe
+    }
+
+    /// Its connection, while it is up.
+    pub(super) fn connection(&self) -> Option<MultiplexedConnection> {
+        self.inner.state().connection.clone()
     }
 
     /// Why it is not asked; `None` while it is.
@@ -140,7 +165,11 @@ impl Inner {
                 state.breaker.timed_out(now)
             }
             Err(Failure::NotRun(cause) | Failure::InDoubt(cause)) => state.breaker.failed(*cause, now),
-            Err(Failure::Moved) => state.breaker.failed(Cause::WrongKind, now),
+            Err(Failure::Moved) if self.shared.layout == Layout::Single => state.breaker.failed(Cause::WrongKind, now),
+            Err(Failure::Moved) => {
+                self.shared.news();
+                false
+            }
             Err(Failure::Shed) => false,
         };
         if opened {
@@ -148,7 +177,7 @@ impl Inner {
             drop(state);
             add(&counts.opened);
             self.opened.notify_one();
-            self.shared.changed.notify_one();
+            self.shared.news();
         }
     }
 }
@@ -180,7 +209,7 @@ async fn supervise(node: Arc<Inner>) {
                     }
                 }
                 drop(state);
-                node.shared.changed.notify_one();
+                node.shared.news();
             }
         }
     }
@@ -191,9 +220,16 @@ async fn probe(node: &Inner) -> Result<MultiplexedConnection, Cause> {
     let settings = &node.shared.settings;
     add(&node.shared.counts.probed);
     let call = Call::probe(node.probe);
+    let info = match &node.place {
+        Place::At(info) => info.clone(),
+        Place::Sentinel {
+            sentinels,
+            name,
+            master,
+        } => sentinel::master(&node.shared, sentinels, name, master).await?,
+    };
     let connect = async {
-        let Place::At(info) = &node.place;
-        let mut connection = connect(info.clone(), node.shared.tls.clone(), settings.connect_timeout).await?;
+        let mut connection = connect(info, node.shared.tls.clone(), settings.connect_timeout).await?;
         let value = connection
             .send_packed_command(&call.command("EVAL", &node.shared.text))
             .await?;

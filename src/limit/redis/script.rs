@@ -1,8 +1,9 @@
 //! The script's arguments and answers as bytes: the Rust side of `take.lua`'s contract.
 
-use redis::{Cmd, Script};
+use redis::Cmd;
 
 use super::super::key::{self, Layout};
+use super::super::local::Debt;
 use super::super::memory::CLAIM_TTL;
 use super::super::{Answer, Mode, Outcome, Take, gcra::Meter};
 use crate::site::Quota;
@@ -10,10 +11,8 @@ use crate::site::Quota;
 /// Bytes of one packed quota.
 const QUOTA_BYTES: usize = 21;
 
-/// The script and its digest.
-pub(super) fn script() -> Script {
-    Script::new(include_str!("../take.lua"))
-}
+/// The script.
+pub(super) const TEXT: &str = include_str!("../take.lua");
 
 /// What the script answered.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,8 +30,9 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// A take, and with it the debts of an outage for its quotas, if there are any: 16 bytes for each (see [`debts`]).
-    pub(super) fn take(layout: Layout, take: &Take<'_>, debts: Vec<u8>) -> Self {
+    /// A take, and with it what its subject owes from an outage.
+    pub(super) fn take(layout: Layout, take: &Take<'_>, debt: Option<&Debt>) -> Self {
+        let debts = debt.map(|debt| debts(&debt.levels)).unwrap_or_default();
         let mode = match take.mode {
             Mode::Spend => b"s",
             Mode::Peek => b"p",
@@ -52,6 +52,15 @@ impl Call {
             call.args.push(claim.payload.to_vec());
         }
         call
+    }
+
+    /// Only a debt.
+    pub(super) fn debt(debt: &Debt) -> Self {
+        let keys = vec![key::subject(&debt.site, debt.subject)];
+        Self {
+            keys,
+            args: vec![b"d".to_vec(), pack(&debt.quotas), debts(&debt.levels)],
+        }
     }
 
     /// A take under a key of its own that is at rest again after a millisecond: it needs all that a take needs.
@@ -93,8 +102,7 @@ fn pack(quotas: &[Quota]) -> Vec<u8> {
 }
 
 /// Packs debts for `ARGV[3]`: for each quota the level to add, and the level that it has at least, in µs.
-#[cfg_attr(not(test), expect(dead_code, reason = "write-back is on its way"))]
-pub(super) fn debts(debts: &[(u64, u64)]) -> Vec<u8> {
+fn debts(debts: &[(u64, u64)]) -> Vec<u8> {
     debts
         .iter()
         .flat_map(|(add, least)| [exact(*add).to_le_bytes(), exact(*least).to_le_bytes()])

@@ -16,7 +16,7 @@ use redis::{ConnectionInfo, IntoConnectionInfo};
 use crate::limit::LimitError;
 
 /// What a URL names.
-#[cfg_attr(not(test), expect(dead_code, reason = "sentinel and cluster are on their way"))]
+#[derive(Clone)]
 pub(super) enum Deployment {
     /// One Redis.
     Single(ConnectionInfo),

@@ -22,9 +22,9 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 /// A running house.
-pub struct House {
-    pub clock: Clock,
-    pub address: SocketAddr,
+pub(crate) struct House {
+    pub(crate) clock: Clock,
+    pub(crate) address: SocketAddr,
     client: ModerationServiceClient<Channel>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), ServerError>>,
@@ -32,7 +32,7 @@ pub struct House {
 
 impl House {
     /// Starts one with these settings over the defaults, and the shipped model.
-    pub async fn start(settings: &str) -> Self {
+    pub(crate) async fn start(settings: &str) -> Self {
         let memory = MemorySettings {
             subjects_max: 1_000,
             claim_bytes_max: 100_000,
@@ -41,7 +41,7 @@ impl House {
     }
 
     /// Starts one with a limiter of the test's own, with or without a model.
-    pub async fn start_with(settings: &str, limiter: Limiter, with_model: bool) -> Self {
+    pub(crate) async fn start_with(settings: &str, limiter: Limiter, with_model: bool) -> Self {
         let config = config::parse(settings, Path::new("test.toml")).unwrap();
         let clock = Clock::manual(Timestamp::from_micros(1_700_000_000_000_000));
         let model = with_model.then(|| LoadedModel {
@@ -89,7 +89,7 @@ impl House {
     }
 
     /// Judges one comment.
-    pub async fn moderate(&self, request: ModerateRequest) -> Result<ModerateResponse, Status> {
+    pub(crate) async fn moderate(&self, request: ModerateRequest) -> Result<ModerateResponse, Status> {
         self.client
             .clone()
             .moderate(request)
@@ -98,12 +98,12 @@ impl House {
     }
 
     /// A client.
-    pub fn client(&self) -> ModerationServiceClient<Channel> {
+    pub(crate) fn client(&self) -> ModerationServiceClient<Channel> {
         self.client.clone()
     }
 
     /// Stops it and waits until it has.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.stop.take().unwrap().send(()).unwrap();
         drop(self.client);
         self.task.await.unwrap().unwrap();

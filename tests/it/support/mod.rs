@@ -1,14 +1,14 @@
 //! What the tests start: the real command as a process, and a house inside the test with a clock that stands still.
 
-pub mod eventually;
-pub mod house;
-pub mod process;
-pub mod redis;
+pub(crate) mod eventually;
+pub(crate) mod house;
+pub(crate) mod process;
+pub(crate) mod redis;
 
 use moderato::api::grpc::proto::{Comment, ModerateRequest};
 
 /// A submission that any site would accept: a full form, a public address, a harmless text.
-pub fn request(content: &str) -> ModerateRequest {
+pub(crate) fn request(content: &str) -> ModerateRequest {
     ModerateRequest {
         site: "gazette".to_owned(),
         comment: Some(Comment {
@@ -23,13 +23,13 @@ pub fn request(content: &str) -> ModerateRequest {
 }
 
 /// The same with the comment changed.
-pub fn request_with(change: impl FnOnce(&mut Comment)) -> ModerateRequest {
+pub(crate) fn request_with(change: impl FnOnce(&mut Comment)) -> ModerateRequest {
     let mut request = request("I walked past the new bridge today and it is lovely.");
     change(request.comment.as_mut().unwrap());
     request
 }
 
 /// The codes of an answer's reasons.
-pub fn codes(response: &moderato::api::grpc::proto::ModerateResponse) -> Vec<&str> {
+pub(crate) fn codes(response: &moderato::api::grpc::proto::ModerateResponse) -> Vec<&str> {
     response.reasons.iter().map(|reason| reason.code.as_str()).collect()
 }

@@ -8,7 +8,7 @@ use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClie
 use tonic::transport::Channel;
 
 /// A command that inherits nothing of moderato's environment.
-pub fn moderato(args: &[&str]) -> Command {
+pub(crate) fn moderato(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_moderato"));
     command.args(args).stdin(Stdio::null());
     for name in [
@@ -23,12 +23,12 @@ pub fn moderato(args: &[&str]) -> Command {
 }
 
 /// Runs a command to its end.
-pub fn run(args: &[&str]) -> Output {
+pub(crate) fn run(args: &[&str]) -> Output {
     moderato(args).output().unwrap()
 }
 
 /// Runs a command to its end with this on its standard input.
-pub fn run_with_input(args: &[&str], input: &str) -> Output {
+pub(crate) fn run_with_input(args: &[&str], input: &str) -> Output {
     let mut child = moderato(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -40,33 +40,33 @@ pub fn run_with_input(args: &[&str], input: &str) -> Output {
 }
 
 /// Standard output as text.
-pub fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 /// Standard error as text.
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// A running `moderato serve` on a free port.
-pub struct Service {
+pub(crate) struct Service {
     child: Child,
     /// Kept open: a service whose standard output is closed would still run, but the test reads the rest at the end.
     stdout: BufReader<ChildStdout>,
     logs: Option<JoinHandle<String>>,
     /// Where it listens.
-    pub address: String,
+    pub(crate) address: String,
 }
 
 impl Service {
     /// Starts it with more arguments, and waits until it says that it is listening.
-    pub fn start(args: &[&str]) -> Self {
+    pub(crate) fn start(args: &[&str]) -> Self {
         Self::start_from(&mut moderato(&[&["serve", "--listen", "127.0.0.1:0"], args].concat()))
     }
 
     /// Starts a prepared command.
-    pub fn start_from(command: &mut Command) -> Self {
+    pub(crate) fn start_from(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();
         let logs = std::thread::spawn(move || {
@@ -89,23 +89,30 @@ impl Service {
         }
     }
 
+    /// The next line that it prints.
+    pub(crate) fn next_line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.trim().to_owned()
+    }
+
     /// Its address as a URL.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// A connection.
-    pub async fn channel(&self) -> Channel {
+    pub(crate) async fn channel(&self) -> Channel {
         Channel::from_shared(self.url()).unwrap().connect().await.unwrap()
     }
 
     /// A client.
-    pub async fn client(&self) -> ModerationServiceClient<Channel> {
+    pub(crate) async fn client(&self) -> ModerationServiceClient<Channel> {
         ModerationServiceClient::new(self.channel().await)
     }
 
     /// Sends a signal by name, such as `TERM`.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill")
             .args(["-s", name, &self.child.id().to_string()])
             .status()
@@ -114,7 +121,7 @@ impl Service {
     }
 
     /// Waits for its end: the exit code, the rest of standard output, and the logs.
-    pub fn wait(mut self) -> (Option<i32>, String, String) {
+    pub(crate) fn wait(mut self) -> (Option<i32>, String, String) {
         let status = self.child.wait().unwrap();
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
@@ -123,7 +130,7 @@ impl Service {
     }
 
     /// Stops it as an operator would, and waits.
-    pub fn stop(self) -> (Option<i32>, String, String) {
+    pub(crate) fn stop(self) -> (Option<i32>, String, String) {
         self.signal("TERM");
         self.wait()
     }

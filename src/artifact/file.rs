@@ -1,0 +1,178 @@
+//! A model file: load and verify; save without ever leaving half of one.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::format::{FormatError, decode, encode};
+use crate::model::{Parts, SpamModel};
+
+/// Files larger than this are not read: no model is.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// Why a model file was not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadModelError {
+    /// The file cannot be read.
+    #[error("read the model {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is not a model that this program can use.
+    #[error("load the model {path}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and found.
+        source: FormatError,
+    },
+    /// The file is too large to be a model.
+    #[error("load the model {path}: expected at most {FILE_BYTES_MAX} bytes, found {found}")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes.
+        found: u64,
+    },
+}
+
+/// Why a model was not saved. What stood at the path still does.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveModelError {
+    /// The model cannot be written as bytes.
+    #[error("write the model {path}")]
+    Format {
+        /// Where to.
+        path: PathBuf,
+        /// Why.
+        source: FormatError,
+    },
+    /// The file cannot be written.
+    #[error("write the model {path}")]
+    Write {
+        /// Where to.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What was read back is not what was written.
+    #[error("write the model {path}: what was read back differs from what was written; is the disk sound?")]
+    ReadBack {
+        /// Where to.
+        path: PathBuf,
+    },
+}
+
+/// Loads a model.
+///
+/// # Errors
+/// [`LoadModelError`]: the path, what was expected and what was found.
+pub fn load(path: &Path) -> Result<SpamModel, LoadModelError> {
+    let read = |source| LoadModelError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let found = fs::metadata(path).map_err(read)?.len();
+    if found > FILE_BYTES_MAX {
+        return Err(LoadModelError::TooLarge {
+            path: path.to_owned(),
+            found,
+        });
+    }
+    let bytes = fs::read(path).map_err(read)?;
+    decode(&bytes).map_err(|source| LoadModelError::Format {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Saves a model: into a temporary file beside `path`, synced, read back, verified, and only then put in its place.
+/// Returns the model as it will be loaded.
+///
+/// # Errors
+/// [`SaveModelError`]; what stood at the path still does.
+pub fn save(parts: &Parts, path: &Path) -> Result<SpamModel, SaveModelError> {
+    let format = |source| SaveModelError::Format {
+        path: path.to_owned(),
+        source,
+    };
+    let write = |source| SaveModelError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let bytes = encode(parts).map_err(format)?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".moderato-")
+        .suffix(".tmp")
+        .tempfile_in(folder)
+        .map_err(write)?;
+    file.write_all(&bytes).map_err(write)?;
+    file.as_file().sync_all().map_err(write)?;
+    if fs::read(file.path()).map_err(write)? != bytes {
+        return Err(SaveModelError::ReadBack { path: path.to_owned() });
+    }
+    let model = decode(&bytes).map_err(format)?;
+    set_readable(file.as_file()).map_err(write)?;
+    file.persist(path).map_err(|e| write(e.error))?;
+    // The new name is on the disk once its folder is.
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(write)?;
+    Ok(model)
+}
+
+/// Temporary files are their owner's alone; a model is for the service, which may be another user.
+#[cfg(unix)]
+fn set_readable(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn set_readable(_file: &File) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::parts;
+
+    #[test]
+    fn saves_and_loads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.moderato");
+        let saved = save(&parts(), &path).unwrap();
+        assert_eq!(load(&path).unwrap().version(), saved.version());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn a_failed_save_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.moderato");
+        save(&parts(), &path).unwrap();
+        let before = fs::read(&path).unwrap();
+        let mut broken = parts();
+        broken.base_log_odds = f64::NAN;
+        assert!(save(&broken, &path).is_err());
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn errors_name_the_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("none.moderato");
+        assert!(load(&path).unwrap_err().to_string().contains("none.moderato"));
+        fs::write(&path, b"MODER").unwrap();
+        let error = load(&path).unwrap_err();
+        assert!(error.to_string().contains("none.moderato"));
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains("expected a moderato model"), "{source}");
+    }
+}

@@ -1,0 +1,284 @@
+//! Bytes to model and back.
+//!
+//! ```text
+//! 8   magic "MODERATO"
+//! 4   format version            little-endian, as all numbers
+//! 4   length of the card
+//! …   the card, JSON
+//! 8   base log-odds, f64
+//! 4   weight step, f32
+//! 4   number of terms
+//! 4   length of the hashes
+//! …   hashes, ascending: the difference to the one before, 7 bits a byte, low bits first
+//! …   weights, i16 each, in steps
+//! …   seen in ham: one bit each
+//! 32  SHA-256 of everything before
+//! ```
+
+use sha2::{Digest, Sha256};
+
+use crate::model::{Card, InvalidParts, Parts, SpamModel, Term};
+
+const MAGIC: &[u8; 8] = b"MODERATO";
+/// The version of the format that this program writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+const DIGEST_LEN: usize = 32;
+/// Digits of the digest that name a version.
+const VERSION_DIGITS: usize = 12;
+
+/// Why bytes are not a model, or a model not bytes.
+#[derive(Debug, thiserror::Error)]
+pub enum FormatError {
+    /// The bytes begin otherwise.
+    #[error("expected a moderato model, which begins with \"MODERATO\", found {found}")]
+    NotAModel {
+        /// What was found, in words.
+        found: String,
+    },
+    /// Another version of the format.
+    #[error("expected format version {FORMAT_VERSION}, found {found}: train the model again with this program")]
+    OtherVersion {
+        /// What was found.
+        found: u32,
+    },
+    /// The bytes end early.
+    #[error("expected {part} of {expected} bytes, found {found}: the file is cut short")]
+    Truncated {
+        /// What was being read.
+        part: &'static str,
+        /// How many bytes it has.
+        expected: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// The checksum is another.
+    #[error("expected checksum {expected}, found {found}: the file is damaged")]
+    Checksum {
+        /// What the file says, the beginning of it.
+        expected: String,
+        /// What its bytes give, the beginning of it.
+        found: String,
+    },
+    /// The card cannot be read.
+    #[error("expected a card this program knows, found another (line {line}, column {column} of it)")]
+    Card {
+        /// Where in the card.
+        line: usize,
+        /// Where in the line.
+        column: usize,
+    },
+    /// The terms cannot be read.
+    #[error("expected {expected} terms, found {found}")]
+    Terms {
+        /// What the file says.
+        expected: u64,
+        /// What it holds.
+        found: u64,
+    },
+    /// The parts do not make a model.
+    #[error(transparent)]
+    Parts(#[from] InvalidParts),
+    /// Too large to be written.
+    #[error("{part} of the model is too large for the format")]
+    TooLarge {
+        /// What.
+        part: &'static str,
+    },
+}
+
+/// The model's bytes. The same parts give the same bytes.
+///
+/// # Errors
+/// [`FormatError::TooLarge`] for a model of 4 GiB, [`FormatError::Card`] for a card that is no JSON.
+pub fn encode(parts: &Parts) -> Result<Vec<u8>, FormatError> {
+    let card = serde_json::to_vec(&parts.card).map_err(|e| card_error(&e))?;
+    let length = |n: usize, part| u32::try_from(n).map_err(|_| FormatError::TooLarge { part });
+    let mut out = Vec::with_capacity(64 + card.len() + 6 * parts.terms.len());
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+    out.extend_from_slice(&length(card.len(), "the card")?.to_le_bytes());
+    out.extend_from_slice(&card);
+    out.extend_from_slice(&parts.base_log_odds.to_le_bytes());
+    out.extend_from_slice(&parts.weight_step.to_le_bytes());
+    out.extend_from_slice(&length(parts.terms.len(), "the list of terms")?.to_le_bytes());
+    let mut hashes = Vec::with_capacity(2 * parts.terms.len());
+    let mut last = 0;
+    for term in &parts.terms {
+        put_varint(&mut hashes, term.hash.wrapping_sub(last));
+        last = term.hash;
+    }
+    out.extend_from_slice(&length(hashes.len(), "the list of terms")?.to_le_bytes());
+    out.extend_from_slice(&hashes);
+    for term in &parts.terms {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "fewer than 32,768 steps; the cast saturates"
+        )]
+        let steps = (term.weight / parts.weight_step).round() as i16;
+        out.extend_from_slice(&steps.to_le_bytes());
+    }
+    for eight in parts.terms.chunks(8) {
+        let bits = eight
+            .iter()
+            .enumerate()
+            .fold(0, |bits, (i, term)| bits | u8::from(term.in_ham) << i);
+        out.push(bits);
+    }
+    let digest = Sha256::digest(&out);
+    out.extend_from_slice(&digest);
+    Ok(out)
+}
+
+/// The model that the bytes are.
+///
+/// # Errors
+/// [`FormatError`], saying what was expected and what was found.
+pub fn decode(bytes: &[u8]) -> Result<SpamModel, FormatError> {
+    let (parts, version) = decode_parts(bytes)?;
+    Ok(SpamModel::new(parts, version)?)
+}
+
+/// The parts that the bytes hold, and their version.
+pub(super) fn decode_parts(bytes: &[u8]) -> Result<(Parts, String), FormatError> {
+    let mut input = Input { bytes, at: 0 };
+    let magic = input.take(MAGIC.len(), "the magic").map_err(|_| not_a_model(bytes))?;
+    if magic != MAGIC {
+        return Err(not_a_model(bytes));
+    }
+    let found = input.u32("the format version")?;
+    if found != FORMAT_VERSION {
+        return Err(FormatError::OtherVersion { found });
+    }
+    // The whole is checked before any of it is believed.
+    let body_len = bytes
+        .len()
+        .checked_sub(DIGEST_LEN)
+        .filter(|&n| n >= input.at)
+        .ok_or(FormatError::Truncated {
+            part: "a checksum",
+            expected: DIGEST_LEN as u64,
+            found: (bytes.len() - input.at) as u64,
+        })?;
+    let (body, stated) = bytes.split_at(body_len);
+    let digest = hex::encode(Sha256::digest(body));
+    let stated = hex::encode(stated);
+    if digest != stated {
+        return Err(FormatError::Checksum {
+            expected: stated[..VERSION_DIGITS].to_owned(),
+            found: digest[..VERSION_DIGITS].to_owned(),
+        });
+    }
+    input.bytes = body;
+    let card_len = input.u32("the card's length")? as usize;
+    let card: Card = serde_json::from_slice(input.take(card_len, "the card")?).map_err(|e| card_error(&e))?;
+    let base_log_odds = f64::from_le_bytes(input.array("the base log-odds")?);
+    let weight_step = f32::from_le_bytes(input.array("the weight step")?);
+    let n_terms = input.u32("the number of terms")? as usize;
+    let hashes_len = input.u32("the length of the hashes")? as usize;
+    let hashes = input.take(hashes_len, "the hashes")?;
+    let weights = input.take(n_terms.saturating_mul(2), "the weights")?;
+    let marks = input.take(n_terms.div_ceil(8), "the ham marks")?;
+    let surplus = input.bytes.len() - input.at;
+    let wrong = |found: usize| FormatError::Terms {
+        expected: n_terms as u64,
+        found: found as u64,
+    };
+    if surplus > 0 {
+        return Err(wrong(n_terms + surplus));
+    }
+    // At least three bytes stand for each term by now, so this much memory is justified.
+    let mut terms = Vec::with_capacity(n_terms);
+    let (mut hash, mut at) = (0_u32, 0);
+    for (i, weight) in weights.chunks_exact(2).enumerate() {
+        hash = hash.wrapping_add(get_varint(hashes, &mut at).ok_or_else(|| wrong(i))?);
+        terms.push(Term {
+            hash,
+            weight: f32::from(i16::from_le_bytes([weight[0], weight[1]])) * weight_step,
+            in_ham: marks[i / 8] >> (i % 8) & 1 == 1,
+        });
+    }
+    if at != hashes.len() {
+        return Err(wrong(n_terms + 1));
+    }
+    let parts = Parts {
+        card,
+        base_log_odds,
+        weight_step,
+        terms,
+    };
+    Ok((parts, digest[..VERSION_DIGITS].to_owned()))
+}
+
+fn card_error(error: &serde_json::Error) -> FormatError {
+    FormatError::Card {
+        line: error.line(),
+        column: error.column(),
+    }
+}
+
+fn not_a_model(bytes: &[u8]) -> FormatError {
+    let found = match bytes {
+        [] => "an empty file".to_owned(),
+        [b'{', ..] => "what looks like JSON".to_owned(),
+        _ => format!(
+            "{} bytes that begin with 0x{}",
+            bytes.len(),
+            hex::encode(&bytes[..bytes.len().min(8)])
+        ),
+    };
+    FormatError::NotAModel { found }
+}
+
+fn put_varint(out: &mut Vec<u8>, mut value: u32) {
+    while value >= 0x80 {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "below 128")]
+    out.push(value as u8);
+}
+
+fn get_varint(bytes: &[u8], at: &mut usize) -> Option<u32> {
+    let mut value = 0_u64;
+    for shift in (0..35).step_by(7) {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return u32::try_from(value).ok();
+        }
+    }
+    None
+}
+
+struct Input<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Input<'a> {
+    fn take(&mut self, n: usize, part: &'static str) -> Result<&'a [u8], FormatError> {
+        let rest = &self.bytes[self.at..];
+        let taken = rest.get(..n).ok_or(FormatError::Truncated {
+            part,
+            expected: n as u64,
+            found: rest.len() as u64,
+        })?;
+        self.at += n;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self, part: &'static str) -> Result<[u8; N], FormatError> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(N, part)?);
+        Ok(array)
+    }
+
+    fn u32(&mut self, part: &'static str) -> Result<u32, FormatError> {
+        Ok(u32::from_le_bytes(self.array(part)?))
+    }
+}
+
+#[cfg(test)]
+#[path = "format_tests.rs"]
+mod tests;

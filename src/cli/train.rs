@@ -1,0 +1,281 @@
+//! `moderato train`: from labelled comments to a model file, with its report.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{CommandResult, Exit, Failure, output};
+use crate::artifact;
+use crate::eval::threshold::HoldBudget;
+use crate::model::{Card, DataFile, SpamModel};
+use crate::train::{self, Hold, Progress, TrainError, TrainParams, TrainReport, Trained, corpus};
+
+/// `moderato train …`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  moderato train --data comments.jsonl --out mine.moderato
+  moderato train --data a.jsonl --data b.jsonl --certify readers.jsonl --out mine.moderato --require-promise
+  moderato train --data comments.jsonl --out mine.moderato --hold-budget 40/day --expect 6600/day
+
+A line of data: {\"label\": \"spam\" or \"ham\", \"content\": \"…\", \"source\": \"…\"}. At least 20 of each label.")]
+pub(super) struct Args {
+    /// Labelled comments, JSON Lines; may be given again
+    #[arg(long, required = true, value_name = "F", num_args = 1..)]
+    data: Vec<PathBuf>,
+    /// Where to write the model
+    #[arg(long, value_name = "M")]
+    out: PathBuf,
+    /// Labelled comments that are kept out of everything but the certification of the reject threshold
+    #[arg(long, value_name = "F", num_args = 1..)]
+    certify: Vec<PathBuf>,
+    /// Decides folds, clusters, and which comments certify
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Count bad lines and go on
+    #[arg(long)]
+    skip_bad: bool,
+    /// The share of real readers that may be rejected
+    #[arg(long, default_value_t = 0.001, value_name = "SHARE")]
+    reject_target: f64,
+    /// How sure that must be
+    #[arg(long, default_value_t = 0.95, value_name = "CONFIDENCE")]
+    confidence: f64,
+    /// End with code 5 if the data cannot carry that promise
+    #[arg(long)]
+    require_promise: bool,
+    /// The share of real readers' comments that may be held
+    #[arg(long, value_name = "SHARE", conflicts_with = "hold_budget")]
+    hold_share: Option<f64>,
+    /// How many comments the desk can read, as 40/day
+    #[arg(long, value_name = "N/day", value_parser = per_day, requires = "expect")]
+    hold_budget: Option<f64>,
+    /// How many comments are expected, as 6600/day
+    #[arg(long, value_name = "N/day", value_parser = per_day, requires = "hold_budget")]
+    expect: Option<f64>,
+    /// The share of spam among them [default: that of the data]
+    #[arg(long, value_name = "SHARE", requires = "hold_budget")]
+    spam_share: Option<f64>,
+    /// The model's name, for people
+    #[arg(long, default_value = "default")]
+    name: String,
+    /// When it was made, for its card; without it the same data gives the same bytes
+    #[arg(long, value_name = "TIME", env = "SOURCE_DATE_EPOCH")]
+    made_at: Option<String>,
+    /// What the certifying comments are, for its card
+    #[arg(long, value_name = "TEXT")]
+    holds_for: Option<String>,
+    /// How to print the report
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// `40/day` as 40.
+fn per_day(text: &str) -> Result<f64, String> {
+    let number = text.trim().strip_suffix("/day").unwrap_or(text.trim());
+    let value: f64 = number
+        .trim()
+        .parse()
+        .map_err(|_| format!("{text:?} is not a number a day, as 40/day"))?;
+    if value > 0.0 && value.is_finite() {
+        Ok(value)
+    } else {
+        Err(format!("{text:?} must be above 0"))
+    }
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> CommandResult {
+    let bar = progress_bar();
+    bar.set_message("reading");
+    let data = read(&args.data, args.skip_bad)?;
+    let certify = read(&args.certify, args.skip_bad)?;
+    let params = params(args, &data);
+    let mut trained = train::train(&data.examples, &certify.examples, &params, &mut |progress| {
+        show(&bar, progress);
+    })
+    .map_err(|error| Failure::new(exit_of(&error), error))?;
+    trained.parts.card.data = data.files.iter().map(DataFile::from).collect();
+    trained.parts.card.certified_on = certify.files.iter().map(DataFile::from).collect();
+    bar.set_message("writing");
+    let model = artifact::save(&trained.parts, &args.out).map_err(|error| Failure::new(Exit::Unexpected, error))?;
+    bar.finish_and_clear();
+    report(args, &data, &trained, &model)?;
+    Ok(if args.require_promise && trained.report.no_promise.is_some() {
+        Exit::Quality
+    } else {
+        Exit::Ok
+    })
+}
+
+fn read(paths: &[PathBuf], skip_bad: bool) -> Result<corpus::Corpus, Failure> {
+    corpus::read(paths, skip_bad).map_err(|error| Failure::new(Exit::Data, error))
+}
+
+fn params(args: &Args, data: &corpus::Corpus) -> TrainParams {
+    let defaults = TrainParams::default();
+    let hold = match (args.hold_budget, args.expect, args.hold_share) {
+        (Some(holds_per_day), Some(comments_per_day), _) => Hold::Budget(HoldBudget {
+            holds_per_day,
+            comments_per_day,
+            spam_share: args.spam_share.unwrap_or_else(|| spam_share(data)),
+        }),
+        (_, _, Some(share)) => Hold::Share(share),
+        _ => defaults.hold,
+    };
+    TrainParams {
+        seed: args.seed,
+        reject_target: args.reject_target,
+        reject_confidence: args.confidence,
+        hold,
+        name: args.name.clone(),
+        made_at: args.made_at.clone(),
+        holds_for: args.holds_for.clone(),
+        ..defaults
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share")]
+fn spam_share(data: &corpus::Corpus) -> f64 {
+    let (n, n_spam) = data
+        .files
+        .iter()
+        .fold((0, 0), |(n, s), file| (n + file.n_examples, s + file.n_spam));
+    n_spam as f64 / (n as f64).max(1.0)
+}
+
+const fn exit_of(error: &TrainError) -> Exit {
+    match error {
+        TrainError::Param(_) => Exit::Usage,
+        TrainError::TooFew { .. } => Exit::Data,
+        TrainError::Fit(_) | TrainError::Parts(_) => Exit::Unexpected,
+    }
+}
+
+/// A spinner on standard error, if that is a terminal.
+fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.set_style(ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+fn show(bar: &ProgressBar, progress: Progress) {
+    bar.set_message(match progress {
+        Progress::Grouping => "grouping near-duplicates".to_owned(),
+        Progress::Reading => "cutting terms".to_owned(),
+        Progress::Kinds => "finding kinds".to_owned(),
+        Progress::Fold { number, of } => format!("fold {number} of {of}"),
+        Progress::Fusing => "fusing the views".to_owned(),
+        Progress::Views => "fitting the views".to_owned(),
+        Progress::Thresholds => "choosing thresholds".to_owned(),
+    });
+}
+
+fn report(args: &Args, data: &corpus::Corpus, trained: &Trained, model: &SpamModel) -> Result<(), Failure> {
+    let TrainReport {
+        no_promise,
+        fusion_converged,
+        n_kept_for_certification,
+    } = &trained.report;
+    let card = model.card();
+    if args.format == Format::Json {
+        let report = serde_json::json!({
+            "model": args.out,
+            "version": model.version(),
+            "n_terms": model.n_terms(),
+            "n_bad_lines": data.files.iter().map(|file| file.n_bad).sum::<u64>(),
+            "n_blank": data.files.iter().map(|file| file.n_blank).sum::<u64>(),
+            "n_kept_for_certification": n_kept_for_certification,
+            "fusion_converged": fusion_converged,
+            "no_promise": no_promise.as_ref().map(ToString::to_string),
+            "card": card,
+        });
+        output::line(&format!("{report:#}"))
+    } else {
+        output::line(&text_report(args, data, trained, model))
+    }
+}
+
+fn text_report(args: &Args, data: &corpus::Corpus, trained: &Trained, model: &SpamModel) -> String {
+    let card = model.card();
+    let Card {
+        training,
+        metrics,
+        thresholds,
+        promise,
+        ..
+    } = card;
+    let mut lines = vec![format!(
+        "{}  version {}, {} terms",
+        args.out.display(),
+        model.version(),
+        model.n_terms()
+    )];
+    for file in &data.files {
+        let mut line = format!("  {}: {} comments, {} spam", file.name, file.n_examples, file.n_spam);
+        for (n, what) in [
+            (file.n_bad, "bad lines skipped"),
+            (file.n_blank, "without text left out"),
+        ] {
+            if n > 0 {
+                line.push_str(&format!(", {n} {what}"));
+            }
+        }
+        lines.push(line);
+    }
+    lines.push(format!(
+        "learnt from {} comments in {} groups of near-duplicates: {} kinds of spam, {} of ham, {} views",
+        training.n_examples,
+        training.n_groups,
+        training.n_kinds_spam,
+        training.n_kinds_ham,
+        training.views.len()
+    ));
+    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+    lines.push(format!(
+        "out of fold: MCC {:.3}, calibration error {:.4}; spam {} rejected, {} rejected or held; ham {} held, {} rejected",
+        metrics.mcc,
+        metrics.calibration_error,
+        percent(metrics.spam_rejected),
+        percent(metrics.spam_rejected_or_held),
+        percent(metrics.ham_held),
+        percent(metrics.ham_rejected)
+    ));
+    lines.push(format!("hold_at {:.4}", thresholds.hold_at));
+    match (promise, thresholds.reject_at, trained.report.no_promise) {
+        (Some(promise), Some(reject_at), _) => lines.push(format!(
+            "reject_at {reject_at:.4}: at most {} of readers rejected, with confidence {}; certified on {}, {} of {} rejected",
+            percent(promise.target),
+            promise.confidence,
+            promise.holds_for,
+            promise.missed,
+            promise.support
+        )),
+        (_, _, Some(no_promise)) => lines.push(format!("no reject band: {no_promise}")),
+        _ => {}
+    }
+    if !trained.report.fusion_converged {
+        lines.push("the fusion did not reach its optimum: the labels may be separable, or too few".to_owned());
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_a_day() {
+        assert_eq!(per_day("40/day"), Ok(40.0));
+        assert_eq!(per_day("6600"), Ok(6600.0));
+        assert!(per_day("0/day").is_err());
+        assert!(per_day("many").is_err());
+    }
+}

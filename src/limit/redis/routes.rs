@@ -1,0 +1,117 @@
+//! Which Redis process holds which key.
+
+use std::sync::Arc;
+
+use super::node::Node;
+
+/// Hash slots of a cluster.
+pub(super) const SLOTS: u16 = 16_384;
+
+/// In a table of slots: nobody serves this one.
+const NOBODY: u16 = u16::MAX;
+
+/// The processes that take, and who has which slots.
+pub(super) struct Routes {
+    /// Every process that holds keys.
+    pub(super) nodes: Vec<Arc<Node>>,
+    /// The number of the node for each slot; empty if the one node has all keys.
+    table: Vec<u16>,
+}
+
+/// A part of a cluster's slots, and who has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Range {
+    /// The first slot.
+    pub(super) first: u16,
+    /// The last slot.
+    pub(super) last: u16,
+    /// Host and port of the master.
+    pub(super) master: (String, u16),
+}
+
+impl Routes {
+    /// One process for every key.
+    pub(super) fn one(node: Node) -> Self {
+        Self {
+            nodes: vec![Arc::new(node)],
+            table: Vec::new(),
+        }
+    }
+
+    /// No process for any key.
+    pub(super) fn none() -> Self {
+        Self {
+            nodes: Vec::new(),
+            table: vec![NOBODY; usize::from(SLOTS)],
+        }
+    }
+
+    /// A process for each range; `node` gives one by its address.
+    pub(super) fn cluster(ranges: &[Range], mut node: impl FnMut(&(String, u16)) -> Arc<Node>) -> Self {
+        let mut routes = Self::none();
+        let mut known: Vec<&(String, u16)> = Vec::new();
+        for Range { first, last, master } in ranges {
+            let at = known.iter().position(|address| *address == master).unwrap_or_else(|| {
+                known.push(master);
+                routes.nodes.push(node(master));
+                known.len() - 1
+            });
+            let at = u16::try_from(at).unwrap_or(NOBODY);
+            if let Some(part) = routes.table.get_mut(usize::from(*first)..=usize::from(*last)) {
+                part.fill(at);
+            }
+        }
+        routes
+    }
+
+    /// The process that holds a key.
+    pub(super) fn node(&self, key: &str) -> Option<&Arc<Node>> {
+        if self.table.is_empty() {
+            return self.nodes.first();
+        }
+        self.nodes.get(usize::from(self.table[usize::from(slot(key))]))
+    }
+}
+
+/// The slot of a key: CRC-16/XMODEM of its hash tag, modulo the number of slots (Redis cluster specification).
+pub(super) fn slot(key: &str) -> u16 {
+    let tag = key.find('{').and_then(|open| {
+        let rest = &key[open + 1..];
+        rest.find('}').filter(|close| *close > 0).map(|close| &rest[..close])
+    });
+    let step = |crc: u16, byte: u8| (crc << 8) ^ CRC[usize::from((crc >> 8) as u8 ^ byte)];
+    tag.unwrap_or(key).bytes().fold(0, step) % SLOTS
+}
+
+const CRC: [u16; 256] = {
+    let (mut table, mut byte) = ([0; 256], 0_u16);
+    while byte < 256 {
+        let (mut crc, mut bit) = (byte << 8, 0);
+        while bit < 8 {
+            crc = if crc & 0x8000 == 0 {
+                crc << 1
+            } else {
+                (crc << 1) ^ 0x1021
+            };
+            bit += 1;
+        }
+        table[byte as usize] = crc;
+        byte += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use super::slot;
+
+    #[test]
+    fn slots_are_redis_slots() {
+        // From the cluster specification, and from CLUSTER KEYSLOT of a real server.
+        assert_eq!(slot("123456789"), 0x31c3);
+        assert_eq!(slot("foo"), 12_182);
+        assert_eq!(slot("moderato:1:{a:b}:r:1"), slot("a:b"));
+        assert_eq!(slot("x{}y"), slot("x{}y"));
+        assert_ne!(slot("x{}y"), slot(""));
+    }
+}

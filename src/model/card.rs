@@ -1,0 +1,151 @@
+//! What a model says of itself: how it was made, from what, what it measures, and what it promises.
+
+use serde::{Deserialize, Serialize};
+
+/// The card of a model. It holds nothing of what people wrote.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// The model's name, for people.
+    pub name: String,
+    /// When it was made, as the operator stated it; absent unless stated, so that the same data gives the same bytes.
+    pub made_at: Option<String>,
+    /// The version of the program that made it.
+    pub made_by: String,
+    /// The version of the reading of texts that it was trained with.
+    pub reading: u32,
+    /// How it was trained.
+    pub training: Training,
+    /// The files that it was trained on.
+    pub data: Vec<DataFile>,
+    /// The files that certified its promise.
+    pub certified_on: Vec<DataFile>,
+    /// What it measures on its own training data, each comment judged by a model that did not see it.
+    pub metrics: Metrics,
+    /// Where the verdicts begin.
+    pub thresholds: CardThresholds,
+    /// What it promises of rejects; absent if the data could not carry a promise.
+    pub promise: Option<Promise>,
+    /// Texts and what the model says of them: a reader that reads them otherwise refuses the model.
+    pub self_test: Vec<SelfTest>,
+}
+
+impl Card {
+    /// The card as JSON, for people and programs.
+    pub fn to_json(&self) -> String {
+        // Text and finite numbers under text keys: there is nothing in it that JSON cannot say.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+}
+
+/// How a model was trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// Decides the folds and the starts of the clusters.
+    pub seed: u64,
+    /// Added to every count.
+    pub smoothing_alpha: f64,
+    /// The penalty on the fusion's weights.
+    pub ridge: f64,
+    /// Folds for the fusion's inputs.
+    pub n_folds: u32,
+    /// Kinds of spam.
+    pub n_kinds_spam: u32,
+    /// Kinds of ham.
+    pub n_kinds_ham: u32,
+    /// Comments that it learnt from.
+    pub n_examples: u64,
+    /// Of them, spam.
+    pub n_spam: u64,
+    /// Groups of near-duplicates.
+    pub n_groups: u64,
+    /// Terms of each view, in the order of the views' names.
+    pub views: Vec<ViewTerms>,
+}
+
+/// How much a view knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ViewTerms {
+    /// The view.
+    pub view: String,
+    /// Its terms.
+    pub n_terms: u64,
+}
+
+/// A file of labelled comments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataFile {
+    /// Its name, without its folder.
+    pub name: String,
+    /// SHA-256, in hexadecimal.
+    pub sha256: String,
+    /// Comments.
+    pub n_examples: u64,
+    /// Of them, spam.
+    pub n_spam: u64,
+}
+
+/// Out-of-fold measures over the training data.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Matthews' correlation at a probability of one half, in [−1, 1].
+    pub mcc: f64,
+    /// Mean squared error of the probability, in [0, 1].
+    pub brier: f64,
+    /// Expected calibration error over 15 bins, in [0, 1].
+    pub calibration_error: f64,
+    /// Share of spam at or above `reject_at`, and not thin.
+    pub spam_rejected: f64,
+    /// Share of spam at or above `hold_at`.
+    pub spam_rejected_or_held: f64,
+    /// Share of ham at or above `hold_at` that is not rejected.
+    pub ham_held: f64,
+    /// Share of ham rejected.
+    pub ham_rejected: f64,
+}
+
+/// Where the verdicts begin.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardThresholds {
+    /// At least this probability: hold.
+    pub hold_at: f64,
+    /// At least this probability: reject. Absent: the model may only hold.
+    pub reject_at: Option<f64>,
+    /// The share of a comment's words that training must have seen in ham for a reject on the whole of it.
+    pub evidence_min: f64,
+}
+
+/// A bound on the share of real readers' comments that are rejected. It holds for comments like those it was certified on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Promise {
+    /// At most this share is rejected.
+    pub target: f64,
+    /// How sure that is.
+    pub confidence: f64,
+    /// Readers' comments that certified it; neither the views nor the fusion saw them.
+    pub support: u64,
+    /// Of them, rejected.
+    pub missed: u64,
+    /// The exact upper bound on the share, at that confidence.
+    pub upper_bound: f64,
+    /// The test, for those who want to check it.
+    pub method: String,
+    /// What comments it holds for.
+    pub holds_for: String,
+}
+
+/// A text and what the model says of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SelfTest {
+    /// The text.
+    pub content: String,
+    /// Its log-odds.
+    pub log_odds: f64,
+}

@@ -1,0 +1,124 @@
+//! What goes into the model and what comes out.
+
+use std::ops::Range;
+
+use crate::comment::Example;
+
+/// What the model may read of a comment. What is not known is `None` and adds exactly nothing.
+#[derive(Clone, Copy, Default)]
+pub struct Reading<'a> {
+    /// The text as submitted.
+    pub content: &'a str,
+    /// The name the author typed.
+    pub author_name: Option<&'a str>,
+    /// The website the author typed.
+    pub author_url: Option<&'a str>,
+    /// The domain of the author's e-mail address. Never the address.
+    pub author_email_domain: Option<&'a str>,
+    /// Hosts that the article links to: no evidence against the author.
+    pub article_hosts: &'a [String],
+    /// The text that the comment replies to: what it repeats is no evidence against the author.
+    pub parent_content: Option<&'a str>,
+}
+
+impl<'a> Reading<'a> {
+    /// A text of which nothing else is known.
+    pub fn of(content: &'a str) -> Self {
+        Self {
+            content,
+            ..Self::default()
+        }
+    }
+}
+
+impl<'a> From<&'a Example> for Reading<'a> {
+    fn from(example: &'a Example) -> Self {
+        let known =
+            |field: &'a Option<crate::sensitive::Sensitive<String>>| field.as_ref().map(|text| text.expose().as_str());
+        Self {
+            content: example.content.expose(),
+            author_name: known(&example.author_name),
+            author_url: known(&example.author_url),
+            author_email_domain: known(&example.author_email_domain),
+            article_hosts: &[],
+            parent_content: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Reading<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Reading({} bytes)", self.content.len())
+    }
+}
+
+/// A probability in [0, 1] that a text is spam.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct SpamProbability(f64);
+
+impl SpamProbability {
+    /// A probability. What lies outside of [0, 1] is taken to its nearer end, what is not a number to even odds.
+    pub const fn new(value: f64) -> Self {
+        if value.is_nan() {
+            Self(0.5)
+        } else {
+            Self(value.clamp(0.0, 1.0))
+        }
+    }
+
+    /// The probability of log-odds.
+    pub fn from_log_odds(log_odds: f64) -> Self {
+        Self::new(1.0 / (1.0 + (-log_odds).exp()))
+    }
+
+    /// The value, in [0, 1].
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+/// Where the verdicts begin.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Thresholds {
+    /// At least this: hold.
+    pub hold_at: SpamProbability,
+    /// At least this: reject. `None`: the data could not carry the promise, so the model may only hold.
+    pub reject_at: Option<SpamProbability>,
+}
+
+/// What the model says of a text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Assessment {
+    /// The calibrated probability of spam.
+    pub probability: SpamProbability,
+    /// How much of the text the model has evidence for, in [0, 1].
+    pub evidence: f64,
+    /// Too little evidence to reject on.
+    pub thin: bool,
+}
+
+/// Why a text was scored as it was: `base_log_odds + Σ contributions = log_odds`, exactly as scored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// Log-odds before anything is read.
+    pub base_log_odds: f64,
+    /// Log-odds of the answer.
+    pub log_odds: f64,
+    /// Every term's contribution, heaviest first.
+    pub contributions: Vec<Contribution>,
+    /// As in [`Assessment`].
+    pub evidence: f64,
+}
+
+/// What one term added.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contribution {
+    /// The view, for example `words`.
+    pub view: &'static str,
+    /// The term as read.
+    pub term: String,
+    /// What it added, in log-odds; above zero pulls towards spam.
+    pub log_odds: f64,
+    /// Byte offsets of its first place in the content, if it has one.
+    pub span: Option<Range<usize>>,
+}

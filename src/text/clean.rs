@@ -1,0 +1,222 @@
+//! Unicode as it was meant: one spelling of every letter, nothing invisible, no borrowed letters.
+//!
+//! ASCII without entities is left as it is, which is the fast path: most comments take it.
+
+use std::borrow::Cow;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::decompose_canonical;
+
+use super::letters::{Script, dressed, is_invisible, is_styled, look_alike, unmarked};
+use super::markup;
+
+/// A cleaned text. Case is kept: capitals are evidence.
+#[derive(Debug, Clone)]
+pub struct Clean<'a> {
+    /// The text.
+    pub text: Cow<'a, str>,
+    /// Where each byte of `text` came from in the original, and its end; `None` if nothing moved.
+    origin: Option<Vec<u32>>,
+    /// What was undone.
+    pub undone: Undone,
+}
+
+/// How often something was undone that readers do not do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Undone {
+    /// Invisible characters between letters.
+    pub invisible: u32,
+    /// Letters in fancy dress: full width, mathematical, circled.
+    pub styled: u32,
+    /// Words that mixed look-alike letters of another script with Latin ones, or consisted of them.
+    pub look_alike: u32,
+}
+
+impl Clean<'_> {
+    /// Where byte `at` of the cleaned text came from.
+    pub(super) fn origin(&self, at: usize) -> u32 {
+        #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
+        self.origin
+            .as_ref()
+            .map_or(at as u32, |origin| origin.get(at).copied().unwrap_or(u32::MAX))
+    }
+}
+
+/// Cleans a text. Cleaning twice is cleaning once.
+pub fn clean(content: &str) -> Clean<'_> {
+    if content.is_ascii() && !content.contains('&') {
+        return Clean {
+            text: Cow::Borrowed(content),
+            origin: None,
+            undone: Undone::default(),
+        };
+    }
+    let mut undone = Undone::default();
+    let mut letters = compose(content, &mut undone);
+    fold_look_alikes(&mut letters, &mut undone);
+    let mut text = String::with_capacity(content.len());
+    let mut origin = Vec::with_capacity(content.len() + 1);
+    for (c, at) in letters {
+        text.push(c);
+        origin.resize(text.len(), at);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
+    origin.push(content.len() as u32);
+    Clean {
+        text: Cow::Owned(text),
+        origin: Some(origin),
+        undone,
+    }
+}
+
+/// Entities, invisible characters, compatibility forms and marks: every character with its place in the original.
+fn compose(content: &str, undone: &mut Undone) -> Vec<(char, u32)> {
+    let mut out: Vec<(char, u32)> = Vec::with_capacity(content.len());
+    let mut hidden = false;
+    let mut next = 0;
+    while let Some(mut c) = content[next..].chars().next() {
+        #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
+        let at = next as u32;
+        next += c.len_utf8();
+        if c == '&'
+            && let Some((meant, n)) = markup::entity(&content[at as usize..])
+        {
+            c = meant;
+            next = at as usize + n;
+        }
+        if c.is_ascii() {
+            undone.invisible += u32::from(hidden && c.is_ascii_alphabetic());
+            hidden = false;
+            out.push((c, at));
+        } else if is_invisible(c) {
+            // Between emoji and in scripts that join their letters it is spelling; in Latin it is hiding.
+            hidden = out.last().is_some_and(|(last, _)| last.is_ascii_alphabetic());
+        } else if !matches!(c, '\u{300}'..='\u{36f}') {
+            undone.styled += u32::from(is_styled(c));
+            hidden = false;
+            plain(c, undone, &mut |c| out.push((c, at)));
+        }
+    }
+    out
+}
+
+/// One character in its plain spelling: NFKC, and without the marks of Latin, Greek and Cyrillic letters.
+fn plain(c: char, undone: &mut Undone, push: &mut dyn FnMut(char)) {
+    if ('\u{ac00}'..='\u{d7a3}').contains(&c) || ('\u{4e00}'..='\u{9fff}').contains(&c) {
+        return push(c);
+    }
+    for c in std::iter::once(c).nfkc() {
+        if let Some(letter) = dressed(c) {
+            undone.styled += 1;
+            push(letter);
+            continue;
+        }
+        let (mut base, mut only_marks) = (c, true);
+        let mut first = true;
+        decompose_canonical(c, |part| {
+            if first {
+                base = part;
+                first = false;
+            } else {
+                only_marks &= matches!(part, '\u{300}'..='\u{36f}');
+            }
+        });
+        let letter = if only_marks { base } else { c };
+        if !is_invisible(letter) && !matches!(letter, '\u{300}'..='\u{36f}' | '&') {
+            push(unmarked(letter).unwrap_or(letter));
+        }
+    }
+}
+
+/// What a word is made of.
+#[derive(PartialEq, Eq)]
+enum Made {
+    /// Latin letters only, or something that has no look-alikes in it.
+    Honest,
+    /// Latin letters and letters of another script that pass for Latin ones.
+    Mixed,
+    /// Only letters that pass for Latin ones.
+    Masked,
+}
+
+/// Turns borrowed letters into the Latin ones that they pass for: in words that mix them with Latin letters, and in words
+/// made only of them if the text is otherwise written in Latin.
+fn fold_look_alikes(letters: &mut [(char, u32)], undone: &mut Undone) {
+    if !letters.iter().any(|&(c, _)| look_alike(c).is_some()) {
+        return;
+    }
+    let mut words: Vec<(usize, usize, Made)> = Vec::new();
+    let (mut n_latin, mut n_masked, mut n_foreign) = (0, 0, 0);
+    let mut start = 0;
+    while start < letters.len() {
+        if !letters[start].0.is_alphabetic() {
+            start += 1;
+            continue;
+        }
+        let end = start + letters[start..].iter().take_while(|(c, _)| c.is_alphabetic()).count();
+        let word = &letters[start..end];
+        let latin = word.iter().any(|(c, _)| c.is_ascii());
+        let borrowed = word.iter().filter(|(c, _)| look_alike(*c).is_some()).count();
+        let made = if latin {
+            n_latin += 1;
+            if borrowed > 0 { Made::Mixed } else { Made::Honest }
+        } else if borrowed == word.len() {
+            n_masked += 1;
+            Made::Masked
+        } else {
+            n_foreign += usize::from(word.iter().any(|(c, _)| Script::of(*c) != Script::Latin));
+            Made::Honest
+        };
+        words.push((start, end, made));
+        start = end;
+    }
+    // These three counts are the same after folding as before, so folding twice is folding once.
+    let in_latin = n_latin > 0 && n_latin + n_masked > 2 * n_foreign;
+    for (start, end, made) in words {
+        if made == Made::Mixed || (made == Made::Masked && in_latin) {
+            undone.look_alike += 1;
+            for (c, _) in &mut letters[start..end] {
+                *c = look_alike(*c).unwrap_or(*c);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(content: &str, expected: &str) -> Undone {
+        let cleaned = clean(content);
+        assert_eq!(cleaned.text, expected);
+        assert_eq!(clean(&cleaned.text).text, expected, "twice");
+        cleaned.undone
+    }
+
+    #[test]
+    fn plain_text_is_left_alone() {
+        assert_eq!(check("Hello, World!", "Hello, World!"), Undone::default());
+        assert_eq!(check("Привет, мир", "Привет, мир"), Undone::default());
+        assert_eq!(check("水微晶玻尿酸", "水微晶玻尿酸"), Undone::default());
+        assert_eq!(check("한국어", "한국어"), Undone::default());
+        assert_eq!(check("für Müller – ça va", "fur Muller – ca va"), Undone::default());
+    }
+
+    #[test]
+    fn obfuscation_is_undone_and_counted() {
+        assert_eq!(check("frее vіdео", "free video").look_alike, 2);
+        assert_eq!(check("рау here now", "pay here now").look_alike, 1);
+        assert_eq!(check("v\u{200b}i\u{200b}deo", "video").invisible, 2);
+        assert_eq!(check("ｆｒｅｅ 𝐯𝐢𝐝𝐞𝐨", "free video").styled, 9);
+        assert_eq!(check("ꜰʀᴇᴇ 🅲🅰🆂🅷", "free cash").styled, 8);
+        assert_eq!(check("f\u{301}r\u{308}ee", "free"), Undone::default());
+        assert_eq!(check("&lt;a&gt; &amp;amp; b", "<a> & b"), Undone::default());
+    }
+
+    #[test]
+    fn places_lead_back_to_the_original() {
+        let cleaned = clean("é&amp;\u{200b}ｘ");
+        assert_eq!(cleaned.text, "e&x");
+        assert_eq!([0, 1, 2, 3].map(|at| cleaned.origin(at)), [0, 2, 10, 13]);
+    }
+}

@@ -1,0 +1,152 @@
+//! Links and addresses: found by linkify, taken apart by url and psl.
+
+use linkify::{LinkFinder, LinkKind};
+
+/// A link or an e-mail address in a cleaned text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) is_email: bool,
+    pub(super) has_scheme: bool,
+    /// Stands in the article too: no evidence.
+    pub(super) is_neutral: bool,
+}
+
+/// Top-level domains that are also short English words: "the end.So we" is no link.
+const ALSO_WORDS: &[&str] = &[
+    "am", "as", "at", "be", "by", "do", "fm", "id", "im", "in", "is", "it", "la", "ma", "me", "my", "no", "pm", "re",
+    "sh", "so", "to", "us", "you", "how", "now", "here", "for", "one", "all", "fun", "help", "so", "pa", "mo", "ad",
+    "md", "ms",
+];
+
+/// Finds the links, in order. With or without a scheme; without one the end must be a known top-level domain.
+pub(super) fn find(text: &str, into: &mut Vec<Span>) {
+    into.clear();
+    if !text.bytes().any(|b| b == b'.' || b == b'@' || b == b':') {
+        return;
+    }
+    let mut finder = LinkFinder::new();
+    finder.url_must_have_scheme(false);
+    for link in finder.links(text) {
+        let is_email = *link.kind() == LinkKind::Email;
+        let has_scheme = link.as_str().contains("://");
+        if is_email || has_scheme || is_bare_link(link.as_str()) {
+            into.push(Span {
+                start: link.start(),
+                end: link.end(),
+                is_email,
+                has_scheme,
+                is_neutral: false,
+            });
+        }
+    }
+}
+
+/// `shop.example.com/x`, but not `end.So`.
+fn is_bare_link(text: &str) -> bool {
+    let host = text.split(['/', '?', '#', ':']).next().unwrap_or(text);
+    let lower = host.to_ascii_lowercase();
+    let Some(tld) = lower.rsplit('.').next() else {
+        return false;
+    };
+    let known = psl::suffix(lower.as_bytes()).is_some_and(|suffix| suffix.is_known());
+    known
+        && (lower.starts_with("www.")
+            || text.len() > host.len() + 1
+            || !(ALSO_WORDS.contains(&tld) || host.chars().rev().nth(tld.len() - 1).is_some_and(char::is_uppercase)))
+}
+
+/// A link, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parts {
+    /// The host without `www.`, lower case, in its ASCII form.
+    pub(super) host: String,
+    /// The part of the host that somebody registered.
+    pub(super) domain: String,
+    /// The public suffix.
+    pub(super) suffix: String,
+    /// The rest: path and query.
+    pub(super) rest: String,
+}
+
+/// Takes a link apart, or `None` if it is none after all.
+pub(super) fn parse(link: &str, has_scheme: bool) -> Option<Parts> {
+    let with_scheme;
+    let link = if has_scheme {
+        link
+    } else {
+        with_scheme = format!("http://{link}");
+        &with_scheme
+    };
+    let url = url::Url::parse(link).ok()?;
+    let host = url.host_str()?.to_ascii_lowercase();
+    let host = host
+        .strip_prefix("www.")
+        .unwrap_or(&host)
+        .trim_end_matches('.')
+        .to_owned();
+    let domain = psl::domain_str(&host).unwrap_or(&host).to_owned();
+    let suffix = psl::suffix_str(&host).unwrap_or("").to_owned();
+    let mut rest = url.path().to_ascii_lowercase();
+    if let Some(query) = url.query() {
+        rest.push('?');
+        rest.push_str(&query.to_ascii_lowercase());
+    }
+    Some(Parts {
+        host,
+        domain,
+        suffix,
+        rest,
+    })
+}
+
+/// Does the link lead to one of the hosts, or to another name of the same owner?
+pub(super) fn is_among(parts: &Parts, hosts: &[String]) -> bool {
+    hosts.iter().any(|host| {
+        let host = host.trim().trim_end_matches('.').to_ascii_lowercase();
+        let host = host.strip_prefix("www.").unwrap_or(&host);
+        parts.host == host || psl::domain_str(host).is_some_and(|domain| domain == parts.domain)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &[&str]) {
+        let mut found = Vec::new();
+        find(text, &mut found);
+        let found: Vec<&str> = found.iter().map(|span| &text[span.start..span.end]).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn links_are_found_and_sentences_are_not() {
+        check("see http://a.example/x?y=1, ok", &["http://a.example/x?y=1"]);
+        check("go to cheap-pills.com now", &["cheap-pills.com"]);
+        check("www.site.ru and mail me@site.ru", &["www.site.ru", "me@site.ru"]);
+        check("That is the end.So what? I agree.It is. Yes.No", &[]);
+        check(
+            "<a href=\"https://x.de/a\">x</a> [url=http://y.fr]y[/url]",
+            &["https://x.de/a", "http://y.fr"],
+        );
+        check("version 1.2.3 at 10.30 e.g. this", &[]);
+    }
+
+    #[test]
+    fn parts() {
+        let parts = parse("https://www.Blog.Example.co.uk/Buy-Now?x=1", true).unwrap();
+        assert_eq!(
+            (
+                parts.host.as_str(),
+                parts.domain.as_str(),
+                parts.suffix.as_str(),
+                parts.rest.as_str()
+            ),
+            ("blog.example.co.uk", "example.co.uk", "co.uk", "/buy-now?x=1")
+        );
+        assert!(is_among(&parts, &["www.example.co.uk".to_owned()]));
+        assert!(!is_among(&parts, &["other.co.uk".to_owned()]));
+    }
+}

@@ -1,0 +1,24 @@
+//! Reads a comment as people and bots write it, and names what stands in it.
+//!
+//! A comment is cleaned ([`clean`]: entities, compatibility letters, invisible characters, look-alikes), its links and
+//! markup are found ([`links`], [`markup`]), its words are cut ([`stream`]), and every view's terms are handed to a
+//! [`Sink`] as 32-bit hashes ([`terms`]). What is undone is counted, because readers do not write іn mіxed sсrірts.
+//!
+//! This room must never fail on any text, never keep any text, and never know what a term is worth. Scoring and
+//! explaining read through the same code, so that an explanation is of the very terms that were scored.
+//! Start reading at [`terms::emit`].
+
+pub mod clean;
+mod letters;
+mod links;
+mod markup;
+mod shape;
+mod stream;
+mod terms;
+mod undo;
+
+pub use stream::Scratch;
+pub use terms::{N_VIEWS, Places, Sink, VIEWS, View, emit, emit_with_places};
+
+/// The version of this reading. A model holds the one that it was trained with, and is refused by another.
+pub const READING_VERSION: u32 = 1;

@@ -1,0 +1,391 @@
+//! One pass over a cleaned text: words, signs, links and markup as one stream of characters.
+//!
+//! The stream holds every token in lower case between single spaces, digits as `0`, links and addresses as one character
+//! each. Views cut their terms from it; each of its characters knows its place in the original.
+
+use super::clean::{Clean, clean};
+use super::letters::Script;
+use super::links::{self, Span};
+use super::markup::{self, Tag};
+use super::shape::Shape;
+use super::undo::{SPACED_FROM, is_leet, is_leet_sign, leet_letter};
+
+/// Stands in the stream for a link.
+pub(super) const LINK: u32 = 0xe000;
+/// Stands in the stream for an e-mail address.
+pub(super) const EMAIL: u32 = 0xe001;
+/// Stands in the stream for the opening of a link in HTML or BBCode.
+pub(super) const ANCHOR: u32 = 0xe002;
+const SPACE: u32 = 0x20;
+
+/// A word's characters beyond this many are not read.
+const WORD_CHARS_MAX: usize = 40;
+/// Signs in a row beyond this many are not read.
+const SIGNS_MAX: usize = 4;
+/// The same character in a row beyond this many is not read.
+const REPEATS_MAX: usize = 3;
+
+/// A token's place in the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Token {
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+/// What reading one comment needs of memory, to be used again for the next.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// The stream, as code points.
+    pub(super) codes: Vec<u32>,
+    /// The place of each in the cleaned text.
+    pub(super) at: Vec<u32>,
+    pub(super) tokens: Vec<Token>,
+    pub(super) links: Vec<Span>,
+    pub(super) shape: Shape,
+    /// Rolling hashes of the stream and of its letters alone; `terms` fills them.
+    pub(super) prefix: Vec<u64>,
+    pub(super) squash: Vec<u64>,
+    pub(super) squash_at: Vec<u32>,
+    singles: Singles,
+}
+
+/// A run of single letters, which may turn out to be a word in disguise.
+#[derive(Debug, Default)]
+struct Singles {
+    first_token: usize,
+    last_token: usize,
+    n: usize,
+    /// What stands between them.
+    sign: Option<char>,
+    /// Where the last one ends in the cleaned text.
+    end: usize,
+}
+
+impl Scratch {
+    /// Reads a text. Links to `article_hosts` are passed over as if they were not there.
+    pub(super) fn read<'a>(&mut self, content: &'a str, article_hosts: &[String]) -> Clean<'a> {
+        let cleaned = clean(content);
+        self.codes.clear();
+        self.at.clear();
+        self.tokens.clear();
+        self.singles = Singles::default();
+        self.shape = Shape::default();
+        self.shape.undone = cleaned.undone;
+        links::find(&cleaned.text, &mut self.links);
+        if !article_hosts.is_empty() {
+            let text = &cleaned.text;
+            for link in &mut self.links {
+                let parts = links::parse(&text[link.start..link.end], link.has_scheme);
+                link.is_neutral = !link.is_email && parts.is_some_and(|parts| links::is_among(&parts, article_hosts));
+            }
+        }
+        self.scan(&cleaned.text);
+        self.close_singles();
+        self.push(SPACE, cleaned.text.len());
+        cleaned
+    }
+
+    fn scan(&mut self, text: &str) {
+        let bytes = text.as_bytes();
+        let mut pos = 0;
+        let mut link = 0;
+        while pos < bytes.len() {
+            while self.links.get(link).is_some_and(|span| span.start < pos) {
+                link += 1;
+            }
+            if let Some(&span) = self.links.get(link)
+                && span.start == pos
+            {
+                self.link(span);
+                pos = span.end;
+                continue;
+            }
+            let limit = self.links.get(link).map_or(bytes.len(), |span| span.start);
+            let b = bytes[pos];
+            if b.is_ascii_whitespace() {
+                self.shape.n_lines += u32::from(b == b'\n');
+                pos += 1;
+            } else if matches!(b, b'<' | b'[')
+                && let Some((tag, n)) = markup::tag(&text[pos..])
+            {
+                self.tag(tag, pos, bytes[pos + 1] == b'/');
+                // Links inside the tag count, but are not part of what is read.
+                while let Some(span) = self.links.get(link).filter(|span| span.start < pos + n) {
+                    self.shape.n_links += u32::from(!span.is_neutral && !span.is_email);
+                    link += 1;
+                }
+                let within = link.checked_sub(1).and_then(|last| self.links.get(last));
+                pos = within.map_or(pos + n, |span| span.end.max(pos + n));
+            } else {
+                let c = text[pos..].chars().next().unwrap_or(' ');
+                pos = if !c.is_ascii() && c.is_alphanumeric() && Script::of(c).is_unspaced() {
+                    self.unspaced(text, pos, limit)
+                } else if c.is_alphanumeric() || starts_leet(text, pos, limit) {
+                    self.word(text, pos, limit)
+                } else if c.is_whitespace() || c.is_control() {
+                    pos + c.len_utf8()
+                } else {
+                    self.signs(text, pos, limit)
+                };
+            }
+        }
+    }
+
+    fn push(&mut self, code: u32, at: usize) {
+        self.codes.push(code);
+        #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
+        self.at.push(at as u32);
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
+    fn len(&self) -> u32 {
+        self.codes.len() as u32
+    }
+
+    /// Makes a token of what was pushed since `start`.
+    fn token(&mut self, start: u32) {
+        let end = self.len();
+        self.tokens.push(Token { start, end });
+    }
+
+    fn whole(&mut self, code: u32, at: usize) {
+        self.close_singles();
+        self.push(SPACE, at);
+        let start = self.len();
+        self.push(code, at);
+        self.token(start);
+    }
+
+    fn link(&mut self, span: Span) {
+        if span.is_email {
+            self.shape.n_emails += 1;
+            self.whole(EMAIL, span.start);
+        } else if !span.is_neutral {
+            self.shape.n_links += 1;
+            self.shape.n_link_bytes += u32::try_from(span.end - span.start).unwrap_or(u32::MAX);
+            self.whole(LINK, span.start);
+        }
+    }
+
+    fn tag(&mut self, tag: Tag, at: usize, closes: bool) {
+        self.close_singles();
+        match tag {
+            Tag::Break => self.shape.n_lines += u32::from(!closes),
+            Tag::Html => self.shape.n_html += 1,
+            Tag::BbCode => self.shape.n_bbcode += 1,
+            Tag::Anchor | Tag::BbLink if closes => {}
+            Tag::Anchor => {
+                self.shape.n_anchors += 1;
+                self.whole(ANCHOR, at);
+            }
+            Tag::BbLink => {
+                self.shape.n_bblinks += 1;
+                self.whole(ANCHOR, at);
+            }
+        }
+    }
+
+    /// Reads the word that begins at `start` and returns its end.
+    fn word(&mut self, text: &str, start: usize, limit: usize) -> usize {
+        let end = word_end(text, start, limit);
+        let word = &text[start..end];
+        let (mut n_letters, mut n_upper, mut n_digits, mut n_signs) = (0, 0, 0, 0);
+        for c in word.chars() {
+            if c.is_ascii_digit() {
+                n_digits += 1;
+            } else if c.is_alphanumeric() {
+                n_letters += 1;
+                n_upper += u32::from(c.is_uppercase());
+                if !c.is_ascii() {
+                    self.shape.scripts[Script::of(c) as usize] += 1;
+                }
+            } else {
+                n_signs += u32::from(is_leet_sign(c));
+            }
+        }
+        let leet = n_letters > 0 && n_digits + n_signs > 0 && is_leet(word);
+        self.shape.n_leet += u32::from(leet);
+        self.shape.word(n_letters, n_upper, n_digits);
+        let is_single = n_letters == 1 && n_digits == 0;
+        let sign = self.sign_before(text, start).filter(|_| is_single);
+        if sign.is_none() {
+            self.close_singles();
+        } else if self.singles.n > 1 && self.singles.sign != sign {
+            // Another sign: the last letter may begin another run.
+            let run = (self.singles.last_token, self.singles.end);
+            if !self.close_singles() {
+                (self.singles.first_token, self.singles.end) = run;
+                self.singles.n = 1;
+            }
+        }
+        self.push(SPACE, start);
+        let first = self.len();
+        let mut at = start;
+        let (mut last, mut n_same) = (None, 0);
+        for c in word.chars() {
+            let c_at = at;
+            at += c.len_utf8();
+            let c = if leet { leet_letter(c).unwrap_or(c) } else { c };
+            n_same = if last == Some(c) { n_same + 1 } else { 1 };
+            last = Some(c);
+            self.shape.n_repeats += u32::from(n_same == REPEATS_MAX + 1);
+            if n_same > REPEATS_MAX || self.codes.len() - first as usize >= WORD_CHARS_MAX {
+                continue;
+            }
+            match c {
+                'a'..='z' => self.push(c as u32, c_at),
+                'A'..='Z' => self.push(c as u32 | 0x20, c_at),
+                '0'..='9' => self.push('0' as u32, c_at),
+                '’' => self.push('\'' as u32, c_at),
+                _ if c.is_ascii() => self.push(c as u32, c_at),
+                _ => c.to_lowercase().for_each(|c| self.push(c as u32, c_at)),
+            }
+        }
+        self.token(first);
+        if is_single {
+            if self.singles.n == 0 {
+                self.singles.first_token = self.tokens.len() - 1;
+            }
+            self.singles.n += 1;
+            self.singles.sign = sign;
+            self.singles.last_token = self.tokens.len() - 1;
+            self.singles.end = end;
+        }
+        end
+    }
+
+    /// Reads characters of a script without spaces: each is a token, and those of a run stand side by side.
+    fn unspaced(&mut self, text: &str, start: usize, limit: usize) -> usize {
+        self.close_singles();
+        self.push(SPACE, start);
+        let mut at = start;
+        for c in text[start..limit].chars() {
+            let script = Script::of(c);
+            if !(script.is_unspaced() && (c.is_alphanumeric() || is_spoken_mark(c))) {
+                break;
+            }
+            self.shape.scripts[script as usize] += 1;
+            self.shape.n_letters += 1;
+            self.shape.n_words += 1;
+            let first = self.len();
+            self.push(c as u32, at);
+            self.token(first);
+            at += c.len_utf8();
+        }
+        at
+    }
+
+    /// Reads signs in a row: ASCII ones together, others one by one.
+    fn signs(&mut self, text: &str, start: usize, limit: usize) -> usize {
+        let first_char = text[start..].chars().next().unwrap_or(' ');
+        let mut end = start + first_char.len_utf8();
+        if first_char.is_ascii() {
+            let is_sign = |&b: &u8| b.is_ascii_punctuation() && !matches!(b, b'<' | b'[');
+            end += text.as_bytes()[end..limit].iter().take_while(|b| is_sign(b)).count();
+        }
+        if end - start > first_char.len_utf8() {
+            self.close_singles();
+        }
+        self.push(SPACE, start);
+        let first = self.len();
+        if first_char.is_ascii() {
+            let (mut last, mut n_same) = (0, 0);
+            for (i, &b) in text.as_bytes()[start..end].iter().enumerate() {
+                n_same = if last == b { n_same + 1 } else { 1 };
+                last = b;
+                self.shape.n_exclaims += u32::from(b == b'!');
+                self.shape.n_questions += u32::from(b == b'?');
+                self.shape.n_repeats += u32::from(n_same == REPEATS_MAX + 1);
+                if n_same <= REPEATS_MAX && self.codes.len() - (first as usize) < SIGNS_MAX {
+                    self.push(u32::from(b), start + i);
+                }
+            }
+        } else {
+            self.push(first_char as u32, start);
+        }
+        self.shape.n_signs += u32::try_from(end - start).unwrap_or(u32::MAX);
+        self.token(first);
+        end
+    }
+
+    /// What stands between the last single letter and `start`, if it is one character.
+    fn sign_before(&self, text: &str, start: usize) -> Option<char> {
+        let mut between = text[self.singles.end.min(start)..start].chars();
+        between
+            .next()
+            .filter(|_| self.singles.n > 0 && between.next().is_none())
+    }
+
+    /// Joins single letters in a row into the word that they spell, if there are enough of them, and says whether.
+    fn close_singles(&mut self) -> bool {
+        let run = std::mem::take(&mut self.singles);
+        if run.n < SPACED_FROM {
+            return false;
+        }
+        self.shape.n_spaced += 1;
+        let tokens = self.tokens.split_off(run.first_token);
+        let Some(first) = tokens.first().map(|token| token.start) else {
+            return false;
+        };
+        let mut kept = first as usize;
+        let mut end = kept;
+        for token in &tokens {
+            let at = token.start as usize;
+            if token.end - token.start == 1
+                && char::from_u32(self.codes[at]).is_some_and(char::is_alphabetic)
+                && end - kept < run.n
+            {
+                self.codes[end] = self.codes[at];
+                self.at[end] = self.at[at];
+                end += 1;
+            }
+        }
+        kept = end.min(kept + WORD_CHARS_MAX);
+        self.codes.truncate(kept);
+        self.at.truncate(kept);
+        self.token(first);
+        true
+    }
+}
+
+/// Where the word that begins at `start` ends.
+fn word_end(text: &str, start: usize, limit: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut pos = start;
+    while pos < limit {
+        let b = bytes[pos];
+        if b.is_ascii_alphanumeric() {
+            pos += 1;
+        } else if b.is_ascii() {
+            let joins = b == b'\'' && pos > start || is_leet_sign(char::from(b));
+            if !(joins && pos + 1 < limit && bytes[pos + 1].is_ascii_alphabetic()) {
+                break;
+            }
+            pos += 1;
+        } else {
+            let mut rest = text[pos..limit].chars();
+            let Some(c) = rest.next() else { break };
+            let goes_on = if c == '’' || c == '€' {
+                rest.next().is_some_and(char::is_alphabetic)
+            } else {
+                (c.is_alphanumeric() || is_spoken_mark(c)) && !Script::of(c).is_unspaced()
+            };
+            if !goes_on {
+                break;
+            }
+            pos += c.len_utf8();
+        }
+    }
+    pos
+}
+
+/// Does a word in disguise begin here, with a sign for its first letter?
+fn starts_leet(text: &str, at: usize, limit: usize) -> bool {
+    matches!(text.as_bytes()[at], b'$' | b'@') && is_leet(&text[at..word_end(text, at, limit)])
+}
+
+/// Vowel signs and the like: no letters, but parts of words.
+fn is_spoken_mark(c: char) -> bool {
+    matches!(c, '\u{591}'..='\u{5c7}' | '\u{610}'..='\u{65f}' | '\u{900}'..='\u{dff}' | '\u{e00}'..='\u{eff}'
+        | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3099}'..='\u{309c}' | '\u{30fc}')
+}

@@ -1,0 +1,413 @@
+//! The views of a comment, and the terms of each.
+
+use std::ops::Range;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::clean::Clean;
+use super::links;
+use super::stream::{ANCHOR, EMAIL, LINK, Scratch, Token};
+
+/// One way of reading a comment, with its own naive Bayes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum View {
+    /// Words, links, signs.
+    Words,
+    /// Two in a row.
+    Pairs,
+    /// Three in a row.
+    Triples,
+    /// Three characters in a row, within a word.
+    Chars3,
+    /// Four.
+    Chars4,
+    /// Five.
+    Chars5,
+    /// Six letters in a row, whatever stands between them.
+    Letters,
+    /// What links lead to.
+    Links,
+    /// What the comment looks like from a distance.
+    Shape,
+}
+
+/// How many views there are.
+pub const N_VIEWS: usize = 9;
+
+/// All views, in the order of their numbers.
+pub const VIEWS: [View; N_VIEWS] = [
+    View::Words,
+    View::Pairs,
+    View::Triples,
+    View::Chars3,
+    View::Chars4,
+    View::Chars5,
+    View::Letters,
+    View::Links,
+    View::Shape,
+];
+
+impl View {
+    /// The view's name, as explanations and reports spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Words => "words",
+            Self::Pairs => "pairs",
+            Self::Triples => "triples",
+            Self::Chars3 => "chars3",
+            Self::Chars4 => "chars4",
+            Self::Chars5 => "chars5",
+            Self::Letters => "letters",
+            Self::Links => "links",
+            Self::Shape => "shape",
+        }
+    }
+}
+
+/// Takes the terms of a comment. A term may come more than once.
+pub trait Sink {
+    /// A term that stands in the text: the stream's characters from `start` to `end`.
+    fn piece(&mut self, view: View, hash: u32, start: u32, end: u32);
+
+    /// A term that is an observation; `place` is the bytes of the cleaned text that it is about, if any.
+    fn fact(&mut self, view: View, hash: u32, place: Option<(usize, usize)>, name: impl FnOnce() -> String);
+}
+
+/// Letters a term of [`View::Letters`].
+const N_LETTERS: usize = 6;
+/// The longest stretch that is hashed by its prefix hashes.
+const N_POWERS: usize = 48;
+const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
+
+const POWERS: [u64; N_POWERS] = {
+    let mut powers = [1_u64; N_POWERS];
+    let mut i = 1;
+    while i < N_POWERS {
+        powers[i] = powers[i - 1].wrapping_mul(BASE);
+        i += 1;
+    }
+    powers
+};
+
+/// The 32-bit hash of a term of a view.
+#[inline]
+const fn mix(view: View, raw: u64) -> u32 {
+    let x = (raw ^ (view as u64 + 1).wrapping_mul(0xd6e8_feb8_6659_fd93)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    ((x ^ (x >> 32)).wrapping_mul(0xc4ce_b9fe_1a85_ec53) >> 32) as u32
+}
+
+/// The hash of `prefix`'s stretch from `start` to `end`, at most [`N_POWERS`] long.
+#[inline]
+fn stretch(prefix: &[u64], start: usize, end: usize) -> u64 {
+    prefix[end].wrapping_sub(prefix[start].wrapping_mul(POWERS[(end - start) % N_POWERS]))
+}
+
+fn fill_prefix(codes: impl Iterator<Item = u32>, prefix: &mut Vec<u64>) {
+    prefix.clear();
+    prefix.push(0);
+    let mut hash = 0_u64;
+    for code in codes {
+        hash = hash.wrapping_mul(BASE).wrapping_add(u64::from(code) + 1);
+        prefix.push(hash);
+    }
+}
+
+/// Reads a comment and hands every term of every view to the sink. Links to `article_hosts` are passed over.
+pub fn emit<S: Sink>(content: &str, article_hosts: &[String], scratch: &mut Scratch, sink: &mut S) {
+    emit_with_places(content, article_hosts, scratch, sink);
+}
+
+/// As [`emit`], and returns what leads from terms back to their places in the content.
+pub fn emit_with_places<'a, S: Sink>(
+    content: &'a str,
+    article_hosts: &[String],
+    scratch: &mut Scratch,
+    sink: &mut S,
+) -> Places<'a> {
+    let cleaned = scratch.read(content, article_hosts);
+    fill_prefix(scratch.codes.iter().copied(), &mut scratch.prefix);
+    words(scratch, sink);
+    chars(scratch, sink);
+    letters(scratch, sink);
+    for link in &scratch.links {
+        if !link.is_neutral {
+            link_terms(&cleaned.text[link.start..link.end], *link, sink);
+        }
+    }
+    scratch.shape.observe(&mut |what, value| {
+        let raw = xxh3_64(what.as_bytes()).wrapping_add(u64::from(value) << 8);
+        sink.fact(View::Shape, mix(View::Shape, raw), None, || format!("{what} {value}"));
+    });
+    Places { content, cleaned }
+}
+
+/// Leads from terms back to their places in the content.
+#[derive(Debug)]
+pub struct Places<'a> {
+    content: &'a str,
+    cleaned: Clean<'a>,
+}
+
+impl Places<'_> {
+    /// The text of the stream's characters from `start` to `end`, and their place in the content.
+    pub fn piece(&self, scratch: &Scratch, start: u32, end: u32) -> (String, Option<Range<usize>>) {
+        let (start, end) = (start as usize, end as usize);
+        let term = scratch.codes[start..end]
+            .iter()
+            .map(|&code| match code {
+                LINK => "<link>".to_owned(),
+                EMAIL => "<address>".to_owned(),
+                ANCHOR => "<a>".to_owned(),
+                _ => char::from_u32(code).unwrap_or(' ').to_string(),
+            })
+            .collect::<String>();
+        // The spaces of the stream are nobody's: the place is from the first character to the last.
+        let own = |i: &usize| scratch.codes[*i] != u32::from(b' ');
+        let place = (start..end)
+            .find(own)
+            .zip((start..end).rfind(own))
+            .map(|(first, last)| {
+                let from = scratch.at[first] as usize;
+                let to = scratch.at[last] as usize;
+                match scratch
+                    .links
+                    .iter()
+                    .find(|link| link.start == to && matches!(scratch.codes[last], LINK | EMAIL))
+                {
+                    Some(link) => self.range(from, link.end),
+                    None => self.range(
+                        from,
+                        to + self.cleaned.text[to..].chars().next().map_or(0, char::len_utf8),
+                    ),
+                }
+            });
+        (term, place)
+    }
+
+    /// Where bytes of the cleaned text stand in the content, on character boundaries.
+    pub fn range(&self, start: usize, end: usize) -> Range<usize> {
+        let start = (self.cleaned.origin(start) as usize).min(self.content.len());
+        // The end of the last character, not the beginning of the next: what was left out between them is not meant.
+        let last = self.cleaned.text[..end.min(self.cleaned.text.len())]
+            .char_indices()
+            .next_back();
+        let last = last.map_or(start, |(at, _)| self.cleaned.origin(at) as usize);
+        let len = self
+            .content
+            .get(last..)
+            .and_then(|rest| rest.chars().next())
+            .map_or(0, char::len_utf8);
+        start..(last + len).max(start)
+    }
+}
+
+/// Words, pairs and triples. The text's beginning and end are words for the pairs.
+fn words<S: Sink>(scratch: &Scratch, sink: &mut S) {
+    const EDGE: Token = Token { start: 0, end: 0 };
+    let (mut before, mut last) = ((0_u64, EDGE), (1_u64, EDGE));
+    for (i, &token) in scratch.tokens.iter().enumerate() {
+        let word = stretch(&scratch.prefix, token.start as usize, token.end as usize);
+        sink.piece(View::Words, mix(View::Words, word), token.start, token.end);
+        let pair = last.0.wrapping_mul(0xa076_1d64_78bd_642f).wrapping_add(word);
+        let from = if i > 0 { last.1.start } else { token.start };
+        sink.piece(View::Pairs, mix(View::Pairs, pair), from, token.end);
+        if i > 1 {
+            let triple = before.0.wrapping_mul(0xe703_7ed1_a0b4_28db).wrapping_add(pair);
+            sink.piece(View::Triples, mix(View::Triples, triple), before.1.start, token.end);
+        }
+        before = last;
+        last = (word, token);
+    }
+    if last.1.end > 0 {
+        let pair = last.0.wrapping_mul(0xa076_1d64_78bd_642f).wrapping_add(2);
+        sink.piece(View::Pairs, mix(View::Pairs, pair), last.1.start, last.1.end);
+    }
+}
+
+/// Characters in a row within tokens, with the space before and after. Tokens that stand side by side are one.
+#[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
+fn chars<S: Sink>(scratch: &Scratch, sink: &mut S) {
+    let mut i = 0;
+    while i < scratch.tokens.len() {
+        let start = scratch.tokens[i].start as usize - 1;
+        while scratch
+            .tokens
+            .get(i + 1)
+            .is_some_and(|next| next.start == scratch.tokens[i].end)
+        {
+            i += 1;
+        }
+        let end = scratch.tokens[i].end as usize + 1;
+        for (view, n) in [(View::Chars3, 3), (View::Chars4, 4), (View::Chars5, 5)] {
+            if end - start <= n {
+                let raw = stretch(&scratch.prefix, start, end);
+                sink.piece(view, mix(view, raw), start as u32, end as u32);
+                continue;
+            }
+            for from in start..=end - n {
+                let raw = stretch(&scratch.prefix, from, from + n);
+                sink.piece(view, mix(view, raw), from as u32, (from + n) as u32);
+            }
+        }
+        i += 1;
+    }
+}
+
+/// Letters in a row, whatever stands between them: what spacing, dots and hyphens cannot hide.
+fn letters<S: Sink>(scratch: &mut Scratch, sink: &mut S) {
+    let Scratch {
+        codes,
+        prefix: _,
+        squash,
+        squash_at,
+        ..
+    } = scratch;
+    squash_at.clear();
+    #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
+    squash_at.extend(
+        codes
+            .iter()
+            .enumerate()
+            .filter(|(_, code)| is_letter(**code))
+            .map(|(i, _)| i as u32),
+    );
+    fill_prefix(squash_at.iter().map(|&i| codes[i as usize]), squash);
+    for from in 0..(squash_at.len() + 1).saturating_sub(N_LETTERS) {
+        let raw = stretch(squash, from, from + N_LETTERS);
+        let (start, end) = (squash_at[from], squash_at[from + N_LETTERS - 1] + 1);
+        sink.piece(View::Letters, mix(View::Letters, raw), start, end);
+    }
+}
+
+/// Letters, links and addresses; no digits, no signs.
+fn is_letter(code: u32) -> bool {
+    match code {
+        0x61..=0x7a => true,
+        0..=0x7f => false,
+        _ => char::from_u32(code).is_some_and(|c| c.is_alphabetic() || ('\u{e000}'..='\u{e002}').contains(&c)),
+    }
+}
+
+/// What a link leads to: host, registered domain, top-level domain, words of the path.
+fn link_terms<S: Sink>(text: &str, link: links::Span, sink: &mut S) {
+    let mut fact = |kind: &str, value: &str| {
+        let raw = xxh3_64(kind.as_bytes()).wrapping_mul(BASE) ^ xxh3_64(value.as_bytes());
+        sink.fact(View::Links, mix(View::Links, raw), Some((link.start, link.end)), || {
+            format!("{kind} {value}")
+        });
+    };
+    if link.is_email {
+        let domain = text.rsplit('@').next().unwrap_or(text).to_ascii_lowercase();
+        fact("mail at", &domain);
+        return;
+    }
+    let Some(parts) = links::parse(text, link.has_scheme) else {
+        return;
+    };
+    fact("host", &parts.host);
+    fact("domain", &parts.domain);
+    fact("suffix", &parts.suffix);
+    for word in parts
+        .domain
+        .split(|c: char| !c.is_alphabetic())
+        .filter(|word| word.len() > 2)
+        .take(8)
+    {
+        fact("domain word", word);
+    }
+    for word in parts
+        .rest
+        .split(|c: char| !c.is_alphabetic())
+        .filter(|word| word.len() > 2)
+        .take(16)
+    {
+        fact("path word", word);
+    }
+    fact("path", if parts.rest.len() > 1 { "long" } else { "none" });
+    fact("scheme", if link.has_scheme { "stated" } else { "none" });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Names {
+        codes: Vec<(View, u32, u32)>,
+        facts: Vec<String>,
+    }
+
+    impl Sink for Names {
+        fn piece(&mut self, view: View, _hash: u32, start: u32, end: u32) {
+            self.codes.push((view, start, end));
+        }
+
+        fn fact(&mut self, _view: View, _hash: u32, _place: Option<(usize, usize)>, name: impl FnOnce() -> String) {
+            self.facts.push(name());
+        }
+    }
+
+    fn read(content: &str) -> (Vec<String>, Vec<String>) {
+        let (mut scratch, mut names) = (Scratch::default(), Names::default());
+        emit(content, &[], &mut scratch, &mut names);
+        let word = |&(_, start, end): &(View, u32, u32)| {
+            scratch.codes[start as usize..end as usize]
+                .iter()
+                .filter_map(|&code| char::from_u32(code))
+                .collect()
+        };
+        let words = names
+            .codes
+            .iter()
+            .filter(|(view, ..)| *view == View::Words)
+            .map(word)
+            .collect();
+        (words, names.facts)
+    }
+
+    fn check(content: &str, expected: &str) {
+        assert_eq!(read(content).0.join("|"), expected, "{content}");
+    }
+
+    #[test]
+    fn words_as_people_write_them() {
+        check("Don't STOP, it's 2015!!!!", "don't|stop|,|it's|0000|!!!");
+        check("see http://a.example/x?y now", "see|\u{e000}|now");
+        check("<b>bold</b><br />next &amp; x", "bold|next|&|x");
+        check("<a href=\"http://a.com\">cheap</a>", "\u{e002}|cheap");
+        check("I <3 this :-) soooooo much", "i|<|0|this|:-)|sooo|much");
+        check("für 水晶 привет", "fur|水|晶|привет");
+    }
+
+    #[test]
+    fn disguised_words_are_read_plainly() {
+        check("s u b s c r i b e now", "subscribe|now");
+        check("F.R.E.E. stuff x a-b-c-d e f g h", "free|stuff|x|abcd|efgh");
+        check("ch3ck my ch@nnel p-l-e-a-s-e", "check|my|channel|please");
+        check("the U.S.A. is", "the|u|.|s|.|a|.|is");
+        check("I a m b", "iamb");
+    }
+
+    #[test]
+    fn links_are_taken_apart() {
+        let facts = read("http://shop.cheap-pills.co.uk/buy").1;
+        for fact in [
+            "host shop.cheap-pills.co.uk",
+            "domain cheap-pills.co.uk",
+            "suffix co.uk",
+            "path word buy",
+            "links 1",
+        ] {
+            assert!(facts.iter().any(|other| other == fact), "{fact} not in {facts:?}");
+        }
+    }
+
+    #[test]
+    fn links_of_the_article_are_passed_over() {
+        let hosts = ["example.org".to_owned()];
+        let (mut scratch, mut names) = (Scratch::default(), Names::default());
+        emit("see https://www.example.org/story ok", &hosts, &mut scratch, &mut names);
+        assert!(names.facts.iter().any(|fact| fact == "links 0"), "{:?}", names.facts);
+    }
+}

@@ -1,0 +1,81 @@
+//! Words in disguise: digits for letters (`fr33`), and letters set apart (`f.r.e.e`, `f r e e`).
+
+/// The letter that a digit or sign stands for in a word in disguise.
+pub(super) fn leet_letter(c: char) -> Option<char> {
+    Some(match c {
+        '0' => 'o',
+        '1' | '!' | '|' => 'i',
+        '3' | '€' => 'e',
+        '4' | '@' => 'a',
+        '5' | '$' => 's',
+        '7' | '+' => 't',
+        '8' => 'b',
+        '9' | '6' => 'g',
+        '2' => 'z',
+        _ => return None,
+    })
+}
+
+/// Signs that stand for letters when there is a letter on both sides.
+pub(super) fn is_leet_sign(c: char) -> bool {
+    matches!(c, '@' | '$' | '!' | '|' | '€')
+}
+
+/// Is this word, as typed, one with digits or signs for letters? `fr33`, `v1deo` and `p@ss` are; `mp3`, `2nd`, `80s`,
+/// `user123` and `h264` are not.
+pub(super) fn is_leet(word: &str) -> bool {
+    let is_digit = |c: char| c.is_ascii_digit() || is_leet_sign(c);
+    let inner = word.trim_matches(|c: char| is_digit(c));
+    let n_letters = word.chars().filter(|c| c.is_alphabetic()).count();
+    let long_number = word.as_bytes().windows(3).any(|w| w.iter().all(u8::is_ascii_digit));
+    if n_letters < 2 || long_number || !word.chars().all(|c| c.is_alphanumeric() || is_leet_sign(c)) {
+        return false;
+    }
+    // Inside, between letters.
+    if inner.chars().any(is_digit) {
+        return true;
+    }
+    // At the end: fr33, t00, vide0; but not mp3, level3, ps4.
+    if word.ends_with("33") || word.ends_with("00") || (word.ends_with('0') && n_letters > 3) {
+        return true;
+    }
+    // In front of at least three letters: 3lephant, but not 2nd, 80s, 5th, 10am.
+    let front = word.chars().take_while(|&c| is_digit(c)).count();
+    front == 1
+        && n_letters >= 4
+        && word
+            .chars()
+            .next()
+            .is_some_and(|c| matches!(c, '0' | '1' | '3' | '4' | '5' | '7' | '$' | '@'))
+}
+
+/// How many single letters in a row, set apart by the same sign, are one word in disguise: `U.S.A.` is not.
+pub(super) const SPACED_FROM: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn disguises_and_honest_words() {
+        for word in [
+            "fr33",
+            "v1deo",
+            "p@ss",
+            "subscr1be",
+            "ch3ck",
+            "5ubscribe",
+            "cl!ck",
+            "m0ney",
+            "$ubscribe",
+        ] {
+            assert!(is_leet(word), "{word}");
+        }
+        for word in [
+            "mp3", "level3", "2nd", "80s", "user123", "h264", "5th", "10am", "3d", "2pac", "covid19", "word", "12",
+            "a1",
+        ] {
+            assert!(!is_leet(word), "{word}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Where the verdicts begin: `hold_at` by share or budget, `reject_at` by a certified promise.
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::params::{Hold, TrainParams};
+use crate::comment::{Example, Label};
+use crate::eval::threshold::{certify_reject, hold_at_budget, hold_at_share, reject_candidates, support_needed};
+use crate::model::{InvalidParts, Parts, Promise, Reading, SpamModel, SpamProbability};
+
+/// How much of the share that may be held is used up on comments like the training data's. Readers of places that training
+/// never saw are held about twice as often (the dev file and the blog, each left out of training, say so).
+const HOLD_HEADROOM: f64 = 0.5;
+
+/// Why there is no promise, and so no reject band.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error(
+    "the data cannot carry the promise that at most {target} of readers are rejected, with confidence {confidence}: \
+     {support} readers' comments were there to certify it, {needed} without a miss are needed; the model holds and never rejects"
+)]
+pub struct NoPromise {
+    /// The share that may be rejected.
+    pub target: f64,
+    /// How sure it must be.
+    pub confidence: f64,
+    /// Readers' comments that could certify.
+    pub support: usize,
+    /// How many it takes, none of them rejected.
+    pub needed: usize,
+}
+
+/// Which examples are kept out of learning, to certify: one of a group, and only if there is more than twice as much ham
+/// as certification takes.
+pub(super) fn keep_for_certification(examples: &[&Example], groups: &[usize], params: &TrainParams) -> Vec<bool> {
+    let mut kept = vec![false; examples.len()];
+    let mut size = vec![0_u32; examples.len()];
+    for &group in groups {
+        size[group] += 1;
+    }
+    // Of groups of one only: keeping one of many would leave its copies in training.
+    let mut alone: Vec<usize> = (0..examples.len())
+        .filter(|&i| examples[i].label == Label::Ham && size[groups[i]] == 1)
+        .collect();
+    let needed = support_needed(0, params.reject_target, params.reject_confidence);
+    let n = needed + needed / 50;
+    if alone.len() > 2 * n {
+        alone.sort_by_key(|i| xxh3_64_with_seed(&i.to_le_bytes(), params.seed));
+        for &i in &alone[..n] {
+            kept[i] = true;
+        }
+    }
+    kept
+}
+
+/// Chooses the thresholds and writes them, with the promise, into the card.
+pub(super) fn choose(
+    parts: &mut Parts,
+    examples: &[&Example],
+    out_of_fold: &[f64],
+    certify: &[&Example],
+    params: &TrainParams,
+) -> Result<Option<NoPromise>, InvalidParts> {
+    let of = |label: Label| -> Vec<f64> {
+        let own = examples
+            .iter()
+            .zip(out_of_fold)
+            .filter(|(example, _)| example.label == label);
+        own.map(|(_, &z)| SpamProbability::from_log_odds(z).get()).collect()
+    };
+    let (ham, spam) = (of(Label::Ham), of(Label::Spam));
+    let model = SpamModel::new(parts.clone(), String::new())?;
+    let readers: Vec<f64> = certify
+        .iter()
+        .filter(|example| example.label == Label::Ham)
+        .map(|&example| model.assess(&Reading::from(example)).probability.get())
+        .collect();
+    let (target, confidence) = (params.reject_target, params.reject_confidence);
+    // Candidates stop at the floor, which no data decides, so that the sequence stays fixed.
+    let candidates: Vec<f64> = reject_candidates()
+        .into_iter()
+        .filter(|&p| p >= params.reject_floor)
+        .collect();
+    let certified = certify_reject(&readers, target, confidence, &candidates);
+    let hold_at = match params.hold {
+        Hold::Share(share) => hold_at_share(&ham, share * HOLD_HEADROOM),
+        Hold::Budget(budget) => hold_at_budget(&ham, &spam, certified.map(|certified| certified.threshold), &budget),
+    };
+    let thresholds = &mut parts.card.thresholds;
+    thresholds.reject_at = certified.map(|certified| certified.threshold);
+    thresholds.hold_at = thresholds.reject_at.map_or(hold_at, |reject_at| hold_at.min(reject_at));
+    parts.card.promise = certified.map(|certified| Promise {
+        target,
+        confidence,
+        support: certified.support as u64,
+        missed: certified.misses as u64,
+        upper_bound: certified.upper_bound,
+        method: "exact binomial (Clopper and Pearson 1934) over a fixed sequence of thresholds, strictest first"
+            .to_owned(),
+        holds_for: params.holds_for.clone().unwrap_or_else(|| describe(certify)),
+    });
+    let no_promise = NoPromise {
+        target,
+        confidence,
+        support: readers.len(),
+        needed: support_needed(0, target, confidence),
+    };
+    Ok(certified.is_none().then_some(no_promise))
+}
+
+/// What the certifying comments are: their sources.
+fn describe(certify: &[&Example]) -> String {
+    let mut sources: Vec<&str> = certify.iter().map(|example| example.source.as_str()).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    let more = if sources.len() > 8 { ", …" } else { "" };
+    sources.truncate(8);
+    format!("readers' comments like those of {}{more}", sources.join(", "))
+}

@@ -1,0 +1,99 @@
+//! The client: a bounded number of calls over a fixed number of connections and streams.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClient;
+use moderato::api::grpc::proto::{Comment, ModerateRequest, Verdict};
+use tokio::task::JoinSet;
+use tonic::transport::Channel;
+
+const CONNECTIONS: usize = 16;
+const STREAMS: usize = 32;
+
+/// Comments as readers write them, of some 300 bytes each.
+const TEXTS: [&str; 4] = [
+    "I have lived next to the old mill for thirty years, and what the council calls a regeneration plan is a car park \
+     with trees drawn on it. The flooding in 2014 came up to our doorstep. Nobody who was here then would put a \
+     basement garage there, and nobody who was here has been asked about it, either.",
+    "Good piece, but the second half lets the ministry off too lightly. They had the figures in March, they sat on them \
+     until the vote was over, and now we are told it was a misunderstanding. If I did my tax return like that I would \
+     be in front of a judge. Please keep asking, somebody has to do it.",
+    "Completely disagree with the author here. My daughter went to that school and the teachers were the only ones who \
+     noticed that something was wrong. Cutting their hours to pay for tablets is not modernisation, it is saving money \
+     in the wrong place, and everybody on the board knows that very well indeed.",
+    "Does anyone know whether the 14 bus will still stop at the hospital once the bridge is closed? The timetable on \
+     the site ends in April, the driver did not know, and my mother has her appointment every Tuesday morning. I have \
+     called twice now and was told to look it up on the site, which is rather funny.",
+];
+
+/// A client with a runtime of its own.
+pub(crate) struct Load {
+    runtime: tokio::runtime::Runtime,
+    /// Authors so far: each call is another's, so that nobody meets a limit.
+    authors: Arc<AtomicUsize>,
+}
+
+impl Load {
+    pub(crate) fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build();
+        Self {
+            runtime: runtime.expect("a runtime"),
+            authors: Arc::default(),
+        }
+    }
+
+    /// Makes so many calls; how many were approved.
+    pub(crate) fn run(&mut self, address: &str, calls: usize) -> usize {
+        let authors = Arc::clone(&self.authors);
+        let end = authors.load(Ordering::Relaxed) + calls;
+        let approved = Arc::new(AtomicUsize::new(0));
+        self.runtime.block_on(async {
+            let mut tasks = JoinSet::new();
+            for _ in 0..CONNECTIONS {
+                let channel = Channel::from_shared(format!("http://{address}")).expect("an address");
+                let client = ModerationServiceClient::new(channel.connect().await.expect("the server is there"));
+                for _ in 0..STREAMS {
+                    let (mut client, authors, approved) = (client.clone(), Arc::clone(&authors), Arc::clone(&approved));
+                    tasks.spawn(async move {
+                        loop {
+                            let author = authors.fetch_add(1, Ordering::Relaxed);
+                            if author >= end {
+                                break;
+                            }
+                            let answer = client.moderate(request(author)).await.expect("an answer").into_inner();
+                            if answer.verdict() == Verdict::Approve {
+                                approved.fetch_add(1, Ordering::Relaxed);
+                            }
+                        }
+                    });
+                }
+            }
+            while let Some(ended) = tasks.join_next().await {
+                ended.expect("no task panics");
+            }
+        });
+        self.authors.store(end, Ordering::Relaxed);
+        approved.load(Ordering::Relaxed)
+    }
+}
+
+fn request(author: usize) -> ModerateRequest {
+    let octets = u32::try_from(0x0100_0000 + author % 0x0800_0000)
+        .expect("below 2^32")
+        .to_be_bytes();
+    ModerateRequest {
+        site: "bench".to_owned(),
+        comment: Some(Comment {
+            content: TEXTS[author % TEXTS.len()].to_owned(),
+            author_name: "Ann Reader".to_owned(),
+            author_email: "ann@example.org".to_owned(),
+            author_ip: std::net::Ipv4Addr::from(octets).to_string(),
+            ..Comment::default()
+        }),
+        ..ModerateRequest::default()
+    }
+}
