@@ -94,9 +94,14 @@ fn header(page: &mut String, report: &Report) {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
     });
     for (name, value) in facts.chain([("comments".to_owned(), comments)]).chain(thresholds) {
+        let class = if value.chars().count() > 64 { "wide" } else { "fact" };
         put(
             page,
-            format_args!("<div><dt>{}</dt><dd>{}</dd></div>", escape(&name), escape(&value)),
+            format_args!(
+                "<div class=\"{class}\"><dt>{}</dt><dd>{}</dd></div>",
+                escape(&name),
+                escape(&value)
+            ),
         );
     }
     page.push_str("</dl></header>");

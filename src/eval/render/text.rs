@@ -79,11 +79,10 @@ pub(super) fn thresholds(used: &[ThresholdsUsed]) -> Vec<String> {
     match used {
         [] => Vec::new(),
         [only] => vec![format!("thresholds: {}", line(only))],
-        several => several
-            .iter()
-            .zip(1..)
-            .map(|(pair, nth)| format!("thresholds of model {nth}: {}", line(pair)))
-            .collect(),
+        several => vec![format!(
+            "thresholds of the models: {}",
+            several.iter().map(line).collect::<Vec<_>>().join("; ")
+        )],
     }
 }
 
