@@ -14,7 +14,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("site", &["comment", "verdict"]),
     ("text", &[]),
     ("model", &["comment", "sensitive", "text"]),
-    ("eval", &["model", "comment", "text"]),
+    ("eval", &["comment", "verdict"]),
     ("signals", &["comment", "site", "verdict", "sensitive"]),
     ("policy", &["comment", "model", "signals", "site", "verdict"]),
     ("privacy", &["comment", "site"]),
@@ -86,6 +86,7 @@ const PURE: &[&str] = &[
     "site",
     "text",
     "model",
+    "eval",
     "signals",
     "policy",
     "privacy",
@@ -131,7 +132,6 @@ const EXPOSING: &[&str] = &[
     "moderator",    // hands the text to the model and the address to the pseudonyms
     "api/grpc",     // offsets of an explanation are checked against the text
     "train",        // reads labelled comments
-    "eval",         // shows the worst errors, redacted unless the operator asks
     "cli/evaluate", // hands labelled comments to the model
     "config",       // the pseudonym key has an accessor of the same name
     "cli/serve.rs", // hands that key to the pseudonyms
