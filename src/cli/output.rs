@@ -39,3 +39,9 @@ pub(super) fn error(error: &anyhow::Error) {
     // There is nowhere left to report a failure to write to standard error.
     let _ = writeln!(err, "{bold}error:{plain} {text}");
 }
+
+/// Prints a remark for a person to standard error.
+pub(super) fn note(text: &str) {
+    // There is nowhere left to report that this cannot be written.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
