@@ -162,10 +162,24 @@ fn limiter(config: &Config, redis: Option<&str>) -> Result<Limiter, Failure> {
     let Some(url) = redis else {
         return Ok(Limiter::memory(&local));
     };
+    let pem = |path: &PathBuf| {
+        std::fs::read(path)
+            .with_context(|| format!("read {} for TLS to Redis", path.display()))
+            .map_err(|error| Failure::new(Exit::Config, error))
+    };
+    let identity = match &bounds.redis_tls_identity_files {
+        Some((certificate, key)) => Some((pem(certificate)?, pem(key)?)),
+        None => None,
+    };
     let settings = RedisSettings {
         budget: bounds.redis_budget,
+        connect_timeout: bounds.redis_connect_timeout,
         in_flight_max: bounds.redis_in_flight_max,
+        tls_roots: bounds.redis_tls_ca_file.as_ref().map(pem).transpose()?,
+        tls_identity: identity,
         local,
+        local_share: bounds.redis_local_share,
+        debts_max: bounds.redis_debts_max,
         ..RedisSettings::new(url)
     };
     Limiter::redis(settings).map_err(|error| Failure::new(Exit::Config, error))

@@ -37,6 +37,12 @@ pub(super) struct Limiter {
     pub(super) request_bytes_max: u64,
     pub(super) redis_budget: String,
     pub(super) redis_in_flight_max: u64,
+    pub(super) redis_connect_timeout: String,
+    pub(super) redis_local_share: f64,
+    pub(super) redis_debts_max: u64,
+    pub(super) redis_tls_ca_file: String,
+    pub(super) redis_tls_cert_file: String,
+    pub(super) redis_tls_key_file: String,
 }
 
 /// Lays `over` on `base`. Unknown keys and wrong types are added to `problems`, each with its path and the nearest key.

@@ -36,12 +36,8 @@ async fn calls_under_way_are_answered_before_the_end() {
     let config = dir.path().join("moderato.toml");
     std::fs::write(&config, "[service]\nin_flight_max = 1\n").unwrap();
     let service = Service::start(&["--config", config.to_str().unwrap()]);
-    let slow = SlowCall::begin(service.channel().await);
     let mut client = service.client().await;
-    eventually("the slow call is under way", async || {
-        client.moderate(request("Hello there")).await.is_err()
-    })
-    .await;
+    let slow = SlowCall::begin(&service.channel().await, &mut client).await;
     service.signal("TERM");
     let knock = async || Channel::from_shared(service.url()).unwrap().connect().await.is_err();
     eventually("nobody new is let in", knock).await;

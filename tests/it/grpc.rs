@@ -9,7 +9,6 @@ use prost::Message;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use crate::support::eventually::eventually;
 use crate::support::house::House;
 use crate::support::process::Service;
 use crate::support::slow::SlowCall;
@@ -512,14 +511,8 @@ async fn health_and_both_reflections_answer() {
 #[tokio::test]
 async fn a_full_house_says_when_to_come_back() {
     let house = House::start("[service]\nin_flight_max = 1").await;
-    let slow = SlowCall::begin(house.channel().await);
-    let mut turned_away = None;
-    eventually("the only place is taken", async || {
-        turned_away = house.moderate(request("Hello there")).await.err();
-        turned_away.is_some()
-    })
-    .await;
-    let status = turned_away.unwrap();
+    let slow = SlowCall::begin(&house.channel().await, &mut house.client()).await;
+    let status = house.moderate(request("Hello there")).await.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted);
     assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
     assert_eq!(

@@ -108,6 +108,11 @@ impl House {
             .unwrap()
     }
 
+    /// A client.
+    pub(crate) fn client(&self) -> ModerationServiceClient<Channel> {
+        self.client.clone()
+    }
+
     /// Stops it and waits until it has.
     pub(crate) async fn stop(mut self) {
         self.stop.take().unwrap().send(()).unwrap();

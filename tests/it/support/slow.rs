@@ -1,5 +1,6 @@
 //! A call that has begun and whose message has not come yet.
 
+use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClient;
 use moderato::api::grpc::proto::{ModerateRequest, ModerateResponse};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -10,6 +11,9 @@ use tonic::transport::Channel;
 use tonic::{Request, Status};
 use tonic_prost::ProstCodec;
 
+use super::eventually::eventually;
+use super::request;
+
 /// A `Moderate` call under way.
 pub(crate) struct SlowCall {
     message: mpsc::UnboundedSender<ModerateRequest>,
@@ -17,8 +21,21 @@ pub(crate) struct SlowCall {
 }
 
 impl SlowCall {
-    /// Begins it.
-    pub(crate) fn begin(channel: Channel) -> Self {
+    /// Begins it in a house with one place, and waits until it has that place: until a call of `client` is turned away.
+    pub(crate) async fn begin(channel: &Channel, client: &mut ModerationServiceClient<Channel>) -> Self {
+        let mut call = Self::try_begin(channel.clone());
+        eventually("the only place is taken", async || {
+            // The other call may have been there first.
+            if call.answer.is_finished() {
+                call = Self::try_begin(channel.clone());
+            }
+            client.moderate(request("Hello there")).await.is_err()
+        })
+        .await;
+        call
+    }
+
+    fn try_begin(channel: Channel) -> Self {
         let (message, messages) = mpsc::unbounded_channel();
         let answer = tokio::spawn(async move {
             let mut client = tonic::client::Grpc::new(channel);
@@ -27,10 +44,8 @@ impl SlowCall {
             // To the server a unary call is a stream of one message.
             let messages = UnboundedReceiverStream::new(messages).take(1);
             let codec: ProstCodec<ModerateRequest, ModerateResponse> = ProstCodec::default();
-            client
-                .client_streaming(Request::new(messages), path, codec)
-                .await
-                .map(tonic::Response::into_inner)
+            let answer = client.client_streaming(Request::new(messages), path, codec).await;
+            answer.map(tonic::Response::into_inner)
         });
         Self { message, answer }
     }
