@@ -13,7 +13,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("comment", &["sensitive"]),
     ("site", &["comment", "verdict"]),
     ("text", &[]),
-    ("model", &["text", "comment"]),
+    ("model", &["comment", "sensitive", "text"]),
     ("eval", &["comment", "verdict"]),
     ("signals", &["comment", "site", "verdict", "sensitive"]),
     ("policy", &["comment", "model", "signals", "site", "verdict"]),
@@ -70,6 +70,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "privacy",
             "sensitive",
             "server",
+            "site",
             "telemetry",
             "text",
             "train",
@@ -127,6 +128,7 @@ const HOMES: &[(&str, &[&str])] = &[
 const EXPOSING: &[&str] = &[
     "sensitive.rs",
     "signals",      // reads the form
+    "model",        // reads what it is shown of an example
     "moderator",    // hands the text to the model and the address to the pseudonyms
     "api/grpc",     // offsets of an explanation are checked against the text
     "train",        // reads labelled comments
