@@ -83,20 +83,6 @@ impl Answers {
     }
 }
 
-/// What a model may read of a labelled comment.
-fn reading(example: &Example) -> Reading<'_> {
-    Reading {
-        content: example.content.expose(),
-        author_name: example.author_name.as_ref().map(|name| name.expose().as_str()),
-        author_url: example.author_url.as_ref().map(|url| url.expose().as_str()),
-        author_email_domain: example
-            .author_email_domain
-            .as_ref()
-            .map(|domain| domain.expose().as_str()),
-        ..Reading::default()
-    }
-}
-
 /// Assesses comments in parallel; the answers are in the order of the comments.
 fn assess(model: &SpamModel, examples: &[&Example], bar: &ProgressBar) -> Vec<Assessment> {
     let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -105,7 +91,7 @@ fn assess(model: &SpamModel, examples: &[&Example], bar: &ProgressBar) -> Vec<As
         let assess_part = |part: &[&Example]| -> Vec<Assessment> {
             let answer = |example: &&Example| {
                 bar.inc(1);
-                model.assess(&reading(example))
+                model.assess(&Reading::from(*example))
             };
             part.iter().map(answer).collect()
         };
@@ -135,7 +121,7 @@ pub(super) fn strongest_terms<'m>(
     for at in (0..examples.len()).step_by(step) {
         let Some(model) = model(at) else { continue };
         let group = u32::try_from(groups[at]).unwrap_or(u32::MAX);
-        for contribution in model.explain(&reading(&examples[at])).contributions {
+        for contribution in model.explain(&Reading::from(&examples[at])).contributions {
             tally.add(contribution.view, &contribution.term, contribution.log_odds, group);
         }
         bar.inc(1);
