@@ -38,7 +38,7 @@ pub struct Config {
 }
 
 /// The limiter's bounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LimiterConfig {
     /// Authors remembered in memory.
     pub subjects_max: usize,
@@ -48,6 +48,16 @@ pub struct LimiterConfig {
     pub redis_budget: Duration,
     /// Calls that wait for one Redis process at once.
     pub redis_in_flight_max: usize,
+    /// The longest that one attempt to connect may take.
+    pub redis_connect_timeout: Duration,
+    /// The part of each quota that one process grants alone, above 0 and at most 1.
+    pub redis_local_share: f64,
+    /// Authors whose grants of an outage are written back.
+    pub redis_debts_max: usize,
+    /// PEM file of the authorities that sign Redis' certificate.
+    pub redis_tls_ca_file: Option<PathBuf>,
+    /// PEM files of our own certificate and its key.
+    pub redis_tls_identity_files: Option<(PathBuf, PathBuf)>,
 }
 
 /// Why there is no configuration.
@@ -110,11 +120,8 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     let over: toml::Table = text.parse().map_err(syntax)?;
     let mut problems = Vec::new();
     let merged = raw::merge(&base, &over, &mut problems);
-    let config = if problems.is_empty() {
-        resolve(&merged, &mut problems)
-    } else {
-        None
-    };
+    // Also where keys were wrong: what is said of the values belongs to the same answer.
+    let config = resolve(&merged, &mut problems);
     match config {
         Some(config) if problems.is_empty() => Ok(config),
         _ => Err(ConfigError::Problems {
@@ -138,6 +145,9 @@ fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
             )),
         }
     }
+    if service.listen.is_empty() {
+        problems.push("service.listen: is empty; name at least one address".to_owned());
+    }
     let mut at_least_one = |key: &str, value: u64| {
         if value == 0 {
             problems.push(format!("{key}: is 0; at least 1 is needed"));
@@ -155,19 +165,45 @@ fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
             request_bytes_max: at_least_one("limiter.request_bytes_max", limiter.request_bytes_max),
             redis_budget: Duration::ZERO,
             redis_in_flight_max: at_least_one("limiter.redis_in_flight_max", limiter.redis_in_flight_max),
+            redis_connect_timeout: Duration::ZERO,
+            redis_local_share: limiter.redis_local_share,
+            redis_debts_max: usize::try_from(limiter.redis_debts_max).unwrap_or(usize::MAX),
+            redis_tls_ca_file: file(&limiter.redis_tls_ca_file),
+            redis_tls_identity_files: file(&limiter.redis_tls_cert_file).zip(file(&limiter.redis_tls_key_file)),
         },
         sites: sites?,
     };
     let drain_timeout = raw::duration("service.drain_timeout", &service.drain_timeout, problems)?;
     let redis_budget = raw::duration("limiter.redis_budget", &limiter.redis_budget, problems)?;
+    let connect = raw::duration(
+        "limiter.redis_connect_timeout",
+        &limiter.redis_connect_timeout,
+        problems,
+    )?;
+    if !(limiter.redis_local_share > 0.0 && limiter.redis_local_share <= 1.0) {
+        problems.push(format!(
+            "limiter.redis_local_share: {} is not above 0 and at most 1; to ignore quotas while Redis is away, set \
+             defaults.redis_away = \"ignore\"",
+            limiter.redis_local_share
+        ));
+    }
+    if limiter.redis_tls_cert_file.is_empty() != limiter.redis_tls_key_file.is_empty() {
+        problems.push("limiter.redis_tls_cert_file and redis_tls_key_file: name both or neither".to_owned());
+    }
     Some(Config {
         drain_timeout,
         limiter: LimiterConfig {
             redis_budget,
+            redis_connect_timeout: connect,
             ..config.limiter
         },
         ..config
     })
+}
+
+/// A path, where one is given.
+fn file(path: &str) -> Option<PathBuf> {
+    (!path.is_empty()).then(|| PathBuf::from(path))
 }
 
 #[cfg(test)]

@@ -37,6 +37,12 @@ pub(super) struct Limiter {
     pub(super) request_bytes_max: u64,
     pub(super) redis_budget: String,
     pub(super) redis_in_flight_max: u64,
+    pub(super) redis_connect_timeout: String,
+    pub(super) redis_local_share: f64,
+    pub(super) redis_debts_max: u64,
+    pub(super) redis_tls_ca_file: String,
+    pub(super) redis_tls_cert_file: String,
+    pub(super) redis_tls_key_file: String,
 }
 
 /// Lays `over` on `base`. Unknown keys and wrong types are added to `problems`, each with its path and the nearest key.
@@ -46,7 +52,11 @@ pub(super) fn merge(base: &Table, over: &Table, problems: &mut Vec<String>) -> M
     let mut sites = Vec::new();
     for (key, value) in over {
         let Some(table) = value.as_table() else {
-            problems.push(unknown(key, ["service", "limiter", "defaults", "site"].into_iter()));
+            problems.push(match key.as_str() {
+                "service" | "limiter" | "defaults" => format!("{key}: must be a section, [{key}]"),
+                "site" => "site: must be sections, such as [site.gazette]".to_owned(),
+                _ => unknown(key, ["service", "limiter", "defaults", "site"].into_iter()),
+            });
             continue;
         };
         match key.as_str() {

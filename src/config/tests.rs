@@ -101,6 +101,11 @@ fn values_are_checked() {
         ("[service]\nmessage_bytes_max = 0", "service.message_bytes_max"),
         ("[service]\ndrain_timeout = \"soon\"", "service.drain_timeout"),
         ("[defaults]\nhold_at = 0.9\nreject_at = 0.8", "defaults.hold_at"),
+        ("[limiter]\nredis_local_share = 0", "limiter.redis_local_share"),
+        (
+            "[limiter]\nredis_tls_cert_file = \"c.pem\"",
+            "limiter.redis_tls_cert_file",
+        ),
         ("[defaults]\nreject_at = 1.5", "defaults.reject_at"),
         ("[defaults]\nipv6_prefix = 8", "defaults.ipv6_prefix"),
         (

@@ -69,11 +69,11 @@ impl Cause {
             ),
             Self::Timeout => (
                 "timeout",
-                "no answer within the time budget; look for a stalled or overloaded Redis (SLOWLOG GET, INFO) or a slow network, or raise the budget",
+                "no answer within the time budget; look for a stalled or overloaded Redis (SLOWLOG GET, INFO) or a slow network, for rediss:// where the port speaks no TLS, or raise the budget",
             ),
             Self::Cut => (
                 "cut",
-                "the connection broke; if it comes back, Redis was restarted; if not, see whether the port expects TLS (rediss://)",
+                "the connection broke; if it comes back, Redis was restarted; if not, see whether the port expects TLS (rediss://), or maxclients is reached",
             ),
             Self::Tls => (
                 "tls",

@@ -48,6 +48,16 @@ pub(crate) fn claim(request: u8, fingerprint: u8, payload: &[u8]) -> Claim<'_> {
     }
 }
 
+/// Settings that a busy test machine keeps: what is tested here is not how fast Redis answers.
+pub(crate) fn settings(url: impl Into<String>) -> RedisSettings {
+    let (budget, connect_timeout) = (Duration::from_millis(250), Duration::from_secs(2));
+    RedisSettings {
+        budget,
+        connect_timeout,
+        ..RedisSettings::new(url)
+    }
+}
+
 /// A limiter in Redis, connected.
 pub(crate) async fn in_redis(settings: RedisSettings) -> Limiter {
     let limiter = Limiter::redis(settings).unwrap();
@@ -65,7 +75,7 @@ struct Bench {
 impl Bench {
     async fn all() -> Vec<Self> {
         let server = RedisServer::start().await;
-        let redis = in_redis(RedisSettings::new(server.url())).await;
+        let redis = in_redis(settings(server.url())).await;
         vec![
             Self {
                 limiter: Limiter::memory(&MemorySettings::default()),
@@ -283,8 +293,8 @@ async fn a_refusal_is_replayed_as_a_refusal() {
 async fn a_replica_sees_what_another_claimed_and_spent() {
     let server = RedisServer::start().await;
     let (one, two) = (
-        in_redis(RedisSettings::new(server.url())).await,
-        in_redis(RedisSettings::new(server.url())).await,
+        in_redis(settings(server.url())).await,
+        in_redis(settings(server.url())).await,
     );
     let (site, quotas) = (site("a"), [quota("minute", 3, HOUR)]);
     let take = |claim| Take {
@@ -319,7 +329,7 @@ async fn a_replica_sees_what_another_claimed_and_spent() {
 #[tokio::test]
 async fn every_key_ends_when_its_quotas_are_at_rest() {
     let server = RedisServer::start().await;
-    let limiter = in_redis(RedisSettings::new(server.url())).await;
+    let limiter = in_redis(settings(server.url())).await;
     let (site, quotas) = (
         site("a"),
         [quota("minute", 3, Duration::from_secs(10)), quota("hour", 2, HOUR)],
@@ -343,7 +353,7 @@ async fn every_key_ends_when_its_quotas_are_at_rest() {
 
 #[tokio::test]
 async fn a_redis_that_is_not_there_is_no_error() {
-    let limiter = in_redis(RedisSettings::new(format!(
+    let limiter = in_redis(settings(format!(
         "redis://127.0.0.1:{}",
         crate::support::redis::free_port()
     )))

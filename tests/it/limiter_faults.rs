@@ -1,24 +1,28 @@
-//! What the limiter does when Redis does not do its part, with real processes.
+//! What the limiter does when one Redis, or the network before it, does not do its part. What is asserted is what
+//! happened (attempts, answers, spends), never how long it took.
 
 use std::time::Duration;
 
 use moderato::clock::Timestamp;
-use moderato::limit::{Cause, Limiter, Mode, RedisSettings, RedisState, Source, Take, Taken};
+use moderato::limit::{Answer, Cause, Limiter, Mode, RedisSettings, RedisState, Source, Take, Taken};
 use moderato::site::Quota;
 
-use crate::limiter::{author, in_redis, quota, site};
+use crate::limiter::{author, claim, in_redis, quota, settings, site};
 use crate::support::eventually::eventually;
+use crate::support::proxy::{ChaosProxy, Weather};
 use crate::support::redis::RedisServer;
 
 const HOUR: Duration = Duration::from_secs(3600);
-const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+/// Room for every take of a test.
+const ROOM: u32 = 1_000_000;
 
-fn quotas() -> [Quota; 1] {
-    [quota("hour", 1_000_000, HOUR)]
+fn quotas(burst: u32) -> [Quota; 1] {
+    [quota("hour", burst, HOUR)]
 }
 
-async fn take(limiter: &Limiter, n: u64) -> Taken {
-    let (site, quotas) = (site("a"), quotas());
+pub(crate) async fn spend(limiter: &Limiter, n: u64, burst: u32) -> Taken {
+    let (site, quotas) = (site("a"), quotas(burst));
     let take = Take {
         site: &site,
         subject: Some(author(n)),
@@ -29,54 +33,255 @@ async fn take(limiter: &Limiter, n: u64) -> Taken {
     limiter.take(&take, NOW).await
 }
 
-fn state(limiter: &Limiter) -> RedisState {
+/// Grants left, by a look; and who says so.
+pub(crate) async fn left(limiter: &Limiter, n: u64, burst: u32) -> (u32, Source) {
+    let (site, quotas) = (site("a"), quotas(burst));
+    let take = Take {
+        site: &site,
+        subject: Some(author(n)),
+        quotas: &quotas,
+        claim: None,
+        mode: Mode::Peek,
+    };
+    let taken = limiter.take(&take, NOW).await;
+    let Answer::Fresh(outcomes) = taken.answer else {
+        panic!("a look is fresh")
+    };
+    // A look answers what a take would leave.
+    (outcomes[0].remaining + u32::from(!outcomes[0].exceeded), taken.source)
+}
+
+pub(crate) fn state(limiter: &Limiter) -> RedisState {
     *limiter.states().unwrap().borrow()
 }
 
-/// Takes until Redis is known to be away; says why.
-async fn away(limiter: &Limiter) -> Cause {
-    let mut found = Cause::Connecting;
-    eventually("Redis is known to be away", async || {
-        take(limiter, 1).await;
-        match state(limiter) {
-            RedisState::Away { cause } => found = cause,
-            RedisState::Up | RedisState::Partly { .. } => return false,
-        }
-        found != Cause::Cut
-    })
+/// Waits until the limiter gives this reason for Redis being away, with a take now and then to make it notice.
+pub(crate) async fn away(limiter: &Limiter, cause: Cause) {
+    eventually(
+        &format!("Redis is away because: {cause:?}; now {:?}", state(limiter)),
+        async || {
+            spend(limiter, 999, ROOM).await;
+            state(limiter) == RedisState::Away { cause }
+        },
+    )
     .await;
-    found
+    assert_eq!(spend(limiter, 999, ROOM).await.source, Source::LocalForRedis);
 }
 
-async fn back(limiter: &Limiter) {
-    eventually("Redis is back", async || state(limiter) == RedisState::Up).await;
-    assert_eq!(take(limiter, 1).await.source, Source::Redis);
+pub(crate) async fn back(limiter: &Limiter) {
+    eventually("Redis is back", async || {
+        state(limiter) == RedisState::Up && spend(limiter, 999, ROOM).await.source == Source::Redis
+    })
+    .await;
+}
+
+pub(crate) async fn settled(limiter: &Limiter) {
+    eventually("all debts are written back", async || limiter.counters().owed == 0).await;
+}
+
+/// A server behind a proxy, and a limiter that reaches it through the proxy.
+async fn through_proxy() -> (RedisServer, ChaosProxy, Limiter) {
+    let server = RedisServer::start().await;
+    let proxy = ChaosProxy::before(server.port).await;
+    let limiter = in_redis(settings(proxy.url())).await;
+    assert_eq!(state(&limiter), RedisState::Up);
+    (server, proxy, limiter)
 }
 
 #[tokio::test]
 async fn killed_and_started_again() {
     let mut server = RedisServer::start().await;
-    let limiter = in_redis(RedisSettings::new(server.url())).await;
-    assert_eq!(take(&limiter, 1).await.source, Source::Redis);
+    let limiter = in_redis(settings(server.url())).await;
+    assert_eq!(spend(&limiter, 1, ROOM).await.source, Source::Redis);
     server.kill();
-    assert_eq!(away(&limiter).await, Cause::Refused);
-    assert_eq!(take(&limiter, 1).await.source, Source::LocalForRedis);
+    away(&limiter, Cause::Refused).await;
     server.restart().await;
     back(&limiter).await;
 }
 
 #[tokio::test]
-async fn stopped_and_continued() {
+async fn stopped_under_load_it_is_left_alone_until_it_continues() {
     let server = RedisServer::start().await;
-    let limiter = in_redis(RedisSettings::new(server.url())).await;
+    let limiter = in_redis(settings(server.url())).await;
+    let load = async |n: u64| {
+        for _ in 0..2_000 {
+            spend(&limiter, n, ROOM).await;
+        }
+    };
     server.pause();
-    assert_eq!(away(&limiter).await, Cause::Timeout);
     let before = limiter.counters();
-    for _ in 0..1_000 {
-        assert_eq!(take(&limiter, 1).await.source, Source::LocalForRedis);
-    }
-    assert_eq!(limiter.counters().asked, before.asked, "a stalled Redis is not asked");
-    assert_eq!(before.timed_out, 5);
+    tokio::join!(load(1), load(2), load(3), load(4), load(5), load(6), load(7), load(8));
+    let after = limiter.counters();
+    assert_eq!(state(&limiter), RedisState::Away { cause: Cause::Timeout });
+    assert_eq!(
+        after.local - before.local,
+        16_000,
+        "every call is answered, by this process"
+    );
+    // Five time-outs open the breaker; the others that were under way then time out too.
+    assert!(
+        after.asked - before.asked <= 16,
+        "{} asked a stalled Redis",
+        after.asked - before.asked
+    );
     server.resume();
     back(&limiter).await;
+}
+
+#[tokio::test]
+async fn the_network_stalls_swallows_delays_and_cuts() {
+    let (_server, proxy, limiter) = through_proxy().await;
+    let late = Weather::Delay(Duration::from_secs(5));
+    for (weather, cause) in [
+        (Weather::Stall, Cause::Timeout),
+        (Weather::NoAnswers, Cause::Timeout),
+        (late, Cause::Timeout),
+        (Weather::CutInAnswer, Cause::Cut),
+        (Weather::Cut, Cause::Cut),
+    ] {
+        proxy.set(weather);
+        away(&limiter, cause).await;
+        proxy.set(Weather::Fair);
+        back(&limiter).await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_granted_without_redis_is_written_back() {
+    let (server, proxy, limiter) = through_proxy().await;
+    let other = in_redis(settings(server.url())).await;
+    spend(&limiter, 1, 10).await;
+    proxy.set(Weather::Cut);
+    away(&limiter, Cause::Cut).await;
+    for left in [8, 7, 6] {
+        let taken = spend(&limiter, 1, 10).await;
+        assert_eq!(taken.source, Source::LocalForRedis);
+        let Answer::Fresh(outcomes) = taken.answer else {
+            panic!("fresh")
+        };
+        assert_eq!(outcomes[0].remaining, left, "it goes on from what it last knew");
+    }
+    spend(&other, 1, 10).await;
+    assert_eq!(left(&other, 1, 10).await, (8, Source::Redis));
+    proxy.set(Weather::Fair);
+    back(&limiter).await;
+    settled(&limiter).await;
+    assert_eq!(
+        left(&other, 1, 10).await,
+        (5, Source::Redis),
+        "two by Redis, three without it"
+    );
+}
+
+#[tokio::test]
+async fn what_redis_may_have_counted_is_not_charged_again() {
+    let (server, proxy, limiter) = through_proxy().await;
+    let other = in_redis(settings(server.url())).await;
+    proxy.set(Weather::NoAnswers);
+    // Redis counts these, but its answers are lost.
+    for _ in 0..3 {
+        assert_eq!(spend(&limiter, 1, 10).await.source, Source::LocalForRedis);
+    }
+    assert_eq!(left(&other, 1, 10).await, (7, Source::Redis));
+    proxy.set(Weather::Fair);
+    spend(&limiter, 1, 10).await;
+    settled(&limiter).await;
+    assert_eq!(left(&other, 1, 10).await, (6, Source::Redis));
+}
+
+#[tokio::test]
+async fn a_retry_after_a_lost_answer_spends_nothing_at_any_replica() {
+    let (server, proxy, limiter) = through_proxy().await;
+    let other = in_redis(settings(server.url())).await;
+    proxy.set(Weather::NoAnswers);
+    let (site, quotas) = (site("a"), quotas(10));
+    let take = Take {
+        site: &site,
+        subject: Some(author(1)),
+        quotas: &quotas,
+        claim: Some(claim(1, 1, b"first")),
+        mode: Mode::Spend,
+    };
+    let first = limiter.take(&take, NOW).await;
+    assert_eq!(first.source, Source::LocalForRedis);
+    for replica in [&other, &limiter] {
+        let retry = replica.take(&take, NOW).await;
+        assert!(
+            matches!(&retry.answer, Answer::Replayed { payload, .. } if payload == b"first"),
+            "{retry:?}"
+        );
+    }
+    assert_eq!(left(&other, 1, 10).await.0, 9);
+}
+
+#[tokio::test]
+async fn a_flushed_script_is_not_noticed() {
+    let server = RedisServer::start().await;
+    let limiter = in_redis(settings(server.url())).await;
+    for _ in 0..3 {
+        let () = server.ask(&["SCRIPT", "FLUSH"]).unwrap();
+        assert_eq!(spend(&limiter, 1, ROOM).await.source, Source::Redis);
+    }
+}
+
+#[tokio::test]
+async fn too_many_at_once_count_locally() {
+    let (server, proxy, _) = through_proxy().await;
+    let narrow = RedisSettings {
+        in_flight_max: 2,
+        budget: Duration::from_secs(20),
+        ..settings(proxy.url())
+    };
+    let limiter = in_redis(narrow).await;
+    proxy.set(Weather::Stall);
+    let fair_after_shed = async {
+        eventually("two wait and the third does not", async || limiter.counters().shed == 1).await;
+        proxy.set(Weather::Fair);
+    };
+    let (a, b, c, ()) = tokio::join!(
+        spend(&limiter, 1, 10),
+        spend(&limiter, 1, 10),
+        spend(&limiter, 1, 10),
+        fair_after_shed
+    );
+    assert_eq!(
+        [a.source, b.source, c.source],
+        [Source::Redis, Source::Redis, Source::LocalForRedis]
+    );
+    settled(&limiter).await;
+    let other = in_redis(settings(server.url())).await;
+    assert_eq!(
+        left(&other, 1, 10).await,
+        (7, Source::Redis),
+        "the third is charged too"
+    );
+}
+
+#[tokio::test]
+async fn alone_it_grants_its_share() {
+    let server = RedisServer::start().await;
+    let proxy = ChaosProxy::before(server.port).await;
+    let limiter = in_redis(RedisSettings {
+        local_share: 0.5,
+        ..settings(proxy.url())
+    })
+    .await;
+    proxy.set(Weather::Cut);
+    away(&limiter, Cause::Cut).await;
+    let mut granted = 0;
+    for _ in 0..10 {
+        let Answer::Fresh(outcomes) = spend(&limiter, 1, 10).await.answer else {
+            panic!("fresh")
+        };
+        granted += u32::from(!outcomes[0].exceeded);
+    }
+    assert_eq!(granted, 5);
+    proxy.set(Weather::Fair);
+    back(&limiter).await;
+    settled(&limiter).await;
+    assert_eq!(
+        left(&limiter, 1, 10).await,
+        (5, Source::Redis),
+        "written back in Redis' measure"
+    );
 }

@@ -12,9 +12,14 @@
 mod architecture;
 mod cases;
 mod cli;
+mod evaluate;
+mod fleet;
 mod grpc;
 mod limiter;
+mod limiter_causes;
+mod limiter_cluster;
 mod limiter_faults;
+mod limiter_fleet;
 mod limiter_script;
 mod privacy;
 mod support;

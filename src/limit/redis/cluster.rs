@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::board::Board;
 use super::error::cause;
-use super::node::{Node, Place, connect};
+use super::node::{Node, Place, connect, send};
 use super::routes::{Range, Routes, slot};
 use crate::limit::{Cause, key};
 
@@ -64,9 +64,7 @@ async fn ranges(board: &Board, seeds: &[ConnectionInfo]) -> Result<Vec<Range>, C
 }
 
 async fn ask(mut connection: MultiplexedConnection, info: &ConnectionInfo) -> Result<Vec<Range>, RedisError> {
-    let slots = connection
-        .send_packed_command(redis::cmd("CLUSTER").arg("SLOTS"))
-        .await?;
+    let slots = send(&mut connection, redis::cmd("CLUSTER").arg("SLOTS")).await?;
     let asked = match info.addr() {
         ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host.as_str(),
         _ => "",

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
@@ -94,13 +95,15 @@ fn io_cause(error: &RedisError) -> Cause {
     if error.is_connection_refusal() {
         return Cause::Refused;
     }
-    let kind = error
+    // The library wraps the system's error twice.
+    let wrapped = error
         .source()
-        .and_then(|source| source.downcast_ref::<io::Error>())
+        .and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
+    let kind = wrapped
+        .and_then(|wrapped| wrapped.downcast_ref::<io::Error>())
         .map(io::Error::kind);
     match kind {
-        // A unix socket that is not there.
-        Some(io::ErrorKind::NotFound) => Cause::Refused,
+        // What rustls finds wrong with the other side comes as invalid data.
         Some(io::ErrorKind::InvalidData) => Cause::Tls,
         _ if error.is_connection_dropped() => Cause::Cut,
         // Among them a name that does not resolve, which has no kind of its own.

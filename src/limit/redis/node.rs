@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value};
+use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -230,9 +230,7 @@ async fn probe(node: &Inner) -> Result<MultiplexedConnection, Cause> {
     };
     let connect = async {
         let mut connection = connect(info, node.shared.tls.clone(), settings.connect_timeout).await?;
-        let value = connection
-            .send_packed_command(&call.command("EVAL", &node.shared.text))
-            .await?;
+        let value = send(&mut connection, &call.command("EVAL", &node.shared.text)).await?;
         Ok::<_, RedisError>((connection, value))
     };
     let connected = timeout(settings.connect_timeout, connect).await;
@@ -259,15 +257,17 @@ pub(super) async fn connect(
     client.get_multiplexed_async_connection_with_config(&config).await
 }
 
+/// Sends one command. The library hands an error of the server over as an answer: it becomes an error here.
+pub(super) async fn send(connection: &mut MultiplexedConnection, command: &Cmd) -> Result<Value, RedisError> {
+    connection.send_packed_command(command).await?.extract_error()
+}
+
 impl Shared {
     /// Runs the script: by its digest, and with its text if Redis does not know it (it was restarted, or flushed).
     async fn run(&self, connection: &mut MultiplexedConnection, call: &Call) -> Result<Value, RedisError> {
-        match connection
-            .send_packed_command(&call.command("EVALSHA", &self.digest))
-            .await
-        {
+        match send(connection, &call.command("EVALSHA", &self.digest)).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                connection.send_packed_command(&call.command("EVAL", &self.text)).await
+                send(connection, &call.command("EVAL", &self.text)).await
             }
             result => result,
         }

@@ -5,7 +5,7 @@ use tokio::time::timeout;
 
 use super::Shared;
 use super::error::cause;
-use super::node::connect;
+use super::node::{connect, send};
 use crate::limit::Cause;
 
 /// The address of the master now, from the first sentinel that knows. Each has the connect time-out to itself.
@@ -22,7 +22,7 @@ pub(super) async fn master(
             let mut connection = connect(sentinel.clone(), shared.tls.clone(), limit).await?;
             let mut command = redis::cmd("SENTINEL");
             command.arg("get-master-addr-by-name").arg(name);
-            connection.send_packed_command(&command).await
+            send(&mut connection, &command).await
         };
         match timeout(limit, asked).await {
             Ok(Ok(answer)) => match address(&answer) {

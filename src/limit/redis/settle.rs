@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::board::Board;
 use super::error::Failure;
@@ -10,21 +13,32 @@ use super::script::{Call, Reply};
 use super::{Own, Shared};
 use crate::limit::local::Debt;
 
+/// Debts that are tried in one round while Redis refuses them.
+const REFUSED_MAX: usize = 64;
+
+/// Between two rounds while it does, unless its state changes.
+const PAUSE: Duration = Duration::from_millis(400);
+
 /// Settles for as long as the limiter lives.
 pub(super) async fn settle(board: Arc<Board>, own: Arc<Own>) {
     let mut changes = board.shared.changed.subscribe();
     loop {
-        // One round: each debt is tried once, those that cannot be charged now go back to the end.
-        let mut settled = false;
+        // One round: each debt is tried once, and goes back to the end if it cannot be charged now. Of a Redis that is
+        // away only a few are tried; in a cluster the others have their turn in the next round.
+        let mut refused = 0;
         for _ in 0..own.local.debtors() {
+            if refused == REFUSED_MAX {
+                break;
+            }
             let Some(debt) = own.local.oldest_debt(own.now()) else {
                 break;
             };
-            settled |= charge(&board, &own, &debt).await;
+            if !charge(&board, &own, &debt).await {
+                refused += 1;
+            }
         }
-        if own.local.debtors() > 0 && !settled {
-            // Nothing moves: a part of Redis is away. The next try is when that changes.
-            let _ = changes.changed().await;
+        if refused > 0 {
+            let _ = timeout(PAUSE, changes.changed()).await;
         } else if own.local.debtors() == 0 {
             own.booked.notified().await;
         }

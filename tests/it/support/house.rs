@@ -57,7 +57,9 @@ impl House {
             clock: clock.clone(),
             nonce: [3; 16],
         });
-        let grpc = Listeners::bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap();
+        let grpc = Listeners::bind("--listen", &["127.0.0.1:0".parse().unwrap()])
+            .await
+            .unwrap();
         let address = grpc.addresses()[0];
         let server = Server {
             moderator: Arc::new(moderator),
@@ -95,6 +97,15 @@ impl House {
             .moderate(request)
             .await
             .map(tonic::Response::into_inner)
+    }
+
+    /// A connection.
+    pub(crate) async fn channel(&self) -> Channel {
+        Channel::from_shared(format!("http://{}", self.address))
+            .unwrap()
+            .connect()
+            .await
+            .unwrap()
     }
 
     /// A client.

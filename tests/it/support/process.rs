@@ -89,6 +89,13 @@ impl Service {
         }
     }
 
+    /// The next line that it prints.
+    pub(crate) fn next_line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.trim().to_owned()
+    }
+
     /// Its address as a URL.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)

@@ -18,7 +18,8 @@ pub(crate) struct RedisServer {
     child: Child,
     pub(crate) port: u16,
     args: Vec<String>,
-    dir: TempDir,
+    /// Where it keeps its data, and what else it needs.
+    files: Vec<TempDir>,
 }
 
 impl RedisServer {
@@ -35,12 +36,27 @@ impl RedisServer {
             let port = free_port();
             let args: Vec<String> = args.iter().map(ToString::to_string).collect();
             let child = spawn(port, &args, &dir);
-            let mut server = Self { child, port, args, dir };
+            let mut server = Self {
+                child,
+                port,
+                args,
+                files: vec![dir],
+            };
             if server.came_up().await {
                 return server;
             }
         }
         panic!("no port for a redis-server");
+    }
+
+    /// A sentinel with these lines in its file.
+    pub(crate) async fn start_sentinel(lines: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("sentinel.conf");
+        std::fs::write(&file, lines).unwrap();
+        let mut server = Self::start_with(&[file.to_str().unwrap(), "--sentinel"]).await;
+        server.files.push(dir);
+        server
     }
 
     /// Its URL.
@@ -66,7 +82,7 @@ impl RedisServer {
 
     /// Starts it again on its port, after a kill.
     pub(crate) async fn restart(&mut self) {
-        self.child = spawn(self.port, &self.args, &self.dir);
+        self.child = spawn(self.port, &self.args, &self.files[0]);
         assert!(self.came_up().await, "redis-server came back");
     }
 
@@ -125,21 +141,18 @@ impl Drop for RedisServer {
 }
 
 fn spawn(port: u16, args: &[String], dir: &TempDir) -> Child {
-    let port = port.to_string();
-    Command::new("redis-server")
-        .args([
-            "--port",
-            &port,
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-            "--dir",
-        ])
+    let mut command = Command::new("redis-server");
+    // A configuration file comes first.
+    let (file, args) = args.split_at(args.iter().take_while(|arg| arg.starts_with('/')).count());
+    command
+        .args(file)
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
         .arg(dir.path())
-        .args(args)
+        .args(args);
+    if !args.iter().any(|arg| arg == "--sentinel") {
+        command.args(["--save", ""]);
+    }
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

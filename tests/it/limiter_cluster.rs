@@ -1,0 +1,149 @@
+//! Cluster and Sentinel, with real servers: who counts when a part is away, and when it is back.
+
+use std::collections::HashMap;
+
+use moderato::limit::{Limiter, RedisState, Source};
+
+use crate::limiter::{in_redis, settings};
+use crate::limiter_faults::{back, left, settled, spend, state};
+use crate::support::cluster::{Cluster, Watched};
+use crate::support::eventually::eventually;
+
+const AUTHORS: u64 = 60;
+
+/// Who answers for each author.
+async fn sources(limiter: &Limiter) -> HashMap<u64, Source> {
+    let mut sources = HashMap::new();
+    for n in 0..AUTHORS {
+        sources.insert(n, spend(limiter, n, 1_000_000).await.source);
+    }
+    sources
+}
+
+fn by_redis(sources: &HashMap<u64, Source>) -> usize {
+    sources.values().filter(|source| **source == Source::Redis).count()
+}
+
+#[tokio::test]
+async fn a_dead_shard_makes_only_its_own_authors_local() {
+    let mut cluster = Cluster::start().await;
+    let limiter = in_redis(settings(cluster.url())).await;
+    eventually("every shard is up", async || state(&limiter) == RedisState::Up).await;
+    assert_eq!(by_redis(&sources(&limiter).await), 60);
+    let masters = cluster.masters();
+    assert_eq!(masters.len(), 3);
+    let held = |server: usize| {
+        let keys: Vec<String> = cluster.servers[server].ask(&["KEYS", "moderato:1:{a:*"]).unwrap();
+        keys.len()
+    };
+    let dead = masters[1];
+    let lost = held(dead);
+    assert!(lost > 5 && lost < 40, "the authors are spread over the shards");
+    // Its replica must not take over yet, or the test would race with it.
+    let replica = replica_of(&cluster, dead);
+    cluster.servers[replica].pause();
+    cluster.servers[dead].kill();
+    eventually("its authors are local, all others are not", async || {
+        by_redis(&sources(&limiter).await) == 60 - lost && matches!(state(&limiter), RedisState::Partly { .. })
+    })
+    .await;
+    let before = limiter.counters();
+    assert_eq!(by_redis(&sources(&limiter).await), 60 - lost);
+    assert_eq!(
+        limiter.counters().asked - before.asked,
+        (60 - lost) as u64,
+        "the dead shard is left alone"
+    );
+    cluster.servers[replica].resume();
+    eventually("its replica has taken over", async || state(&limiter) == RedisState::Up).await;
+    assert_eq!(by_redis(&sources(&limiter).await), 60);
+    settled(&limiter).await;
+}
+
+fn replica_of(cluster: &Cluster, master: usize) -> usize {
+    let port = format!("master_port:{}\r", cluster.servers[master].port);
+    let follows = |i: &usize| {
+        let role: String = cluster.servers[*i].ask(&["INFO", "replication"]).unwrap();
+        role.contains("role:slave") && role.contains(&port)
+    };
+    (0..6).find(follows).unwrap()
+}
+
+#[tokio::test]
+async fn a_failed_over_shard_is_found_again() {
+    let cluster = Cluster::start().await;
+    let limiter = in_redis(settings(cluster.url())).await;
+    eventually("every shard is up", async || state(&limiter) == RedisState::Up).await;
+    sources(&limiter).await;
+    let old = cluster.masters()[0];
+    let () = cluster.servers[replica_of(&cluster, old)]
+        .ask(&["CLUSTER", "FAILOVER"])
+        .unwrap();
+    eventually("the master is another", async || !cluster.masters().contains(&old)).await;
+    eventually("all are counted in Redis again", async || {
+        by_redis(&sources(&limiter).await) == 60
+    })
+    .await;
+    settled(&limiter).await;
+}
+
+#[tokio::test]
+async fn claims_live_with_their_authors_in_a_cluster() {
+    use moderato::limit::{Answer, Mode, Take};
+    let cluster = Cluster::start().await;
+    let (one, two) = (
+        in_redis(settings(cluster.url())).await,
+        in_redis(settings(cluster.url())).await,
+    );
+    for limiter in [&one, &two] {
+        eventually("every shard is up", async || state(limiter) == RedisState::Up).await;
+    }
+    let site = crate::limiter::site("a");
+    let quotas = [crate::limiter::quota("hour", 5, std::time::Duration::from_secs(3600))];
+    for n in 0..20_u8 {
+        let claim = Some(crate::limiter::claim(n, n, b"p"));
+        let subject = Some(crate::limiter::author(u64::from(n)));
+        let take = Take {
+            site: &site,
+            subject,
+            quotas: &quotas,
+            claim,
+            mode: Mode::Spend,
+        };
+        let nobody = Take {
+            subject: None,
+            quotas: &[],
+            claim: Some(crate::limiter::claim(100 + n, n, b"p")),
+            ..take
+        };
+        for take in [take, nobody] {
+            let first = one.take(&take, crate::limiter_faults::NOW).await;
+            assert_eq!(first.source, Source::Redis);
+            let replay = two.take(&take, crate::limiter_faults::NOW).await;
+            assert!(matches!(replay.answer, Answer::Replayed { .. }), "{replay:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sentinel_says_where_the_master_is_now() {
+    let mut watched = Watched::start().await;
+    let limiter = in_redis(settings(watched.url())).await;
+    assert_eq!(state(&limiter), RedisState::Up);
+    spend(&limiter, 1, 10).await;
+    eventually("the replica holds it", async || {
+        let keys: Vec<String> = watched.replica.ask(&["KEYS", "moderato:1:{a:*"]).unwrap();
+        keys.len() == 1
+    })
+    .await;
+    watched.master.kill();
+    eventually("it is missed", async || {
+        spend(&limiter, 2, 10).await.source == Source::LocalForRedis
+    })
+    .await;
+    back(&limiter).await;
+    settled(&limiter).await;
+    assert_eq!(left(&limiter, 1, 10).await, (9, Source::Redis));
+    let role: String = watched.replica.ask(&["INFO", "replication"]).unwrap();
+    assert!(role.contains("role:master"));
+}

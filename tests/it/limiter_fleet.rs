@@ -1,0 +1,269 @@
+//! A fleet on one real Redis: exact while it is there, and bounded on a random walk through its misfortunes.
+//!
+//! `MODERATO_LONG=1` (set by `tests/run --long`) makes both long: 10⁶ takes, and walks with 2,000 steps.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use moderato::clock::Timestamp;
+use moderato::limit::{Answer, Limiter, Mode, RedisSettings, RedisState, Source, Take};
+use moderato::site::Quota;
+
+use crate::limiter::{author, in_redis, quota, settings, shadow, site};
+use crate::limiter_faults::{NOW, settled, state};
+use crate::support::eventually::eventually;
+use crate::support::proxy::{ChaosProxy, Weather};
+use crate::support::redis::RedisServer;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const REPLICAS: usize = 4;
+const TASKS: u64 = 8;
+
+fn long() -> bool {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests/run says by the environment how long to test"
+    )]
+    std::env::var("MODERATO_LONG").is_ok()
+}
+
+/// Takes once; whether it was granted, and by whom.
+async fn spend(limiter: &Limiter, n: u64, quotas: &[Quota], now: Timestamp) -> (bool, Source) {
+    let site = site("a");
+    let take = Take {
+        site: &site,
+        subject: Some(author(n)),
+        quotas,
+        claim: None,
+        mode: Mode::Spend,
+    };
+    let taken = limiter.take(&take, now).await;
+    let Answer::Fresh(outcomes) = taken.answer else {
+        panic!("no claims here")
+    };
+    let granted = quotas
+        .iter()
+        .zip(&outcomes)
+        .all(|(quota, outcome)| quota.shadow || !outcome.exceeded);
+    (granted, taken.source)
+}
+
+/// What Redis' clock says, in µs.
+fn redis_time(server: &RedisServer) -> u64 {
+    let (seconds, micros): (u64, u64) = server.ask(&["TIME"]).unwrap();
+    seconds * 1_000_000 + micros
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_fleet_grants_what_one_model_grants() {
+    let takes_per_task: u64 = if long() { 131_072 } else { 2_500 };
+    let authors: u64 = takes_per_task / 50;
+    let server = RedisServer::start().await;
+    let mut fleet = Vec::new();
+    for _ in 0..REPLICAS {
+        let patient = RedisSettings {
+            budget: Duration::from_secs(60),
+            ..settings(server.url())
+        };
+        fleet.push(Arc::new(in_redis(patient).await));
+    }
+    // Three kinds of authors: one by slow quotas, whose grants are a number; one by a fast one, whose grants are bounded
+    // by Redis' clock; one by a mixture with a shadow.
+    let slow = [quota("minute", 7, HOUR), quota("hour", 5, HOUR), quota("day", 9, HOUR)];
+    let fast = [quota("fast", 3, Duration::from_millis(20))];
+    let mixed = [shadow("watched", 2, HOUR), quota("hour", 4, HOUR)];
+    let grants: Arc<Vec<AtomicU64>> = Arc::new((0..authors).map(|_| AtomicU64::new(0)).collect());
+    let start = redis_time(&server);
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..TASKS {
+        let fleet = fleet.clone();
+        let grants = Arc::clone(&grants);
+        let (slow, fast, mixed) = (slow.clone(), fast.clone(), mixed.clone());
+        tasks.spawn(async move {
+            for i in 0..takes_per_task {
+                let n = (i * 7 + task * 13) % authors;
+                let replica = usize::try_from((i + task) % REPLICAS as u64).unwrap();
+                // Each replica's clock is wrong by hours, in its own way.
+                let now = NOW.after(HOUR * u32::try_from(replica).unwrap() * 7);
+                let quotas: &[Quota] = match n % 3 {
+                    0 => &slow,
+                    1 => &fast,
+                    _ => &mixed,
+                };
+                let (granted, source) = spend(&fleet[replica], n, quotas, now).await;
+                assert_eq!(source, Source::Redis);
+                grants[usize::try_from(n).unwrap()].fetch_add(u64::from(granted), Ordering::Relaxed);
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    let elapsed = redis_time(&server) - start;
+    for (n, grants) in grants.iter().enumerate() {
+        let grants = grants.load(Ordering::Relaxed);
+        match n % 3 {
+            0 => assert_eq!(grants, 5, "author {n}: the tightest of the slow quotas"),
+            1 => assert!(grants <= 3 + elapsed / 20_000, "author {n}: {grants} in {elapsed} µs"),
+            _ => assert_eq!(grants, 4, "author {n}: a shadow stops nothing"),
+        }
+    }
+}
+
+/// A splitmix64.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % sides
+    }
+}
+
+const AUTHORS: u64 = 8;
+const BURST: u32 = 5;
+
+/// Two replicas, each behind its own network, on one Redis.
+struct World {
+    server: RedisServer,
+    networks: Vec<ChaosProxy>,
+    fleet: Vec<Limiter>,
+    alive: bool,
+    paused: bool,
+    /// Grants given out, by author.
+    grants: Vec<u64>,
+    /// Takes that were answered without Redis, by author: it may have counted them too.
+    alone: Vec<u64>,
+    /// How often data was lost.
+    losses: u64,
+}
+
+impl World {
+    async fn start() -> Self {
+        // Data that is written survives a kill.
+        let server = RedisServer::start_with(&["--appendonly", "yes", "--appendfsync", "always"]).await;
+        let (mut networks, mut fleet) = (Vec::new(), Vec::new());
+        for _ in 0..2 {
+            let network = ChaosProxy::before(server.port).await;
+            let quick = RedisSettings {
+                budget: Duration::from_millis(20),
+                ..settings(network.url())
+            };
+            fleet.push(in_redis(quick).await);
+            networks.push(network);
+        }
+        let none = || vec![0; usize::try_from(AUTHORS).unwrap()];
+        let (grants, alone) = (none(), none());
+        Self {
+            server,
+            networks,
+            fleet,
+            alive: true,
+            paused: false,
+            grants,
+            alone,
+            losses: 0,
+        }
+    }
+
+    async fn step(&mut self, dice: &mut Dice) {
+        match dice.roll(40) {
+            0 if self.alive => {
+                self.server.kill();
+                (self.alive, self.paused) = (false, false);
+            }
+            1 if self.alive && !self.paused => {
+                self.server.pause();
+                self.paused = true;
+            }
+            2 if self.alive && !self.paused => {
+                let () = self.server.ask(&["SCRIPT", "FLUSH"]).unwrap();
+            }
+            3 if self.alive && !self.paused => {
+                let () = self.server.ask(&["FLUSHALL"]).unwrap();
+                self.losses += 1;
+            }
+            4 if self.alive && !self.paused => {
+                // Eviction.
+                let key = moderato::limit::key::subject(&site("a"), author(dice.roll(AUTHORS)));
+                self.losses += self.server.ask::<u64>(&["DEL", &key]).unwrap();
+            }
+            5..=6 => {
+                let weather = [Weather::Cut, Weather::Stall, Weather::NoAnswers, Weather::CutInAnswer];
+                let network = usize::try_from(dice.roll(2)).unwrap();
+                self.networks[network].set(weather[usize::try_from(dice.roll(4)).unwrap()]);
+            }
+            7..=10 => self.mend().await,
+            _ => self.comment(dice).await,
+        }
+    }
+
+    async fn mend(&mut self) {
+        if !self.alive {
+            self.server.restart().await;
+            self.alive = true;
+        }
+        self.server.resume();
+        self.paused = false;
+        self.networks.iter().for_each(|network| network.set(Weather::Fair));
+        for limiter in &self.fleet {
+            eventually("Redis is back", async || state(limiter) == RedisState::Up).await;
+        }
+    }
+
+    async fn comment(&mut self, dice: &mut Dice) {
+        let n = dice.roll(AUTHORS);
+        let at = usize::try_from(n).unwrap();
+        let replica = usize::try_from(dice.roll(2)).unwrap();
+        let quotas = [quota("hour", BURST, HOUR * 24)];
+        let (granted, source) = spend(&self.fleet[replica], n, &quotas, NOW).await;
+        self.alone[at] += u64::from(source != Source::Redis);
+        if granted {
+            self.grants[at] += 1;
+        } else {
+            let spent = self.grants[at] + self.alone[at];
+            assert!(
+                spent >= u64::from(BURST),
+                "author {n} was refused by {source:?} after {} grants",
+                self.grants[at]
+            );
+        }
+        // Redis and each of two replicas, and once more for each time that data was lost.
+        assert!(
+            self.grants[at] <= u64::from(BURST) * (3 + self.losses),
+            "author {n}: {} grants",
+            self.grants[at]
+        );
+    }
+}
+
+#[tokio::test]
+async fn random_walks_on_a_real_redis() {
+    let (walks, steps) = if long() { (10, 2_000) } else { (2, 150) };
+    for seed in 0..walks {
+        // Seen only if the test fails.
+        println!("seed {seed}");
+        let mut dice = Dice(seed);
+        let mut world = World::start().await;
+        for _ in 0..steps {
+            world.step(&mut dice).await;
+        }
+        world.mend().await;
+        for limiter in &world.fleet {
+            settled(limiter).await;
+        }
+        // Nothing is forgotten for good: whoever got a burst since the last loss is refused by Redis, at every replica.
+        let quotas = [quota("hour", BURST, HOUR * 24)];
+        for n in 0..AUTHORS {
+            for _ in 0..BURST {
+                spend(&world.fleet[0], n, &quotas, NOW).await;
+            }
+            let (granted, source) = spend(&world.fleet[1], n, &quotas, NOW).await;
+            assert_eq!((granted, source), (false, Source::Redis), "seed {seed}, author {n}");
+        }
+    }
+}
