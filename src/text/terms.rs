@@ -72,6 +72,12 @@ pub trait Sink {
 
     /// A term that is an observation; `place` is the bytes of the cleaned text that it is about, if any.
     fn fact(&mut self, view: View, hash: u32, place: Option<(usize, usize)>, name: impl FnOnce() -> String);
+
+    /// A word with a letter in it, by its hash in [`View::Words`], each time that it comes.
+    fn spoken(&mut self, _hash: u32) {}
+
+    /// A link or an address.
+    fn linked(&mut self) {}
 }
 
 /// Letters a term of [`View::Letters`].
@@ -208,7 +214,13 @@ fn words<S: Sink>(scratch: &Scratch, sink: &mut S) {
     let (mut before, mut last) = ((0_u64, EDGE), (1_u64, EDGE));
     for (i, &token) in scratch.tokens.iter().enumerate() {
         let word = stretch(&scratch.prefix, token.start as usize, token.end as usize);
-        sink.piece(View::Words, mix(View::Words, word), token.start, token.end);
+        let hash = mix(View::Words, word);
+        sink.piece(View::Words, hash, token.start, token.end);
+        match scratch.codes[token.start as usize] {
+            LINK | EMAIL => sink.linked(),
+            code if is_letter(code) && code != ANCHOR => sink.spoken(hash),
+            _ => {}
+        }
         let pair = last.0.wrapping_mul(0xa076_1d64_78bd_642f).wrapping_add(word);
         let from = if i > 0 { last.1.start } else { token.start };
         sink.piece(View::Pairs, mix(View::Pairs, pair), from, token.end);
