@@ -12,6 +12,7 @@
 
 mod breaker;
 mod cause;
+mod dominance;
 pub mod gcra;
 pub mod key;
 mod local;
@@ -30,6 +31,7 @@ use crate::site::{Quota, SiteId};
 
 pub use self::breaker::{Breaker, Phase};
 pub use self::cause::Cause;
+pub use self::dominance::{Change, Dominance};
 pub use self::memory::{CLAIM_TTL, Memory, MemorySettings};
 pub use self::redis::{Redis, RedisSettings};
 

@@ -3,19 +3,19 @@
 --
 -- KEYS  the subject's key, if there are quotas; then the claim's key, if there is a claim. One slot in a cluster.
 -- ARGV  1  's' spend, 'p' look only, 'd' charge debts only
---       2  the quotas, 21 bytes each: id (4 bytes), interval and capacity (µs, little-endian doubles), shadow (0 or 1)
---       3  debts of an outage for the same quotas, or '': 16 bytes each, two doubles in µs: level to add, level at least
+--       2  debts of an outage for these quotas, or '': 16 bytes each, two doubles in µs: level to add, level at least
+--       3  the quotas, 21 bytes each: id (4 bytes), interval and capacity (µs, little-endian doubles), shadow (0 or 1)
 --       4  the claim's fingerprint (16 bytes), if there is a claim
 --       5  how long to remember it, in ms
 --       6  its payload
 -- Value of a subject: 12 bytes for each quota that is not at rest: id, theoretical arrival time (µs, double). Quotas that
 -- this caller does not know (another version of the configuration) are kept.
--- Value of a claim: fingerprint, number of quotas (1 byte), the quotas as in ARGV[2], the outcomes, the payload.
+-- Value of a claim: fingerprint, number of quotas (1 byte), the quotas as in ARGV[3], the outcomes, the payload.
 -- Reply 'F' .. outcomes              fresh; 8 bytes each: the level (µs, little-endian signed), or -1 - level if exceeded
 --       'R' .. a claim's value from its number of quotas on
 --       'C'                          the claim is held by another request
 -- Cost: O(quotas). Commands used: TIME, GET, SET.
-local mode, quotas, debts = ARGV[1], ARGV[2], ARGV[3]
+local mode, debts, quotas = ARGV[1], ARGV[2], ARGV[3]
 local spend = mode == 's'
 
 if ARGV[4] then

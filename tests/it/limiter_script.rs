@@ -50,8 +50,8 @@ fn take(redis: &mut Connection, script: &Script, quotas: &[Quota], now: u64, mod
     let reply: Vec<u8> = script
         .key("subject")
         .arg(mode)
-        .arg(pack(quotas))
         .arg("")
+        .arg(pack(quotas))
         .invoke(redis)
         .unwrap();
     assert_eq!(reply[0], b'F');

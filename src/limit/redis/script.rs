@@ -40,7 +40,7 @@ impl Call {
         let quotas = if take.subject.is_some() { take.quotas } else { &[] };
         let mut call = Self {
             keys: Vec::with_capacity(2),
-            args: vec![mode.to_vec(), pack(quotas), debts],
+            args: vec![mode.to_vec(), debts, pack(quotas)],
         };
         if let Some(subject) = take.subject.filter(|_| !quotas.is_empty()) {
             call.keys.push(key::subject(take.site, subject));
@@ -59,7 +59,7 @@ impl Call {
         let keys = vec![key::subject(&debt.site, debt.subject)];
         Self {
             keys,
-            args: vec![b"d".to_vec(), pack(&debt.quotas), debts(&debt.levels)],
+            args: vec![b"d".to_vec(), debts(&debt.levels), pack(&debt.quotas)],
         }
     }
 
@@ -71,7 +71,7 @@ impl Call {
         quota.push(0);
         Self {
             keys: vec![key::probe(n)],
-            args: vec![b"s".to_vec(), quota, Vec::new()],
+            args: vec![b"s".to_vec(), Vec::new(), quota],
         }
     }
 
@@ -88,7 +88,7 @@ impl Call {
     }
 }
 
-/// Packs quotas for `ARGV[2]`.
+/// Packs quotas for `ARGV[3]`.
 fn pack(quotas: &[Quota]) -> Vec<u8> {
     let mut packed = Vec::with_capacity(quotas.len() * QUOTA_BYTES);
     for quota in quotas {
@@ -101,7 +101,7 @@ fn pack(quotas: &[Quota]) -> Vec<u8> {
     packed
 }
 
-/// Packs debts for `ARGV[3]`: for each quota the level to add, and the level that it has at least, in µs.
+/// Packs debts for `ARGV[2]`: for each quota the level to add, and the level that it has at least, in µs.
 fn debts(debts: &[(u64, u64)]) -> Vec<u8> {
     debts
         .iter()
