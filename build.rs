@@ -21,7 +21,11 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     compiler.include_source_info(true);
     tonic_prost_build::configure().compile_fds(compiler.file_descriptor_set())?;
     println!("cargo:rustc-env=MODERATO_COMMIT={}", commit().unwrap_or_default());
-    println!("cargo:rerun-if-changed=.git/HEAD");
+    // It grows with each commit. A path that is not there would make cargo run this every time.
+    let log = ".git/logs/HEAD";
+    if fs::exists(log)? {
+        println!("cargo:rerun-if-changed={log}");
+    }
     Ok(())
 }
 

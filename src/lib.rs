@@ -25,7 +25,7 @@
 //! - [`site`]: a publication and the policy it judges by.
 //!
 //! The pure core, without IO, clock, tasks or logging:
-//! - `text`: a comment as terms.
+//! - [`text`]: a comment as terms.
 //! - [`model`]: one naive Bayes for each view of a comment, fused to one calibrated probability.
 //! - [`eval`]: how good a model is, how sure that is, and which threshold keeps a promise.
 //! - [`signals`]: observations that need no model.

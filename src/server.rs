@@ -13,7 +13,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::api::grpc::{self, Bounds};
+use crate::api::grpc::{self, Bounds, InFlight};
 use crate::api::ops;
 use crate::limit::RedisState;
 use crate::moderator::Moderator;
@@ -25,7 +25,7 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The address cannot be listened on.
-    #[error("listen on {address}: {source}; {remedy}")]
+    #[error("listen on {address}: {source}; {remedy} {flag}")]
     Bind {
         /// Which address.
         address: SocketAddr,
@@ -33,6 +33,8 @@ pub enum ServerError {
         source: std::io::Error,
         /// What to do about it.
         remedy: &'static str,
+        /// With which flag.
+        flag: &'static str,
     },
     /// The descriptors for reflection cannot be read.
     #[error("set up reflection: {0}")]
@@ -55,11 +57,11 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Binds every address; port 0 takes a free one.
+    /// Binds every address; port 0 takes a free one. `flag` is what sets them, for messages.
     ///
     /// # Errors
     /// Names the first address that cannot be had.
-    pub async fn bind(addresses: &[SocketAddr]) -> Result<Self, ServerError> {
+    pub async fn bind(flag: &'static str, addresses: &[SocketAddr]) -> Result<Self, ServerError> {
         let mut listeners = Vec::with_capacity(addresses.len());
         for &address in addresses {
             let listener = TcpListener::bind(address).await.map_err(|source| {
@@ -68,6 +70,7 @@ impl Listeners {
                     address,
                     source,
                     remedy,
+                    flag,
                 }
             })?;
             listeners.push(listener);
@@ -87,11 +90,11 @@ impl Listeners {
 fn remedy(error: &std::io::Error) -> &'static str {
     match error.kind() {
         std::io::ErrorKind::AddrInUse => {
-            "another process has it: end that one, or choose another with --listen (port 0 takes a free one)"
+            "another process has it: end that one, or or take a free one with port 0, as 127.0.0.1:0, in"
         }
-        std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: choose a higher one with --listen",
-        std::io::ErrorKind::AddrNotAvailable => "this machine does not have that address: choose one it has",
-        _ => "choose another address with --listen",
+        std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: choose a higher one with",
+        std::io::ErrorKind::AddrNotAvailable => "this machine does not have that address: choose one it has with",
+        _ => "choose another address with",
     }
 }
 
@@ -118,10 +121,12 @@ impl Server {
     /// A listener failed. Calls that did not finish in time are cut off, with a warning in the log.
     pub async fn run(self, ready: impl FnOnce(), shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
         let (reporter, health) = tonic_health::server::health_reporter();
+        report(&reporter, ServingStatus::NotServing).await;
+        let in_flight = InFlight::new(self.bounds.in_flight_max);
         let (stop, stopped) = watch::channel(false);
         let mut doors = JoinSet::new();
         for listener in self.grpc.listeners {
-            let router = grpc::router(&self.moderator, self.bounds, health.clone())?;
+            let router = grpc::router(&self.moderator, self.bounds, &in_flight, health.clone())?;
             let until = ended(stopped.clone());
             let incoming = TcpListenerStream::new(listener);
             doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) });
@@ -197,9 +202,10 @@ async fn watch_redis(moderator: Arc<Moderator>) {
     let Some(mut states) = moderator.limiter().states() else {
         return;
     };
+    let mut changed = false;
     loop {
         let state = *states.borrow_and_update();
-        moderator.metrics().redis(state == RedisState::Up);
+        moderator.metrics().redis(state == RedisState::Up, changed);
         match state {
             RedisState::Up => tracing::info!("Redis counts the quotas"),
             RedisState::Partly { cause } => tracing::warn!(
@@ -214,5 +220,6 @@ async fn watch_redis(moderator: Arc<Moderator>) {
         if states.changed().await.is_err() {
             return;
         }
+        changed = true;
     }
 }

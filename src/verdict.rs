@@ -72,6 +72,8 @@ pub enum ReasonCode {
     AuthorEmailInvalid,
     /// The e-mail address is longer than the site stores.
     AuthorEmailTooLong,
+    /// A website is required and there is none.
+    AuthorUrlMissing,
     /// The website is not a web address.
     AuthorUrlInvalid,
     /// The website is longer than the site stores.
@@ -102,12 +104,13 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code, in order of precedence.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::AuthorNameMissing,
         Self::AuthorNameTooLong,
         Self::AuthorEmailMissing,
         Self::AuthorEmailInvalid,
         Self::AuthorEmailTooLong,
+        Self::AuthorUrlMissing,
         Self::AuthorUrlInvalid,
         Self::AuthorUrlTooLong,
         Self::ContentMissing,
@@ -131,6 +134,7 @@ impl ReasonCode {
             Self::AuthorEmailMissing => "author_email.missing",
             Self::AuthorEmailInvalid => "author_email.invalid",
             Self::AuthorEmailTooLong => "author_email.too_long",
+            Self::AuthorUrlMissing => "author_url.missing",
             Self::AuthorUrlInvalid => "author_url.invalid",
             Self::AuthorUrlTooLong => "author_url.too_long",
             Self::ContentMissing => "content.missing",

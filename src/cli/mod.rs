@@ -3,6 +3,7 @@
 //! Results go to standard output, errors and progress to standard error; colours only on a terminal.
 
 mod check;
+mod evaluate;
 mod exit;
 mod key;
 mod output;
@@ -36,6 +37,8 @@ enum Command {
     Check(check::Args),
     /// Learn a spam model from labelled comments
     Train(train::Args),
+    /// Measure a model on labelled comments, or the way of training by a published protocol
+    Evaluate(evaluate::Args),
     /// Make secrets
     Key(key::Args),
 }
@@ -57,6 +60,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Train(args) => train::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Key(args) => key::run(&args),
     };
     match result {

@@ -42,5 +42,6 @@ pub(super) fn error(error: &anyhow::Error) {
 
 /// Prints a remark for a person to standard error.
 pub(super) fn note(text: &str) {
+    // There is nowhere left to report that this cannot be written.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

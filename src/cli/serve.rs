@@ -65,10 +65,11 @@ pub(super) fn run(args: &Args) -> CommandResult {
     let model = load_model(args.model.as_deref(), &clock)?;
     let limiter = limiter(&config, args.redis.as_deref())?;
     let key = config::pseudonym_key(args.redis.is_some()).map_err(|error| Failure::new(Exit::Config, error))?;
+    let logs = telemetry::prepare(&config.log).map_err(|error| Failure::new(Exit::Config, error))?;
     if args.check {
         return describe(&config, &model);
     }
-    telemetry::init(&config.log).map_err(|error| Failure::new(Exit::Config, error))?;
+    logs.start().map_err(|error| Failure::new(Exit::Unexpected, error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -86,10 +87,13 @@ pub(super) fn run(args: &Args) -> CommandResult {
     };
     runtime.block_on(async {
         // Bound before anything is built on it: a taken port is the commonest mistake.
-        let grpc = Listeners::bind(&config.listen).await.map_err(failure)?;
+        let grpc = Listeners::bind("--listen", &config.listen).await.map_err(failure)?;
         let ops = match rendered {
             None => None,
-            Some((address, rendered)) => Some((Listeners::bind(&[address]).await.map_err(failure)?, rendered)),
+            Some((address, rendered)) => Some((
+                Listeners::bind("--ops-listen", &[address]).await.map_err(failure)?,
+                rendered,
+            )),
         };
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),

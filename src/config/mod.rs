@@ -110,11 +110,8 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     let over: toml::Table = text.parse().map_err(syntax)?;
     let mut problems = Vec::new();
     let merged = raw::merge(&base, &over, &mut problems);
-    let config = if problems.is_empty() {
-        resolve(&merged, &mut problems)
-    } else {
-        None
-    };
+    // Also where keys were wrong: what is said of the values belongs to the same answer.
+    let config = resolve(&merged, &mut problems);
     match config {
         Some(config) if problems.is_empty() => Ok(config),
         _ => Err(ConfigError::Problems {
@@ -137,6 +134,9 @@ fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
                 "service.listen: {address:?} is not an address with a port, such as \"127.0.0.1:50051\""
             )),
         }
+    }
+    if service.listen.is_empty() {
+        problems.push("service.listen: is empty; name at least one address".to_owned());
     }
     let mut at_least_one = |key: &str, value: u64| {
         if value == 0 {

@@ -46,7 +46,11 @@ pub(super) fn merge(base: &Table, over: &Table, problems: &mut Vec<String>) -> M
     let mut sites = Vec::new();
     for (key, value) in over {
         let Some(table) = value.as_table() else {
-            problems.push(unknown(key, ["service", "limiter", "defaults", "site"].into_iter()));
+            problems.push(match key.as_str() {
+                "service" | "limiter" | "defaults" => format!("{key}: must be a section, [{key}]"),
+                "site" => "site: must be sections, such as [site.gazette]".to_owned(),
+                _ => unknown(key, ["service", "limiter", "defaults", "site"].into_iter()),
+            });
             continue;
         };
         match key.as_str() {

@@ -237,6 +237,12 @@ fn quotas(raw: &BTreeMap<String, RawQuota>, path: &str, problems: &mut Vec<Strin
         let Some(per) = raw::duration(&format!("{key}.per"), &raw.per, problems) else {
             continue;
         };
+        if raw.effect == "approve" {
+            problems.push(format!(
+                "{key}.effect: \"approve\" would still stop the other quotas; to only watch this one, set shadow = true"
+            ));
+            continue;
+        }
         let Effect::Pull(effect) = effect(&format!("{key}.effect"), &raw.effect, Verdict::Reject, problems) else {
             continue;
         };

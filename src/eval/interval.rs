@@ -3,8 +3,8 @@
 //! The percentile bootstrap (B. Efron 1979) over groups: a spam campaign's hundred copies are one observation, and
 //! drawing them one by one would make every interval too narrow. A share counted over comments gets the wider of that
 //! and the exact Clopper–Pearson interval, so that "none of 4,000" does not claim to be none for ever. Two known limits:
-//! a ranking measure at its very end (ROC-AUC 1.0) gets an interval of no width, and the calibration error, which can
-//! only grow by noise, leans upwards.
+//! a ranking measure at its very end (ROC-AUC 1.0) gets an interval of no width, and the calibration error can only grow
+//! by noise, so that its draws lie too high: their interval is moved down by what their median exceeds the value.
 
 use serde::Serialize;
 
@@ -14,6 +14,8 @@ use super::random::SplitMix64;
 
 /// The confidence of every interval in a report.
 pub const CONFIDENCE: f64 = 0.95;
+/// What an interval leaves out on either side.
+const TAIL: f64 = (1.0 - CONFIDENCE) / 2.0;
 
 /// A value with its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -44,7 +46,14 @@ pub fn estimates(ranked: &Ranked, seed: u64) -> Vec<(Measure, Option<Estimate>)>
     let point = ranked.values();
     let estimate = |measure| {
         let value = point.get(measure)?;
-        let (low, high) = spread(draws.iter().filter_map(|values| values.get(measure)).collect())?;
+        let (mut low, mut high) = spread(draws.iter().filter_map(|values| values.get(measure)).collect(), TAIL)?;
+        if measure == Measure::CalibrationError {
+            let (middle, _) = spread(draws.iter().filter_map(|values| values.get(measure)).collect(), 0.5)?;
+            (low, high) = (
+                (low + value - middle).clamp(0.0, value),
+                (high + value - middle).max(value),
+            );
+        }
         let exact = ranked.counts(measure).and_then(|(k, n)| Estimate::share(k, n));
         let (low, high) = exact.map_or((low, high), |exact| (low.min(exact.low), high.max(exact.high)));
         Some(Estimate { value, low, high })
@@ -63,7 +72,10 @@ pub fn differences(new: &Ranked, old: &Ranked, seed: u64) -> Vec<(Measure, Optio
     let point = (new.values(), old.values());
     let estimate = |measure| {
         let value = minus(&point.0, &point.1, measure)?;
-        let (low, high) = spread(draws.iter().filter_map(|(new, old)| minus(new, old, measure)).collect())?;
+        let (low, high) = spread(
+            draws.iter().filter_map(|(new, old)| minus(new, old, measure)).collect(),
+            TAIL,
+        )?;
         Some(Estimate { value, low, high })
     };
     Measure::ALL
@@ -89,16 +101,16 @@ fn draw<T>(n_groups: usize, seed: u64, measure: impl Fn(&[u32]) -> T) -> Vec<T> 
         .collect()
 }
 
-/// The middle [`CONFIDENCE`] of the draws.
+/// What lies between a tail of the draws below and as large a one above.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "an index into a thousand draws, not negative"
 )]
-fn spread(mut draws: Vec<f64>) -> Option<(f64, f64)> {
+fn spread(mut draws: Vec<f64>, tail: f64) -> Option<(f64, f64)> {
     draws.sort_by(f64::total_cmp);
     let last = draws.len().checked_sub(1)?;
-    let tail = ((1.0 - CONFIDENCE) / 2.0 * last as f64).round() as usize;
+    let tail = (tail * last as f64).round() as usize;
     Some((draws[tail], draws[last - tail]))
 }
 
@@ -164,6 +176,16 @@ mod tests {
                 ((found.high - found.low) / width - 1.0).abs() < 0.2,
                 "{found:?} is not {width} wide"
             );
+        }
+    }
+
+    #[test]
+    fn a_calibration_error_is_inside_its_interval() {
+        for seed in 0..5 {
+            let found = estimates(&Ranked::new(&noisy(seed, 60, 1)), 1)[Measure::CalibrationError as usize]
+                .1
+                .unwrap();
+            assert!(found.low < found.value && found.value < found.high, "{found:?}");
         }
     }
 

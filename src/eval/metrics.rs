@@ -3,7 +3,7 @@
 //! Point estimates and resampled ones come from the same function, so that an interval is always about the number that
 //! it stands beside.
 
-use serde::Serialize;
+pub use super::measure::Measure;
 
 /// Bins of the calibration error and of the reliability diagram.
 pub const CALIBRATION_BINS: usize = 15;
@@ -17,95 +17,6 @@ pub struct Outcome {
     pub probability: f64,
     /// Near-duplicates share a group and are drawn together when intervals are made.
     pub group: u32,
-}
-
-/// A measure of a classifier over labelled comments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Measure {
-    /// The share judged right at probability 0.5.
-    Accuracy,
-    /// Recall: the share of spam with probability ≥ 0.5.
-    SpamCaught,
-    /// The share of ham with probability ≥ 0.5.
-    HamBlocked,
-    /// The share of spam among what has probability ≥ 0.5.
-    Precision,
-    /// Matthews' correlation coefficient at probability 0.5, in [−1, 1]; 0 is guessing.
-    Mcc,
-    /// The area under the ROC curve: how often spam outranks ham; ties count half.
-    RocAuc,
-    /// Average precision, Σ (Rₖ − Rₖ₋₁) Pₖ over distinct probabilities: the area under the precision–recall curve.
-    PrAuc,
-    /// The mean squared error of the probability (G. Brier 1950).
-    Brier,
-    /// The expected calibration error over 15 equal-width bins (Naeini, Cooper & Hauskrecht 2015).
-    CalibrationError,
-    /// The mean of −ln of the probability given to the truth, in nats.
-    LogLoss,
-    /// The share of spam caught at the cut that blocks at most 0.1 % of ham.
-    #[serde(rename = "caught_at_0_1_percent")]
-    CaughtAtTenth,
-    /// The share of spam caught at the cut that blocks at most 1 % of ham.
-    #[serde(rename = "caught_at_1_percent")]
-    CaughtAtOne,
-}
-
-impl Measure {
-    /// All of them, in the order of reports.
-    pub const ALL: [Self; 12] = [
-        Self::Accuracy,
-        Self::SpamCaught,
-        Self::HamBlocked,
-        Self::Precision,
-        Self::Mcc,
-        Self::RocAuc,
-        Self::PrAuc,
-        Self::Brier,
-        Self::CalibrationError,
-        Self::LogLoss,
-        Self::CaughtAtTenth,
-        Self::CaughtAtOne,
-    ];
-
-    /// Its name for people.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Accuracy => "accuracy",
-            Self::SpamCaught => "spam caught (recall)",
-            Self::HamBlocked => "ham blocked",
-            Self::Precision => "precision",
-            Self::Mcc => "MCC",
-            Self::RocAuc => "ROC-AUC",
-            Self::PrAuc => "PR-AUC",
-            Self::Brier => "Brier score",
-            Self::CalibrationError => "calibration error",
-            Self::LogLoss => "log loss",
-            Self::CaughtAtTenth => "spam caught at 0.1 % ham blocked",
-            Self::CaughtAtOne => "spam caught at 1 % ham blocked",
-        }
-    }
-
-    /// Whether more of it is better.
-    pub const fn higher_is_better(self) -> bool {
-        !matches!(
-            self,
-            Self::HamBlocked | Self::Brier | Self::CalibrationError | Self::LogLoss
-        )
-    }
-
-    /// Whether it is a share of comments, shown in per cent.
-    pub const fn is_share(self) -> bool {
-        matches!(
-            self,
-            Self::Accuracy
-                | Self::SpamCaught
-                | Self::HamBlocked
-                | Self::Precision
-                | Self::CaughtAtTenth
-                | Self::CaughtAtOne
-        )
-    }
 }
 
 /// One value a measure. A measure that the comments cannot say (there is no spam among them) is `None`.
@@ -228,9 +139,9 @@ impl Ranked {
         let (mut spam, mut ham) = (0.0, 0.0);
         for item in &self.items {
             if item.spam {
-                spam += weight(item)
+                spam += weight(item);
             } else {
-                ham += weight(item)
+                ham += weight(item);
             }
         }
         let (mut tp, mut fp) = (0.0, 0.0); // spam and ham at or above the probability reached
@@ -326,5 +237,4 @@ fn affordable(ham_rate: f64, ham: f64) -> f64 {
 }
 
 #[cfg(test)]
-#[path = "metrics_tests.rs"]
 mod tests;

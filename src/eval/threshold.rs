@@ -53,6 +53,17 @@ pub fn reject_candidates() -> Vec<f64> {
 /// `ham` holds the spam probabilities of readers' comments that nothing else saw; one that may not be rejected at all
 /// (thin evidence) counts as 0. `candidates` must be in falling order and independent of `ham`:
 /// [`reject_candidates`]. `None` if not even the strictest is carried; [`support_needed`] says what it would take.
+///
+/// ```
+/// use moderato::eval::threshold::{certify_reject, reject_candidates, support_needed};
+///
+/// let mut ham = vec![0.02; 2_994];
+/// assert_eq!(certify_reject(&ham, 0.001, 0.95, &reject_candidates()), None);
+/// assert_eq!(support_needed(0, 0.001, 0.95), 2_995);
+/// ham.push(0.7);
+/// let promise = certify_reject(&ham, 0.001, 0.95, &reject_candidates()).expect("2,995 without a miss");
+/// assert!(promise.threshold > 0.7 && promise.misses == 0);
+/// ```
 pub fn certify_reject(ham: &[f64], target: f64, confidence: f64, candidates: &[f64]) -> Option<Certified> {
     let mut sorted = ham.to_vec();
     sorted.sort_by(|a, b| b.total_cmp(a));
@@ -138,5 +149,4 @@ fn log_odds_grid(from: i32, to: i32) -> impl DoubleEndedIterator<Item = f64> {
 }
 
 #[cfg(test)]
-#[path = "threshold_tests.rs"]
 mod tests;

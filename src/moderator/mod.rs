@@ -19,7 +19,7 @@ use crate::model::{Explanation, Reading, SpamModel, SpamProbability, Thresholds}
 use crate::policy::{self, Classifier, Evidence, Velocity};
 use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
-use crate::site::{Effect, RedisAway, SiteId, SitePolicy, Sites};
+use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
 use crate::telemetry::Metrics;
 use crate::verdict::{Decision, QuotaState, ReasonCode, Verdict};
 
@@ -173,7 +173,7 @@ impl Moderator {
     pub async fn moderate(&self, submission: &Submission) -> Result<Judgement, Refusal> {
         let started = self.clock.now();
         let policy = self.policy(&submission.site)?;
-        let signals = signals::collect(&submission.comment, policy);
+        let signals = signals::collect(&submission.comment, policy, FieldSet::default());
         let memo = Memo {
             decision_id: self.next_decision_id(),
             classifier: self.weigh(&submission.comment, policy),
@@ -204,11 +204,12 @@ impl Moderator {
         Ok(judgement)
     }
 
-    /// Judges one comment without limits: nothing is counted, nothing remembered.
+    /// Judges one comment without limits: nothing is counted, nothing remembered. Fields that are `unknown` are not
+    /// asked for: what a collection did not keep was not left empty.
     ///
     /// # Errors
     /// The site is unknown.
-    pub fn check(&self, submission: &Submission) -> Result<Judgement, Refusal> {
+    pub fn check(&self, submission: &Submission, unknown: FieldSet) -> Result<Judgement, Refusal> {
         let policy = self.policy(&submission.site)?;
         let memo = Memo {
             decision_id: [0; 16],
@@ -217,7 +218,7 @@ impl Moderator {
         };
         let evidence = Evidence {
             trust: submission.comment.author.trust,
-            signals: signals::collect(&submission.comment, policy),
+            signals: signals::collect(&submission.comment, policy, unknown),
             velocity: Velocity::NotMeasured,
             classifier: memo.classifier,
         };

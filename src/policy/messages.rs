@@ -1,7 +1,7 @@
 //! The sentences: one for the author, which teaches a spammer nothing, and one for the moderator, which says why.
 
 use crate::model::Contribution;
-use crate::verdict::{Reason, ReasonCode, Verdict};
+use crate::verdict::{Handling, Reason, ReasonCode, Verdict};
 
 /// The field at fault, as a path in the request; empty if no one field is.
 pub const fn field(code: ReasonCode) -> &'static str {
@@ -9,7 +9,7 @@ pub const fn field(code: ReasonCode) -> &'static str {
     match code {
         R::AuthorNameMissing | R::AuthorNameTooLong => "comment.author_name",
         R::AuthorEmailMissing | R::AuthorEmailInvalid | R::AuthorEmailTooLong => "comment.author_email",
-        R::AuthorUrlInvalid | R::AuthorUrlTooLong => "comment.author_url",
+        R::AuthorUrlMissing | R::AuthorUrlInvalid | R::AuthorUrlTooLong => "comment.author_url",
         R::ContentMissing | R::ContentTooLong => "comment.content",
         R::HoneypotFilled => "comment.honeypot",
         R::RateLimitExceeded
@@ -23,9 +23,26 @@ pub const fn field(code: ReasonCode) -> &'static str {
     }
 }
 
-/// A sentence fit to show the author; empty where there is nothing to say. Everything that is held or quarantined says
-/// the same, so that nobody learns which check a text failed.
-pub fn author_message(reason: &Reason) -> String {
+/// A sentence fit to show the author of a comment that is handled like this; empty where there is nothing to say. Only
+/// the reasons that lead to the handling speak, and everything that waits for a person says the same: nobody learns
+/// which check a text failed, or that it failed one.
+pub fn author_message(reason: &Reason, handling: Handling) -> String {
+    use ReasonCode as R;
+    let waiting = || "Your comment is awaiting moderation.".to_owned();
+    let objects = matches!(reason.effect, Some(Verdict::Hold | Verdict::Reject)) && !reason.shadow;
+    match handling {
+        Handling::Queue | Handling::Quarantine if objects => waiting(),
+        Handling::RetryLater if reason.code == R::RateLimitExceeded && reason.effect == Some(Verdict::Reject) => {
+            let wait = duration_words(param(reason, "retry_after_s"));
+            format!("You are commenting too quickly. Please try again in {wait}.")
+        }
+        Handling::ReturnToAuthor => form_message(reason),
+        Handling::Publish | Handling::Queue | Handling::Quarantine | Handling::RetryLater => String::new(),
+    }
+}
+
+/// What to mend in the form.
+fn form_message(reason: &Reason) -> String {
     use ReasonCode as R;
     let max = param(reason, "max");
     match reason.code {
@@ -34,19 +51,11 @@ pub fn author_message(reason: &Reason) -> String {
         R::AuthorEmailMissing => "Please enter your email address. It will not be published.".to_owned(),
         R::AuthorEmailInvalid => "Please check your email address: it should look like name@example.org.".to_owned(),
         R::AuthorEmailTooLong => format!("Please use an email address of at most {max} characters."),
-        R::AuthorUrlInvalid => {
-            "Please check your website: it should look like https://example.org, or leave it empty.".to_owned()
-        }
+        R::AuthorUrlMissing => "Please enter your website.".to_owned(),
+        R::AuthorUrlInvalid => "Please check your website: it should look like https://example.org.".to_owned(),
         R::AuthorUrlTooLong => format!("Please use a website address of at most {max} characters."),
         R::ContentMissing => "Please write a comment.".to_owned(),
         R::ContentTooLong => "Your comment is too long. Please shorten it.".to_owned(),
-        R::RateLimitExceeded if reason.effect == Some(Verdict::Reject) => format!(
-            "You are commenting too quickly. Please try again in {}.",
-            duration_words(param(reason, "retry_after_s"))
-        ),
-        _ if matches!(reason.effect, Some(Verdict::Hold | Verdict::Reject)) && !reason.shadow => {
-            "Your comment is awaiting moderation.".to_owned()
-        }
         _ => String::new(),
     }
 }
@@ -59,6 +68,7 @@ pub fn moderator_message(reason: &Reason) -> String {
         R::AuthorNameMissing => "The author gave no name.".to_owned(),
         R::AuthorEmailMissing => "The author gave no email address.".to_owned(),
         R::AuthorEmailInvalid => "What the author gave is not an email address.".to_owned(),
+        R::AuthorUrlMissing => "The author gave no website.".to_owned(),
         R::AuthorUrlInvalid => "What the author gave as website is not a web address.".to_owned(),
         R::ContentMissing => "The comment is blank.".to_owned(),
         R::AuthorNameTooLong => too_long("name", "characters", reason),

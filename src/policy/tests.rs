@@ -74,7 +74,7 @@ fn any_classifier() -> impl Strategy<Value = Classifier> {
 prop_compose! {
     fn any_evidence()(
         trust in 0..4usize,
-        codes in proptest::sample::subsequence(ReasonCode::ALL[..10].to_vec(), 0..=3),
+        codes in proptest::sample::subsequence(ReasonCode::ALL[..11].to_vec(), 0..=3),
         velocity in any_velocity(),
         classifier in any_classifier(),
     ) -> Evidence {
@@ -136,8 +136,11 @@ proptest! {
 
     #[test]
     fn authors_learn_nothing_that_trains_a_spammer(evidence in any_evidence()) {
-        for reason in decide(&evidence, &policy("")).reasons {
-            let message = author_message(&reason).to_lowercase();
+        let decision = decide(&evidence, &policy(""));
+        for reason in decision.reasons {
+            let message = author_message(&reason, decision.handling).to_lowercase();
+            let waits = message.contains("awaiting");
+            prop_assert!(!waits || matches!(decision.handling, Handling::Queue | Handling::Quarantine));
             for word in ["spam", "probab", "link", "model", "hidden", "honeypot", "score", "classif"] {
                 prop_assert!(!message.contains(word), "{message}");
             }

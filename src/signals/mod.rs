@@ -5,7 +5,7 @@
 mod form;
 
 use crate::comment::Comment;
-use crate::site::SitePolicy;
+use crate::site::{FieldSet, SitePolicy};
 use crate::verdict::ReasonCode;
 
 pub use form::is_blank;
@@ -19,9 +19,11 @@ pub struct Signal {
     pub params: Vec<(&'static str, String)>,
 }
 
-/// Everything there is to observe about a comment on a site, in order of precedence.
-pub fn collect(comment: &Comment, policy: &SitePolicy) -> Vec<Signal> {
-    let mut signals = form::faults(comment, policy.required.of(comment.author.trust), &policy.lengths);
+/// Everything there is to observe about a comment on a site, in order of precedence. Fields that are `unknown` are not
+/// missed.
+pub fn collect(comment: &Comment, policy: &SitePolicy, unknown: FieldSet) -> Vec<Signal> {
+    let required = policy.required.of(comment.author.trust).without(unknown);
+    let mut signals = form::faults(comment, required, &policy.lengths);
     if !comment.honeypot.expose().is_empty() {
         signals.push(Signal {
             code: ReasonCode::HoneypotFilled,

@@ -1,5 +1,7 @@
 //! The settings that one site's comments are judged by.
 
+use std::fmt;
+
 use crate::comment::Trust;
 use crate::site::Quota;
 use crate::verdict::Verdict;
@@ -73,7 +75,7 @@ impl Field {
 }
 
 /// A set of fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct FieldSet {
     bits: u8,
 }
@@ -82,6 +84,29 @@ impl FieldSet {
     /// Whether the set holds the field.
     pub const fn has(self, field: Field) -> bool {
         self.bits & (1 << field as u8) != 0
+    }
+}
+
+impl FieldSet {
+    /// The fields of this set that are not in the other.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self {
+            bits: self.bits & !other.bits,
+        }
+    }
+}
+
+impl fmt::Debug for FieldSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set()
+            .entries(
+                Field::ALL
+                    .iter()
+                    .filter(|field| self.has(**field))
+                    .map(|field| field.as_str()),
+            )
+            .finish()
     }
 }
 

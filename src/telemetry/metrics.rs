@@ -1,5 +1,5 @@
 //! Every metric, declared once. Labels come from closed sets or from the configuration, never from a request: a site
-//! that is not configured is counted as `other`.
+//! that is not configured is counted as `(other)`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,6 +15,9 @@ const LATENCY_BUCKETS: [f64; 10] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 
 
 /// Upper bounds of the probability buckets: a drift of the readers, or of the spammers, shows here first.
 const PROBABILITY_BUCKETS: [f64; 9] = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999];
+
+/// The label of all sites that are not configured; no site can be named like this.
+const OTHER: &str = "(other)";
 
 /// The metrics of one process.
 pub struct Metrics {
@@ -69,7 +72,7 @@ impl Metrics {
                 .keys()
                 .map(|site| (site.clone(), SiteMetrics::register(site.as_str())))
                 .collect(),
-            other: SiteMetrics::register("other"),
+            other: SiteMetrics::register(OTHER),
             reasons: ReasonCode::ALL
                 .map(|code| {
                     (
@@ -118,10 +121,10 @@ impl Metrics {
         self.site(site).address_dominant.increment(1);
     }
 
-    /// Notes that Redis came or went.
-    pub fn redis(&self, up: bool) {
+    /// Notes whether Redis is there, and whether that has `changed` since it was last said.
+    pub fn redis(&self, up: bool, changed: bool) {
         self.redis_up.set(f64::from(u8::from(up)));
-        self.redis_changes.increment(1);
+        self.redis_changes.increment(u64::from(changed));
     }
 
     fn site(&self, site: &SiteId) -> &SiteMetrics {
@@ -223,13 +226,13 @@ mod tests {
             degraded: vec![Degraded::Redis],
         };
         metrics.decided(&SiteId::new("nobody-configured-me").unwrap(), &decision, true, 0.002);
-        metrics.redis(false);
+        metrics.redis(false, true);
         let text = handle.render();
         for line in [
-            r#"moderato_decisions_total{site="other",verdict="hold"} 1"#,
-            r#"moderato_address_not_public_total{site="other"} 1"#,
+            r#"moderato_decisions_total{site="(other)",verdict="hold"} 1"#,
+            r#"moderato_address_not_public_total{site="(other)"} 1"#,
             r#"moderato_degraded_total{what="rate_limit.redis"} 1"#,
-            r#"moderato_replayed_total{site="other"} 1"#,
+            r#"moderato_replayed_total{site="(other)"} 1"#,
             r#"moderato_duration_seconds_bucket{le="0.0025"} 1"#,
             r#"moderato_spam_probability_bucket{le="0.75"} 1"#,
             "moderato_redis_up 0",

@@ -29,31 +29,49 @@ pub enum TelemetryError {
     Twice(#[from] TryInitError),
 }
 
-/// Sends logs that pass `filter` to standard error from now on. Libraries below us speak at `warn` at most: what they
-/// log is not ours to vouch for.
+/// Logs that can begin.
+#[derive(Debug)]
+pub struct Logs {
+    filter: EnvFilter,
+}
+
+/// Reads the filter. A bare level is for moderato alone; other crates then speak at `warn` at most: what they log is not
+/// ours to vouch for.
 ///
 /// # Errors
-/// The filter is malformed, or this was called before.
-pub fn init(filter: &str) -> Result<(), TelemetryError> {
-    let parsed = EnvFilter::try_new(libraries_quiet(filter)).map_err(|error| TelemetryError::Filter {
-        filter: filter.to_owned(),
-        message: error.to_string(),
-    })?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(parsed)
-        .with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() {
-        builder.finish().try_init()?;
-    } else {
-        builder
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_ansi(false)
-            .finish()
-            .try_init()?;
+/// The filter is malformed.
+pub fn prepare(filter: &str) -> Result<Logs, TelemetryError> {
+    let parsed = EnvFilter::try_new(libraries_quiet(filter));
+    parsed
+        .map(|filter| Logs { filter })
+        .map_err(|error| TelemetryError::Filter {
+            filter: filter.to_owned(),
+            message: error.to_string(),
+        })
+}
+
+impl Logs {
+    /// Sends logs to standard error from now on.
+    ///
+    /// # Errors
+    /// It was done before.
+    pub fn start(self) -> Result<(), TelemetryError> {
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(self.filter)
+            .with_writer(std::io::stderr);
+        if std::io::stderr().is_terminal() {
+            builder.finish().try_init()?;
+        } else {
+            builder
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_ansi(false)
+                .finish()
+                .try_init()?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// A bare level is meant for moderato; what other crates say of connections and frames may hold what readers wrote.

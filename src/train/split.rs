@@ -9,7 +9,7 @@ use crate::comment::{Example, Label};
 
 /// The fold, below `n_folds`, of every example: stratified by label and source, whole groups of near-duplicates only.
 pub fn group_folds(examples: &[Example], n_folds: usize, seed: u64) -> Vec<usize> {
-    let groups = group::groups(examples.iter().map(|example| example.content.expose().as_str()));
+    let groups = groups(examples);
     let mut sources: Vec<&str> = examples.iter().map(|example| example.source.as_str()).collect();
     sources.sort_unstable();
     sources.dedup();
@@ -21,6 +21,11 @@ pub fn group_folds(examples: &[Example], n_folds: usize, seed: u64) -> Vec<usize
         })
         .collect();
     deal(&groups, &strata, n_folds, seed)
+}
+
+/// The group of near-duplicates of every example, numbered from 0: what an evaluation draws together.
+pub fn groups(examples: &[Example]) -> Vec<usize> {
+    group::groups(examples.iter().map(|example| example.content.expose().as_str()))
 }
 
 /// Deals whole groups to folds, largest first and else in an order that the seed decides, each to the fold that has

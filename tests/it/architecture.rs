@@ -13,8 +13,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("comment", &["sensitive"]),
     ("site", &["comment", "verdict"]),
     ("text", &[]),
-    ("model", &["text", "comment"]),
-    ("eval", &["model", "comment", "text"]),
+    ("model", &["comment", "sensitive", "text"]),
+    ("eval", &["comment", "verdict"]),
     ("signals", &["comment", "site", "verdict", "sensitive"]),
     ("policy", &["comment", "model", "signals", "site", "verdict"]),
     ("privacy", &["comment", "site"]),
@@ -70,6 +70,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "privacy",
             "sensitive",
             "server",
+            "site",
             "telemetry",
             "text",
             "train",
@@ -85,6 +86,7 @@ const PURE: &[&str] = &[
     "site",
     "text",
     "model",
+    "eval",
     "signals",
     "policy",
     "privacy",
@@ -126,10 +128,10 @@ const HOMES: &[(&str, &[&str])] = &[
 const EXPOSING: &[&str] = &[
     "sensitive.rs",
     "signals",      // reads the form
+    "model",        // reads what it is shown of an example
     "moderator",    // hands the text to the model and the address to the pseudonyms
     "api/grpc",     // offsets of an explanation are checked against the text
     "train",        // reads labelled comments
-    "eval",         // shows the worst errors, redacted unless the operator asks
     "cli/evaluate", // hands labelled comments to the model
     "config",       // the pseudonym key has an accessor of the same name
     "cli/serve.rs", // hands that key to the pseudonyms

@@ -10,7 +10,7 @@ use moderato::model::{Assessment, SpamProbability, Thresholds};
 use moderato::policy::{Classifier, Evidence, Velocity, decide};
 use moderato::signals::Signal;
 use moderato::site::{SiteId, SitePolicy};
-use moderato::verdict::{QuotaState, ReasonCode, Verdict};
+use moderato::verdict::{QuotaState, ReasonCode};
 
 #[test]
 fn golden_cases() {
@@ -115,6 +115,10 @@ fn evidence(known: &[(&str, &str)], policy: &SitePolicy) -> Evidence {
             }
         }
     }
+    assert!(
+        !degraded || !quotas.is_empty(),
+        "redis-away needs the quotas that this process counted"
+    );
     if !quotas.is_empty() {
         evidence.velocity = Velocity::Measured { quotas, degraded };
     }
@@ -164,7 +168,12 @@ fn quota(name: &str, state: &str, policy: &SitePolicy) -> QuotaState {
         .iter()
         .find(|quota| quota.name == name)
         .unwrap_or_else(|| panic!("no quota {name}"));
-    let exceeded = state != "left";
+    let (exceeded, shadow) = match state {
+        "left" => (false, false),
+        "exceeded" => (true, false),
+        "shadow-exceeded" => (true, true),
+        other => panic!("quota {name}: {other}: not understood"),
+    };
     QuotaState {
         name: name.to_owned(),
         limit: quota.burst,
@@ -172,11 +181,7 @@ fn quota(name: &str, state: &str, policy: &SitePolicy) -> QuotaState {
         retry_after: if exceeded { quota.interval } else { Duration::ZERO },
         reset_after: quota.interval,
         exceeded,
-        effect: if policy.quotas.is_empty() {
-            Verdict::Approve
-        } else {
-            quota.effect
-        },
-        shadow: state == "shadow-exceeded",
+        effect: quota.effect,
+        shadow,
     }
 }

@@ -3,9 +3,12 @@
 use std::net::TcpListener;
 
 use serde_json::Value;
+use tonic::transport::Channel;
 
+use crate::support::eventually::eventually;
 use crate::support::process::{Service, run, run_with_input, stderr, stdout};
 use crate::support::request;
+use crate::support::slow::SlowCall;
 
 #[test]
 fn serve_says_where_it_listens_and_drains_on_a_signal() {
@@ -29,26 +32,24 @@ fn serve_says_where_it_listens_and_drains_on_a_signal() {
 
 #[tokio::test]
 async fn calls_under_way_are_answered_before_the_end() {
-    let service = Service::start(&[]);
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("moderato.toml");
+    std::fs::write(&config, "[service]\nin_flight_max = 1\n").unwrap();
+    let service = Service::start(&["--config", config.to_str().unwrap()]);
+    let slow = SlowCall::begin(service.channel().await);
     let mut client = service.client().await;
-    let calls: Vec<_> = (0..20)
-        .map(|_| {
-            let mut client = client.clone();
-            tokio::spawn(async move { client.moderate(request(&"a long comment ".repeat(4_000))).await })
-        })
-        .collect();
-    client.moderate(request("first")).await.unwrap();
-    let (code, _, _) = tokio::task::spawn_blocking(|| service.stop()).await.unwrap();
-    assert_eq!(code, Some(0));
-    for call in calls {
-        // What had reached the service is answered; what had not is refused, never left hanging.
-        if let Err(status) = call.await.unwrap() {
-            assert!(
-                matches!(status.code(), tonic::Code::Unavailable | tonic::Code::Unknown),
-                "{status:?}"
-            );
-        }
-    }
+    eventually("the slow call is under way", async || {
+        client.moderate(request("Hello there")).await.is_err()
+    })
+    .await;
+    service.signal("TERM");
+    let knock = async || Channel::from_shared(service.url()).unwrap().connect().await.is_err();
+    eventually("nobody new is let in", knock).await;
+    let answer = slow.finish(request("I was here before the end.")).await.unwrap();
+    assert_eq!(answer.decision_id.len(), 32);
+    drop(client);
+    let (code, _, logs) = tokio::task::spawn_blocking(|| service.wait()).await.unwrap();
+    assert_eq!(code, Some(0), "{logs}");
 }
 
 #[test]
@@ -72,7 +73,17 @@ fn bad_configuration_ends_with_3_and_names_everything() {
     std::fs::write(&file, "[service]\nlistn = 1\n[defaults]\nhold_at = 7\n").unwrap();
     let output = run(&["serve", "--config", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(3));
-    assert!(stderr(&output).contains("service.listn") && stderr(&output).contains("did you mean `listen`?"));
+    for part in ["service.listn", "did you mean `listen`?", "defaults.hold_at"] {
+        assert!(stderr(&output).contains(part), "{part}: {}", stderr(&output));
+    }
+    std::fs::write(&file, "[service]\nlog = \"info,moderato=lod\"\n").unwrap();
+    let log = run(&["serve", "--check", "--config", file.to_str().unwrap()]);
+    assert_eq!(log.status.code(), Some(3), "--check finds what a start would");
+    std::fs::write(&file, "[service]\nlisten = []\n").unwrap();
+    assert_eq!(
+        run(&["serve", "--config", file.to_str().unwrap()]).status.code(),
+        Some(3)
+    );
     let missing = run(&["serve", "--config", "/nowhere/moderato.toml"]);
     assert_eq!(missing.status.code(), Some(3));
     assert!(stderr(&missing).contains("/nowhere/moderato.toml"));
@@ -178,7 +189,7 @@ fn check_explains_from_the_same_computation() {
         .sum();
     let sum = explanation["base_log_odds"].as_f64().unwrap() + listed + explanation["other_log_odds"].as_f64().unwrap();
     let p = answers[0]["spam_probability"].as_f64().unwrap();
-    assert!((sum - (p / (1.0 - p)).ln()).abs() < 1e-6);
+    assert!((1.0 / (1.0 + (-sum).exp()) - p).abs() < 1e-9);
     assert!(stdout(&run(&args)).contains("before anything is read"));
 }
 
@@ -188,7 +199,7 @@ fn check_prints_one_object_a_line_in_order_with_what_is_echoed() {
         r#"{"id": "c1", "label": "ham", "source": "mine", "content": "A thoughtful piece, thank you."}"#,
         "",
         r#"{"id": 2, "content": "   "}"#,
-        r#"{"content": "Hi", "author_name": "", "author_email": ""}"#,
+        r#"{"content": "A thoughtful piece, thank you.", "author_name": "", "author_email": ""}"#,
     ];
     let output = run_with_input(&["check", "--data", "-", "--format", "jsonl"], &lines.join("\n"));
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -206,11 +217,24 @@ fn check_prints_one_object_a_line_in_order_with_what_is_echoed() {
     assert_eq!(answers[1]["id"], 2);
     assert_eq!(answers[1]["reasons"], serde_json::json!(["content.missing"]));
     assert!(answers[1]["spam_probability"].is_null());
-    // A record with an `author_email`, even an empty one, is a filled-in form.
+    // A field that is there and empty was left empty.
     assert_eq!(
         answers[2]["reasons"],
         serde_json::json!(["author_name.missing", "author_email.missing"])
     );
+}
+
+#[test]
+fn check_does_not_miss_what_nobody_kept() {
+    let lines = [
+        r#"{"content": "A thoughtful piece, thank you.", "author_name": ""}"#,
+        r#"{"content": "A thoughtful piece, thank you.", "author_email": "ann@example.org"}"#,
+    ];
+    let output = run_with_input(&["check", "--data", "-"], &lines.join("\n"));
+    for line in stdout(&output).lines() {
+        let answer: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(answer["reasons"], serde_json::json!([]), "{line}");
+    }
 }
 
 #[test]

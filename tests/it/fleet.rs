@@ -3,13 +3,12 @@
 
 use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClient;
 use moderato::api::grpc::proto::{Handling, ModerateRequest, Verdict};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tonic::transport::Channel;
 
 use crate::support::eventually::eventually;
 use crate::support::process::{Service, moderato};
 use crate::support::redis::RedisServer;
-use crate::support::{codes, request};
+use crate::support::{codes, http_get, request};
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
@@ -164,26 +163,17 @@ async fn operators_see_metrics_and_readiness() {
     let mut proxied = request("Hello there, everybody.");
     proxied.comment.as_mut().unwrap().author_ip = "10.1.2.3".to_owned();
     client.moderate(proxied).await.unwrap();
-    let metrics = get(ops, "/metrics").await;
+    let metrics = http_get(ops, "/metrics").await;
     assert!(
-        metrics.contains(r#"moderato_decisions_total{site="other",verdict="approve"} 2"#),
+        metrics.contains(r#"moderato_decisions_total{site="(other)",verdict="approve"} 2"#),
         "{metrics}"
     );
     assert!(
-        metrics.contains(r#"moderato_address_not_public_total{site="other"} 1"#),
+        metrics.contains(r#"moderato_address_not_public_total{site="(other)"} 1"#),
         "{metrics}"
     );
     assert!(!metrics.contains("gazette") && !metrics.contains("203.0.113"));
-    assert!(get(ops, "/livez").await.starts_with("HTTP/1.1 200"));
-    assert!(get(ops, "/readyz").await.contains("ready: model "));
-    assert!(get(ops, "/nothing").await.starts_with("HTTP/1.1 404"));
-}
-
-async fn get(address: &str, path: &str) -> String {
-    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    assert!(http_get(ops, "/livez").await.starts_with("HTTP/1.1 200"));
+    assert!(http_get(ops, "/readyz").await.contains("ready: model "));
+    assert!(http_get(ops, "/nothing").await.starts_with("HTTP/1.1 404"));
 }

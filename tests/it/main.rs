@@ -12,6 +12,7 @@
 mod architecture;
 mod cases;
 mod cli;
+mod evaluate;
 mod fleet;
 mod grpc;
 mod limiter;

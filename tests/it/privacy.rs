@@ -49,10 +49,11 @@ async fn logs_and_errors_hold_nothing_of_an_author() {
     let config = dir.path().join("moderato.toml");
     std::fs::write(
         &config,
-        "[service]\nlog = \"trace\"\n[site.closed]\nredis_away = \"hold\"\n",
+        "[service]\nlog = \"trace\"\n[site.gazette]\nclassifier = true\n",
     )
     .unwrap();
-    let service = Service::start(&["--config", config.to_str().unwrap()]);
+    let mut service = Service::start(&["--config", config.to_str().unwrap(), "--ops-listen", "127.0.0.1:0"]);
+    let ops = service.next_line().trim_start_matches("listening on ops ").to_owned();
     let mut client = service.client().await;
     let request = |change: &dyn Fn(&mut Comment)| {
         let mut comment = canaries();
@@ -90,6 +91,9 @@ async fn logs_and_errors_hold_nothing_of_an_author() {
         assert_clean("an error", &format!("{status:?}"));
     }
     assert_clean("an answer", &answers);
+    let metrics = crate::support::http_get(&ops, "/metrics").await;
+    assert!(metrics.contains(r#"site="gazette""#), "{metrics}");
+    assert_clean("a metric", &metrics);
     let (_, rest, logs) = tokio::task::spawn_blocking(|| service.stop()).await.unwrap();
     assert!(
         logs.contains("objected"),

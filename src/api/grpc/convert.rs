@@ -77,10 +77,14 @@ fn request_id(request: &proto::ModerateRequest, violations: &mut Vec<FieldViolat
         );
         violations.push(FieldViolation::new("request_id", what));
     }
-    // The encoding of one message in one build is canonical: fields in order, no maps.
+    // A call that timed out may be repeated as a recheck. The encoding of a message is canonical: fields in order, no maps.
+    let body = proto::ModerateRequest {
+        action: 0,
+        ..request.clone()
+    };
     Some(RequestId {
         id: request.request_id.clone(),
-        body: request.encode_to_vec(),
+        body: body.encode_to_vec(),
     })
 }
 
@@ -187,7 +191,11 @@ pub(super) fn response(judgement: Judgement, content: &str) -> proto::ModerateRe
         verdict: verdict(decision.verdict).into(),
         handling: handling(decision.handling).into(),
         spam_probability: decision.spam_probability,
-        reasons: decision.reasons.iter().map(reason).collect(),
+        reasons: decision
+            .reasons
+            .iter()
+            .map(|reason| self::reason(reason, decision.handling))
+            .collect(),
         quotas: decision.quotas.into_iter().map(quota).collect(),
         retry_after: decision.retry_after.map(duration),
         not_evaluated: decision
@@ -221,11 +229,11 @@ const fn handling(handling: Handling) -> proto::Handling {
     }
 }
 
-fn reason(reason: &Reason) -> proto::Reason {
+fn reason(reason: &Reason, handling: Handling) -> proto::Reason {
     proto::Reason {
         code: reason.code.as_str().to_owned(),
         effect: reason.effect.map_or(proto::Verdict::Unspecified, verdict).into(),
-        author_message: policy::author_message(reason),
+        author_message: policy::author_message(reason, handling),
         moderator_message: policy::moderator_message(reason),
         field: policy::field(reason.code).to_owned(),
         params: reason

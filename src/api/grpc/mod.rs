@@ -3,6 +3,7 @@
 //! It must never judge: what an author did wrong passes through as a fact. Start reading in [`router`], then
 //! `service.rs` and `convert.rs`.
 
+mod bound;
 mod convert;
 mod model;
 mod service;
@@ -15,7 +16,9 @@ use tonic::transport::server::Router;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
 use crate::moderator::Moderator;
+use crate::site::FieldSet;
 
+pub use bound::InFlight;
 pub use model::ModelDoor;
 pub use service::ModerationDoor;
 
@@ -41,14 +44,18 @@ use proto::moderation_service_server::ModerationServiceServer;
 pub const SERVICES: [&str; 2] = ["moderato.v1.ModerationService", "moderato.v1.ModelService"];
 
 /// Judges one request in this process, without limits, exactly as the service would: the same reading of the request,
-/// the same house, the same answer.
+/// the same house, the same answer. Fields that are `unknown` are not asked for.
 ///
 /// # Errors
 /// As the RPC.
-pub fn check(moderator: &Moderator, request: proto::ModerateRequest) -> Result<proto::ModerateResponse, tonic::Status> {
+pub fn check(
+    moderator: &Moderator,
+    request: proto::ModerateRequest,
+    unknown: FieldSet,
+) -> Result<proto::ModerateResponse, tonic::Status> {
     let submission = convert::submission(request).map_err(status::invalid)?;
     let judgement = moderator
-        .check(&submission)
+        .check(&submission, unknown)
         .map_err(|refusal| status::refused(&refusal))?;
     Ok(convert::response(judgement, submission.comment.content.expose()))
 }
@@ -69,9 +76,10 @@ pub struct Bounds {
 pub fn router<H: Health>(
     moderator: &Arc<Moderator>,
     bounds: Bounds,
+    in_flight: &InFlight,
     health: HealthServer<H>,
 ) -> Result<Router, tonic_reflection::server::Error> {
-    let moderation = ModerationServiceServer::new(ModerationDoor::new(Arc::clone(moderator), bounds.in_flight_max))
+    let moderation = ModerationServiceServer::new(ModerationDoor::new(Arc::clone(moderator)))
         .max_decoding_message_size(bounds.message_bytes_max);
     let model = ModelServiceServer::new(ModelDoor::new(Arc::clone(moderator)))
         .max_decoding_message_size(bounds.message_bytes_max);
@@ -87,6 +95,6 @@ pub fn router<H: Health>(
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
-        .add_service(moderation)
+        .add_service(in_flight.bound(moderation))
         .add_service(model))
 }

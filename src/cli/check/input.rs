@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::Args;
 use crate::api::grpc::proto;
+use crate::site::{Field, FieldSet};
 
 /// One comment to judge, with what is echoed.
 #[derive(Debug, Deserialize)]
@@ -20,9 +21,9 @@ pub(super) struct Input {
     #[serde(default)]
     article_hosts: Vec<String>,
     parent_content: Option<String>,
-    /// Whether the form's fields are known, so that one that is empty was left empty.
+    /// Fields that nobody kept, so that one that is empty was not left empty.
     #[serde(skip)]
-    form_known: bool,
+    unknown: FieldSet,
     #[serde(skip)]
     explain: bool,
 }
@@ -36,7 +37,8 @@ pub(super) struct Checked {
 
 impl Input {
     pub(super) fn from_flags(args: &Args) -> Self {
-        let known = [&args.author_name, &args.author_email, &args.author_url, &args.author_ip];
+        let given = [&args.author_name, &args.author_email, &args.author_url, &args.author_ip];
+        let form = given.iter().any(|field| field.is_some());
         Self {
             id: None,
             label: None,
@@ -49,7 +51,7 @@ impl Input {
             site: Some(args.site.clone()),
             article_hosts: Vec::new(),
             parent_content: None,
-            form_known: known.iter().any(|field| field.is_some()),
+            unknown: if form { FieldSet::default() } else { author_fields() },
             explain: args.explain,
         }
     }
@@ -67,20 +69,32 @@ impl Input {
             }
             .to_owned()
         })?;
-        input.form_known = input.author_email.is_some();
+        let empty_name = input.author_name.as_ref().is_none_or(|name| name.trim().is_empty());
+        let unknown = [
+            (
+                Field::AuthorName,
+                input.author_name.is_none() || (input.author_email.is_none() && empty_name),
+            ),
+            (Field::AuthorEmail, input.author_email.is_none()),
+            (Field::AuthorUrl, input.author_url.is_none()),
+        ];
+        input.unknown = unknown
+            .into_iter()
+            .filter_map(|(field, unknown)| unknown.then_some(field))
+            .collect();
         input.explain = args.explain;
         input.site.get_or_insert_with(|| args.site.clone());
         Ok(input)
     }
 
-    /// The request that stands for it. Where the form's fields are unknown, the author is vouched for as signed in: a
-    /// site asks an author whom it knows already for neither name nor e-mail.
-    pub(super) fn request(&self) -> proto::ModerateRequest {
+    /// The request that stands for it. A running service cannot be told which fields are unknown: where the e-mail
+    /// address is, the author is vouched for as signed in, whom a site asks for neither name nor e-mail.
+    pub(super) fn request(&self, to_server: bool) -> proto::ModerateRequest {
         let text = |field: &Option<String>| field.clone().unwrap_or_default();
-        let trust = if self.form_known {
-            proto::AuthorTrust::Unspecified
-        } else {
+        let trust = if to_server && self.unknown.has(Field::AuthorEmail) {
             proto::AuthorTrust::Authenticated
+        } else {
+            proto::AuthorTrust::Unspecified
         };
         proto::ModerateRequest {
             site: text(&self.site),
@@ -102,8 +116,20 @@ impl Input {
         }
     }
 
-    /// Whether the author's fields were judged too.
-    pub(super) const fn form_known(&self) -> bool {
-        self.form_known
+    /// Fields that are not asked for.
+    pub(super) const fn unknown(&self) -> FieldSet {
+        self.unknown
     }
+
+    /// Whether only the text is judged.
+    pub(super) fn only_text(&self) -> bool {
+        self.unknown == author_fields()
+    }
+}
+
+/// What an author types beside the comment.
+fn author_fields() -> FieldSet {
+    [Field::AuthorName, Field::AuthorEmail, Field::AuthorUrl]
+        .into_iter()
+        .collect()
 }

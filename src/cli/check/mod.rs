@@ -31,9 +31,10 @@ use crate::telemetry::Metrics;
   moderato check --server http://127.0.0.1:50051 --content 'Hello'
 
 A line of --data is an object with `content` and, where known, `id`, `label`, `source`, `author_name`, `author_email`,
-`author_url`, `author_ip`, `site`. A collection that kept no e-mail addresses has no `author_email`: such a line is
-judged by its text alone, because a field that nobody kept is not a field left empty. The same holds for flags: with
-none of --author-name, --author-email, --author-url and --author-ip, only the text is judged.")]
+`author_url`, `author_ip`, `article_hosts`, `parent_content`, `site`. A field that is not there is unknown, which is not
+the same as left empty, and is not asked for. In a line without `author_email`, which is from a collection that kept no
+forms, an empty `author_name` is unknown too. With flags: any of --author-name, --author-email, --author-url and
+--author-ip makes it a form to be judged as a whole; with none of them, only the text is.")]
 pub(super) struct Args {
     /// Judge the comments of a JSON Lines file; - reads standard input
     #[arg(long, value_name = "F", conflicts_with_all = ["content", "author_name", "author_email", "author_url", "author_ip"])]
@@ -65,8 +66,8 @@ pub(super) struct Args {
     /// The spam model [default: the shipped one]
     #[arg(long, value_name = "F", conflicts_with = "server")]
     model: Option<PathBuf>,
-    /// The configuration file
-    #[arg(long, value_name = "F", env = "MODERATO_CONFIG", conflicts_with = "server")]
+    /// The configuration file; a running service has its own
+    #[arg(long, value_name = "F", env = "MODERATO_CONFIG")]
     config: Option<PathBuf>,
     /// Ask a running service, as a dry run
     #[arg(long, value_name = "URL")]
@@ -163,10 +164,10 @@ impl Judge {
     }
 
     fn judge(&mut self, input: Input, number: usize) -> Result<Checked, Failure> {
-        let request = input.request();
+        let request = input.request(matches!(self, Self::There(_)));
         let answer = match self {
             Self::There(remote) => remote.judge(request),
-            Self::Here(moderator) => crate::api::grpc::check(moderator, request),
+            Self::Here(moderator) => crate::api::grpc::check(moderator, request, input.unknown()),
         };
         let answer = answer.map_err(|status| Failure::new(exit_for(&status), refusal(&status, number)))?;
         Ok(Checked { input, answer })
@@ -175,8 +176,9 @@ impl Judge {
 
 fn exit_for(status: &tonic::Status) -> Exit {
     match status.code() {
-        tonic::Code::Unavailable | tonic::Code::DeadlineExceeded => Exit::Unreachable,
-        tonic::Code::InvalidArgument => Exit::Data,
+        // tonic answers its own time-out with CANCELLED.
+        tonic::Code::Unavailable | tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => Exit::Unreachable,
+        tonic::Code::InvalidArgument | tonic::Code::OutOfRange => Exit::Data,
         tonic::Code::NotFound => Exit::Config,
         _ => Exit::Unexpected,
     }

@@ -108,7 +108,7 @@ fn text(checked: &Checked, colour: bool) -> String {
     for code in answer.not_evaluated.iter().chain(&answer.degraded) {
         let _ = write!(text, "\n  not looked at: {code}");
     }
-    if !checked.input.form_known() {
+    if checked.input.only_text() {
         text.push_str("\n  (only the text was judged: no author's fields were given)");
     }
     if let Some(explanation) = &answer.explanation {

@@ -57,7 +57,9 @@ impl House {
             clock: clock.clone(),
             nonce: [3; 16],
         });
-        let grpc = Listeners::bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap();
+        let grpc = Listeners::bind("--listen", &["127.0.0.1:0".parse().unwrap()])
+            .await
+            .unwrap();
         let address = grpc.addresses()[0];
         let server = Server {
             moderator: Arc::new(moderator),
@@ -97,9 +99,13 @@ impl House {
             .map(tonic::Response::into_inner)
     }
 
-    /// A client.
-    pub(crate) fn client(&self) -> ModerationServiceClient<Channel> {
-        self.client.clone()
+    /// A connection.
+    pub(crate) async fn channel(&self) -> Channel {
+        Channel::from_shared(format!("http://{}", self.address))
+            .unwrap()
+            .connect()
+            .await
+            .unwrap()
     }
 
     /// Stops it and waits until it has.

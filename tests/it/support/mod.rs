@@ -6,6 +6,9 @@ pub(crate) mod house;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod redis;
+pub(crate) mod slow;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use moderato::api::grpc::proto::{Comment, ModerateRequest};
 
@@ -34,4 +37,14 @@ pub(crate) fn request_with(change: impl FnOnce(&mut Comment)) -> ModerateRequest
 /// The codes of an answer's reasons.
 pub(crate) fn codes(response: &moderato::api::grpc::proto::ModerateResponse) -> Vec<&str> {
     response.reasons.iter().map(|reason| reason.code.as_str()).collect()
+}
+
+/// What an HTTP server answers to a GET, with the head.
+pub(crate) async fn http_get(address: &str, path: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
-use super::super::random::SplitMix64;
 use super::*;
+use crate::eval::random::SplitMix64;
 
 #[test]
 fn the_promise_costs_what_the_binomial_says() {

@@ -1,0 +1,22 @@
+//! A report as text for a terminal, as JSON for programs, and as one page for people. Pure: strings in, strings out.
+
+mod charts;
+mod figures;
+mod frame;
+mod html;
+mod markup;
+mod tables;
+mod text;
+
+use super::report::Report;
+
+pub use html::html;
+pub use text::{Color, text};
+
+/// The report as indented JSON. Its field names are stable.
+///
+/// # Errors
+/// Only if the serialiser fails, which these plain structs give it no reason to.
+pub fn json(report: &Report) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(report)
+}
