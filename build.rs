@@ -21,9 +21,10 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     compiler.include_source_info(true);
     tonic_prost_build::configure().compile_fds(compiler.file_descriptor_set())?;
     println!("cargo:rustc-env=MODERATO_COMMIT={}", commit().unwrap_or_default());
-    // It grows with each commit. A path that is not there would make cargo run this every time.
+    // It grows with each commit. A path that is not there would make cargo run this every time; in a worktree `.git` is a
+    // file, and asking is an error.
     let log = ".git/logs/HEAD";
-    if fs::exists(log)? {
+    if fs::exists(log).unwrap_or(false) {
         println!("cargo:rerun-if-changed={log}");
     }
     Ok(())
