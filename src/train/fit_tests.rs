@@ -35,7 +35,7 @@ fn sample() -> (Features, Kinds, Counts) {
         features.terms.extend(terms);
         features.offsets.push(features.terms.len());
         features.n_distinct.push([12; N_VIEWS]);
-        kinds.of.push(next(3) as u8);
+        kinds.of.push(u8::try_from(next(3)).unwrap());
     }
     let counts = Counts::of(&features, &kinds, 0..50);
     (features, kinds, counts)
