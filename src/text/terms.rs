@@ -109,6 +109,14 @@ fn stretch(prefix: &[u64], start: usize, end: usize) -> u64 {
     prefix[end].wrapping_sub(prefix[start].wrapping_mul(POWERS[(end - start) % N_POWERS]))
 }
 
+/// The hashes of all stretches of one length, from the prefix hashes before and behind them.
+fn stretches(before: &[u64], behind: &[u64], power: u64) -> impl Iterator<Item = u64> {
+    before
+        .iter()
+        .zip(behind)
+        .map(move |(before, behind)| behind.wrapping_sub(before.wrapping_mul(power)))
+}
+
 fn fill_prefix(codes: impl Iterator<Item = u32>, prefix: &mut Vec<u64>) {
     prefix.clear();
     prefix.push(0);
@@ -257,9 +265,9 @@ fn chars<S: Sink>(scratch: &Scratch, sink: &mut S) {
                 sink.piece(view, mix(view, raw), start as u32, end as u32);
                 continue;
             }
-            for from in start..=end - n {
-                let raw = stretch(&scratch.prefix, from, from + n);
-                sink.piece(view, mix(view, raw), from as u32, (from + n) as u32);
+            let (firsts, lasts) = (&scratch.prefix[start..=end - n], &scratch.prefix[start + n..=end]);
+            for (from, raw) in (start as u32..).zip(stretches(firsts, lasts, POWERS[n])) {
+                sink.piece(view, mix(view, raw), from, from + n as u32);
             }
         }
         i += 1;
@@ -285,9 +293,16 @@ fn letters<S: Sink>(scratch: &mut Scratch, sink: &mut S) {
             .map(|(i, _)| i as u32),
     );
     fill_prefix(squash_at.iter().map(|&i| codes[i as usize]), squash);
-    for from in 0..(squash_at.len() + 1).saturating_sub(N_LETTERS) {
-        let raw = stretch(squash, from, from + N_LETTERS);
-        let (start, end) = (squash_at[from], squash_at[from + N_LETTERS - 1] + 1);
+    if squash_at.len() < N_LETTERS {
+        return;
+    }
+    let raws = stretches(
+        &squash[..squash.len() - N_LETTERS],
+        &squash[N_LETTERS..],
+        POWERS[N_LETTERS],
+    );
+    for (raw, window) in raws.zip(squash_at.windows(N_LETTERS)) {
+        let (start, end) = (window[0], window[N_LETTERS - 1] + 1);
         sink.piece(View::Letters, mix(View::Letters, raw), start, end);
     }
 }

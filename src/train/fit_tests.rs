@@ -4,6 +4,47 @@ use ndarray::array;
 use super::*;
 use crate::train::kinds::Kinds;
 
+/// scikit-learn 1.9.1's `MultinomialNB` on the same counts, by tests/oracle/multinomial_nb.py.
+#[test]
+fn log_probabilities_are_those_of_scikit_learn() {
+    let counts = array![
+        [3.0, 0.0, 1.0, 7.0, 2.0],
+        [0.0, 5.0, 2.0, 1.0, 1.0],
+        [4.0, 4.0, 0.0, 0.0, 9.0]
+    ];
+    let expected = [
+        [
+            -1.488_077_055_429_833,
+            -3.433_987_204_485_146,
+            -2.335_374_915_817_036,
+            -0.725_937_003_382_936,
+            -1.824_549_292_051_046,
+        ],
+        [
+            -3.135_494_215_929_150,
+            -0.737_598_943_130_779,
+            -1.526_056_303_495_049,
+            -2.036_881_927_261_040,
+            -2.036_881_927_261_040,
+        ],
+        [
+            -1.466_337_068_793_427,
+            -1.466_337_068_793_427,
+            -3.663_561_646_129_646,
+            -3.663_561_646_129_646,
+            -0.719_122_666_963_206,
+        ],
+    ];
+    let learnt = log_probabilities(counts, 0.5).unwrap();
+    for (row, expected) in learnt.iter().zip(expected) {
+        for (a, b) in row.iter().zip(expected) {
+            assert!((a - b).abs() < 1e-12, "{a} {b}");
+        }
+    }
+    let first: f64 = [0, 2, 3].iter().map(|&term: &usize| learnt[0][term]).sum();
+    assert!((first - -4.549_388_974_629_805).abs() < 1e-12);
+}
+
 #[test]
 fn what_is_read_back_is_the_textbook_s_formula() {
     let rows = log_probabilities(array![[3.0, 0.0, 1.0], [0.0, 5.0, 2.0]], 1.0).unwrap();
