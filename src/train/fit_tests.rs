@@ -4,7 +4,7 @@ use ndarray::array;
 use super::*;
 use crate::train::kinds::Kinds;
 
-/// scikit-learn 1.9.1's `MultinomialNB` on the same counts, by tests/oracle/multinomial_nb.py.
+/// scikit-learn 1.9.1's `MultinomialNB` on the same counts, by `tests/oracle/multinomial_nb.py`.
 #[test]
 fn log_probabilities_are_those_of_scikit_learn() {
     let counts = array![
@@ -21,11 +21,11 @@ fn log_probabilities_are_those_of_scikit_learn() {
             -1.824_549_292_051_046,
         ],
         [
-            -3.135_494_215_929_150,
+            -3.135_494_215_929_15,
             -0.737_598_943_130_779,
             -1.526_056_303_495_049,
-            -2.036_881_927_261_040,
-            -2.036_881_927_261_040,
+            -2.036_881_927_261_04,
+            -2.036_881_927_261_04,
         ],
         [
             -1.466_337_068_793_427,
@@ -76,7 +76,7 @@ fn sample() -> (Features, Kinds, Counts) {
         features.terms.extend(terms);
         features.offsets.push(features.terms.len());
         features.n_distinct.push([12; N_VIEWS]);
-        kinds.of.push(next(3) as u8);
+        kinds.of.push(u8::try_from(next(3)).unwrap());
     }
     let counts = Counts::of(&features, &kinds, 0..50);
     (features, kinds, counts)

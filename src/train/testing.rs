@@ -44,7 +44,7 @@ pub(crate) fn sample(n: usize) -> Vec<Example> {
             label,
             &format!(
                 "{} {}",
-                texts[i % 12].replace("{}", if i % 2 == 0 { word } else { FILL[i % 10] }),
+                texts[i % 12].replace("{}", if i.is_multiple_of(2) { word } else { FILL[i % 10] }),
                 fill
             ),
         )
