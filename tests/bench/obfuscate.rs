@@ -1,11 +1,11 @@
 //! Writes a text as advertisers do who know that they are read by a machine. Ours; others do otherwise.
 
 /// A sequence of numbers that the seed decides.
-pub(super) struct Dice(pub u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
     /// A number below `n`.
-    pub(super) fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -45,7 +45,7 @@ fn full_width(c: char) -> Option<char> {
 }
 
 /// Disguises words of a text: about two in three of those of four letters or more. Links stay.
-pub(super) fn obfuscate(text: &str, dice: &mut Dice) -> String {
+pub(crate) fn obfuscate(text: &str, dice: &mut Dice) -> String {
     let way = dice.below(7);
     let mut out = String::new();
     for (i, word) in text.split(' ').enumerate() {

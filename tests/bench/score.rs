@@ -28,6 +28,11 @@ const COMMENTS: [&str; 2] = [
      http://www.example.com/music?id=42 for a free download and a chance to win 500 dollars!",
 ];
 
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark speaks to a person"
+)]
 fn main() {
     let n: u32 = std::env::args()
         .filter_map(|arg| arg.parse().ok())

@@ -9,7 +9,7 @@ mod obfuscate;
 use obfuscate::{Dice, obfuscate};
 
 fn shipped() -> SpamModel {
-    artifact::embedded().expect("the shipped model loads")
+    artifact::embedded().unwrap_or_else(|error| unreachable!("the shipped model does not load: {error}"))
 }
 
 fn is_rejected(model: &SpamModel, assessment: Assessment) -> bool {
