@@ -6,12 +6,6 @@
 //! valgrind --tool=callgrind --toggle-collect='*SpamModel*assess*' PROGRAM 1000
 //! ```
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a benchmark prints its figures"
-)]
-
 use std::hint::black_box;
 use std::time::Instant;
 
