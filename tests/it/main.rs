@@ -24,3 +24,4 @@ mod limiter_script;
 mod privacy;
 mod quality;
 mod support;
+mod train;
