@@ -21,7 +21,7 @@ use foldhash::fast::RandomState;
 
 use super::gcra::{self, Meter};
 use super::memory::Memory;
-use super::{Answer, Claim, MemorySettings, Mode, Outcome, Take};
+use super::{Answer, Claim, MemorySettings, Mode, Outcome, Source, Take, Taken};
 use crate::clock::Timestamp;
 use crate::comment::AuthorKey;
 use crate::site::{Quota, SiteId};
@@ -34,6 +34,11 @@ pub(super) enum Doubt {
     /// It may have.
     MayHaveRun,
 }
+
+/// What follows the payload of a remembered claim: whether Redis took part in the answer. A replay says the same as the
+/// first answer said.
+const ASKED: u8 = 0;
+const ALONE: u8 = 1;
 
 /// What is to be charged to Redis for one subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,9 +89,10 @@ impl Local {
         }
     }
 
-    /// What is known of a claim: a replay, a conflict, or nothing.
-    pub(super) fn look_up(&self, claim: &Claim<'_>, now: Timestamp) -> Option<Answer> {
-        self.memory.look_up(claim, now)
+    /// What is known of a claim: a replay, a conflict, or nothing. What was answered without Redis is
+    /// [`Source::LocalForRedis`] in the replay too, all else [`Source::Local`].
+    pub(super) fn look_up(&self, claim: &Claim<'_>, now: Timestamp) -> Option<Taken> {
+        self.memory.look_up(claim, now).map(known)
     }
 
     /// A take that has nothing to ask Redis.
@@ -104,7 +110,8 @@ impl Local {
             self.learn_levels(take.site, subject, take.quotas, levels, now);
         }
         if let Some(claim) = &take.claim {
-            self.memory.remember(claim, outcomes, claim.payload, now);
+            self.memory
+                .remember(claim, outcomes, &marked(claim.payload, ASKED), now);
         }
     }
 
@@ -124,10 +131,15 @@ impl Local {
     }
 
     /// Counts a take that Redis did not answer, and books what it grants.
-    pub(super) fn take_alone(&self, take: &Take<'_>, doubt: Doubt, now: Timestamp) -> Answer {
+    pub(super) fn take_alone(&self, take: &Take<'_>, doubt: Doubt, now: Timestamp) -> Taken {
         let scaled = self.scaled(take.quotas);
+        let payload = take.claim.map(|claim| marked(claim.payload, ALONE)).unwrap_or_default();
         let alone = Take {
             quotas: scaled.as_deref().unwrap_or(take.quotas),
+            claim: take.claim.map(|claim| Claim {
+                payload: &payload,
+                ..claim
+            }),
             ..*take
         };
         let answer = self.memory.take(&alone, now);
@@ -143,7 +155,7 @@ impl Local {
                 );
             self.book(take.site, subject, take.quotas, spent, now);
         }
-        answer
+        known(answer)
     }
 
     /// Takes out the debt of one subject, to be charged together with a take by these quotas.
@@ -264,6 +276,23 @@ impl Local {
     }
 }
 
+fn marked(payload: &[u8], mark: u8) -> Vec<u8> {
+    [payload, &[mark]].concat()
+}
+
+/// An answer of this replica's memory: takes the mark off a replay's payload.
+fn known(mut answer: Answer) -> Taken {
+    let source = match &mut answer {
+        Answer::Fresh(_) => Source::LocalForRedis,
+        Answer::Replayed { payload, .. } => match payload.pop() {
+            Some(ALONE) => Source::LocalForRedis,
+            _ => Source::Local,
+        },
+        Answer::Conflict => Source::Local,
+    };
+    Taken { answer, source }
+}
+
 impl Debts {
     /// The same list of quotas as before, if there was one: a million debts share one copy.
     fn shape(&mut self, quotas: &[Quota]) -> Arc<[Quota]> {
@@ -286,5 +315,76 @@ impl Debts {
             self.queue
                 .retain(|key| owed.contains_key(key) && seen.insert(key.clone()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Doubt, Local};
+    use crate::clock::Timestamp;
+    use crate::comment::AuthorKey;
+    use crate::limit::{Answer, Claim, MemorySettings, Mode, Source, Take};
+    use crate::site::{Quota, SiteId};
+    use crate::verdict::Verdict;
+    use std::time::Duration;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+
+    fn local() -> Local {
+        Local::new(&MemorySettings::default(), 1.0, 100)
+    }
+
+    fn quotas() -> [Quota; 1] {
+        [Quota {
+            name: "hour".into(),
+            burst: 5,
+            interval: Duration::from_secs(3600),
+            effect: Verdict::Hold,
+            shadow: false,
+        }]
+    }
+
+    fn take<'a>(site: &'a SiteId, quotas: &'a [Quota], claim: Option<Claim<'a>>) -> Take<'a> {
+        Take {
+            site,
+            subject: Some(AuthorKey::new([7; 16])),
+            quotas,
+            claim,
+            mode: Mode::Spend,
+        }
+    }
+
+    #[test]
+    fn a_replay_says_who_answered_first() {
+        let (local, site, quotas) = (local(), SiteId::new("a").unwrap(), quotas());
+        let claim = |n: u8| Claim {
+            request: [n; 16],
+            fingerprint: [n; 16],
+            payload: b"first",
+        };
+        let alone = take(&site, &quotas, Some(claim(1)));
+        let first = local.take_alone(&alone, Doubt::None, NOW);
+        assert_eq!(first.source, Source::LocalForRedis);
+        let by_redis = take(&site, &quotas, Some(claim(2)));
+        let Answer::Fresh(outcomes) = first.answer else {
+            panic!("fresh")
+        };
+        local.learn(&by_redis, &[1], &outcomes, NOW);
+        for (n, source) in [(1, Source::LocalForRedis), (2, Source::Local)] {
+            let replay = local.look_up(&claim(n), NOW).unwrap();
+            assert_eq!(replay.source, source);
+            assert!(
+                matches!(&replay.answer, Answer::Replayed { payload, .. } if payload == b"first"),
+                "{replay:?}"
+            );
+            // Two that come at once: the second finds the claim only when it takes.
+            let take = take(&site, &quotas, Some(claim(n)));
+            assert_eq!(local.take_alone(&take, Doubt::None, NOW), replay);
+        }
+        let other = Claim {
+            fingerprint: [9; 16],
+            ..claim(1)
+        };
+        assert_eq!(local.look_up(&other, NOW).unwrap().answer, Answer::Conflict);
     }
 }

@@ -124,7 +124,8 @@ pub enum Source {
     Local,
     /// Redis.
     Redis,
-    /// This process, because Redis did not answer: the caller reports `rate_limit.redis` as degraded.
+    /// This process, because Redis did not answer, to this take or to the one that it replays: the caller reports
+    /// `rate_limit.redis` as degraded.
     LocalForRedis,
 }
 

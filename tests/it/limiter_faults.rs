@@ -204,8 +204,12 @@ async fn a_retry_after_a_lost_answer_spends_nothing_at_any_replica() {
     };
     let first = limiter.take(&take, NOW).await;
     assert_eq!(first.source, Source::LocalForRedis);
-    for replica in [&other, &limiter] {
+    for (replica, source) in [(&other, Source::Redis), (&limiter, Source::LocalForRedis)] {
         let retry = replica.take(&take, NOW).await;
+        assert_eq!(
+            retry.source, source,
+            "a replica says of its replay what it said at first"
+        );
         assert!(
             matches!(&retry.answer, Answer::Replayed { payload, .. } if payload == b"first"),
             "{retry:?}"

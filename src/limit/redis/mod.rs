@@ -208,11 +208,8 @@ impl Redis {
     /// longer than the budget.
     pub async fn take(&self, take: &Take<'_>, now: Timestamp) -> Taken {
         let local = &self.own.local;
-        if let Some(answer) = take.claim.as_ref().and_then(|claim| local.look_up(claim, now)) {
-            return Taken {
-                answer,
-                source: Source::Local,
-            };
+        if let Some(known) = take.claim.as_ref().and_then(|claim| local.look_up(claim, now)) {
+            return known;
         }
         if take.claim.is_none() && (take.subject.is_none() || take.quotas.is_empty()) {
             return Taken {
@@ -260,12 +257,9 @@ impl Redis {
             Err(Failure::NotRun(_) | Failure::Moved | Failure::Shed) => Doubt::None,
         };
         self.shared.counts.local.fetch_add(1, Ordering::Relaxed);
-        let answer = local.take_alone(take, doubt, now);
+        let taken = local.take_alone(take, doubt, now);
         self.own.debt_booked_at(now);
-        Taken {
-            answer,
-            source: Source::LocalForRedis,
-        }
+        taken
     }
 
     /// What is known of Redis now, and each change of it.
