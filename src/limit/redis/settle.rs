@@ -38,6 +38,8 @@ pub(super) async fn settle(board: Arc<Board>, own: Arc<Own>) {
             }
         }
         if refused > 0 {
+            // News of this round may be of our own making: waiting for them would be no pause.
+            changes.mark_unchanged();
             let _ = timeout(PAUSE, changes.changed()).await;
         } else if own.local.debtors() == 0 {
             own.booked.notified().await;
