@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use moderato::limit::{Limiter, RedisState, Source};
+use moderato::limit::{Cause, Limiter, RedisState, Source};
 
 use crate::limiter::{in_redis, settings};
 use crate::limiter_faults::{back, left, settled, spend, state};
 use crate::support::cluster::{Cluster, Watched};
 use crate::support::eventually::eventually;
+use crate::support::redis::{RedisServer, free_port};
 
 const AUTHORS: u64 = 60;
 
@@ -146,4 +147,45 @@ async fn a_sentinel_says_where_the_master_is_now() {
     assert_eq!(left(&limiter, 1, 10).await, (9, Source::Redis));
     let role: String = watched.replica.ask(&["INFO", "replication"]).unwrap();
     assert!(role.contains("role:master"));
+}
+
+/// A cluster node that knows no other and serves no slots yet.
+async fn lone_node() -> RedisServer {
+    let (bus, yes, no) = (free_port().to_string(), "yes", "no");
+    let cluster = ["--cluster-enabled", yes, "--cluster-port", &bus];
+    RedisServer::start_with(&[&cluster[..], &["--cluster-require-full-coverage", no]].concat()).await
+}
+
+#[tokio::test]
+async fn slots_without_a_node_are_told_and_looked_for() {
+    let (empty, server) = (lone_node().await, lone_node().await);
+    let slots = |verb: &str, last: &str| server.ask::<()>(&["CLUSTER", verb, "8192", last]).unwrap();
+    let () = server.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "8191"]).unwrap();
+    eventually("the node serves its slots", async || {
+        let info: String = server.ask(&["CLUSTER", "INFO"]).unwrap();
+        info.contains("cluster_state:ok")
+    })
+    .await;
+    // A seed that knows of nothing is passed over.
+    let url = format!("redis+cluster://127.0.0.1:{},127.0.0.1:{}", empty.port, server.port);
+    let limiter = in_redis(settings(url)).await;
+    let cause = Cause::ClusterDown;
+    let half = async || {
+        let count = by_redis(&sources(&limiter).await);
+        state(&limiter) == RedisState::Partly { cause } && count > 10 && count < 50
+    };
+    eventually("half of the slots have nobody", half).await;
+    slots("ADDSLOTSRANGE", "16383");
+    eventually("they are found without being asked for", async || {
+        state(&limiter) == RedisState::Up
+    })
+    .await;
+    assert_eq!(by_redis(&sources(&limiter).await), 60);
+    slots("DELSLOTSRANGE", "16383");
+    eventually("they are missed", half).await;
+    assert_eq!(
+        limiter.counters().opened,
+        0,
+        "the node goes on with the slots that it has"
+    );
 }
