@@ -26,11 +26,12 @@ use self::error::Failure;
 use self::node::{Node, Place};
 use self::routes::Routes;
 use self::script::{Call, Reply};
+use self::settle::Carried;
 use self::url::Deployment;
 use super::key::Layout;
 use super::local::{Doubt, Local};
 use super::memory::MemorySettings;
-use super::{Answer, Cause, Counters, LimitError, Mode, RedisState, Source, Take, Taken};
+use super::{Answer, Cause, Counters, LimitError, RedisState, Source, Take, Taken};
 use crate::clock::Timestamp;
 
 /// How to reach a Redis and how long to wait for it.
@@ -217,26 +218,10 @@ impl Redis {
                 source: Source::Local,
             };
         }
-        let debt = take.subject.and_then(|subject| local.debt_of(take.site, subject, now));
-        // A debt of another configuration's quotas is left to the background.
-        let (debt, other) = match debt {
-            Some(debt) if *debt.quotas != *take.quotas => (None, Some(debt)),
-            debt => (debt, None),
-        };
-        let called = self
-            .board()
-            .call(&Call::take(self.shared.layout, take, debt.as_ref()))
-            .await;
-        if let Some(debt) = &debt {
-            match (&called, take.mode) {
-                (Ok(Reply::Fresh(_)), Mode::Spend) => settle::count(&self.shared, true),
-                (Err(Failure::InDoubt(_)), Mode::Spend) => settle::count(&self.shared, false),
-                _ => local.put_back(debt, now),
-            }
-        }
-        if let Some(other) = other {
-            local.put_back(&other, now);
-        }
+        let carried = Carried::by(take, &self.shared, &self.own, now);
+        let call = Call::take(self.shared.layout, take, carried.debt());
+        let called = self.board().call(&call).await;
+        carried.arrived(&called);
         let doubt = match called {
             Ok(Reply::Known(answer)) => {
                 return Taken {
