@@ -17,6 +17,8 @@ pub(super) struct Board {
     /// Why there are no routes.
     lost: Mutex<Cause>,
     states: watch::Sender<RedisState>,
+    /// Held while the state is read and told, or an older state of two could be told last.
+    telling: Mutex<()>,
 }
 
 impl Board {
@@ -26,6 +28,7 @@ impl Board {
             routes: RwLock::new(Arc::new(routes)),
             lost: Mutex::new(Cause::Connecting),
             states,
+            telling: Mutex::default(),
         }
     }
 
@@ -63,6 +66,7 @@ impl Board {
 
     /// Tells the world what is known, if it changed.
     pub(super) fn tell(&self) {
+        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         let routes = self.routes();
         let nodes: Vec<Option<Cause>> = routes.nodes.iter().map(|node| node.away()).collect();
         let lost = *self.lost.lock().unwrap_or_else(PoisonError::into_inner);
