@@ -12,8 +12,12 @@
 //!
 //! A grant whose take may have run in Redis all the same (it timed out) is not added: it could be charged twice. A debt
 //! whose charging timed out is not charged again. So an outage is no free pass, and nobody pays more than was granted.
+//!
+//! The caller's clock may step back. *add* is then what was left when it was last added to, and *least* is read at the
+//! latest time that was ever passed in: both may be too little for a while, neither is ever too much.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -60,6 +64,8 @@ pub(super) struct Local {
     share: f64,
     debts: Mutex<Debts>,
     debts_max: usize,
+    /// The latest time that something was counted at, in µs.
+    latest: AtomicU64,
 }
 
 /// Booked debts, oldest first; each names when its added levels are drained.
@@ -74,6 +80,8 @@ struct Debts {
 struct Owed {
     quotas: Arc<[Quota]>,
     tats: Vec<u64>,
+    /// When it was last added to, in µs.
+    booked: u64,
 }
 
 impl Local {
@@ -86,6 +94,7 @@ impl Local {
             share,
             debts: Mutex::default(),
             debts_max,
+            latest: AtomicU64::new(0),
         }
     }
 
@@ -124,6 +133,7 @@ impl Local {
         levels: &[u64],
         now: Timestamp,
     ) {
+        self.passes(now);
         match self.scaled(quotas) {
             Some(scaled) => self.memory.learn(site, subject, &scaled, levels, now),
             None => self.memory.learn(site, subject, quotas, levels, now),
@@ -132,6 +142,7 @@ impl Local {
 
     /// Counts a take that Redis did not answer, and books what it grants.
     pub(super) fn take_alone(&self, take: &Take<'_>, doubt: Doubt, now: Timestamp) -> Taken {
+        self.passes(now);
         let scaled = self.scaled(take.quotas);
         let payload = take.claim.map(|claim| marked(claim.payload, ALONE)).unwrap_or_default();
         let alone = Take {
@@ -203,6 +214,10 @@ impl Local {
         self.debts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn passes(&self, now: Timestamp) {
+        self.latest.fetch_max(now.as_micros(), Ordering::Relaxed);
+    }
+
     fn book(
         &self,
         site: &SiteId,
@@ -224,28 +239,33 @@ impl Local {
             let owed = Owed {
                 quotas: debts.shape(quotas),
                 tats: vec![0; quotas.len()],
+                booked: now.as_micros(),
             };
             debts.owed.insert(key.clone(), owed);
             debts.queue.push_back(key.clone());
             debts.trim();
         }
         if let Some(owed) = debts.owed.get_mut(&key) {
+            let back = owed.booked.saturating_sub(now.as_micros());
             for (tat, spent) in owed.tats.iter_mut().zip(spent) {
-                *tat = (*tat).max(now.as_micros()) + spent;
+                *tat = tat.saturating_sub(back).max(now.as_micros()) + spent;
             }
+            owed.booked = now.as_micros();
         }
     }
 
     /// A debt as it stands at `now`; none if all of it has drained.
     fn debt(&self, (site, subject): (SiteId, AuthorKey), owed: Owed, now: Timestamp) -> Option<Debt> {
-        let Owed { quotas, tats } = owed;
+        let Owed { quotas, tats, booked } = owed;
+        let latest = Timestamp::from_micros(self.latest.load(Ordering::Relaxed));
         // At a share of the quotas a local grant weighs more than in Redis, so only `add` is in Redis' measure.
         let least = if self.share < 1.0 {
             vec![0; quotas.len()]
         } else {
-            self.memory.levels(&site, subject, &quotas, now)
+            self.memory.levels(&site, subject, &quotas, now.max(latest))
         };
-        let adds = tats.iter().map(|tat| tat.saturating_sub(now.as_micros()));
+        let now = now.as_micros().max(booked);
+        let adds = tats.iter().map(|tat| tat.saturating_sub(now));
         let levels: Vec<(u64, u64)> = adds.zip(least).collect();
         levels.iter().any(|(add, least)| add + least > 0).then_some(Debt {
             site,
@@ -386,5 +406,31 @@ mod tests {
             ..claim(1)
         };
         assert_eq!(local.look_up(&other, NOW).unwrap().answer, Answer::Conflict);
+    }
+    #[test]
+    fn a_clock_that_steps_back_charges_nobody_for_more_than_was_granted() {
+        let (local, site, quotas) = (local(), SiteId::new("a").unwrap(), quotas());
+        let take = take(&site, &quotas, None);
+        let hour = 3_600_000_000_u64;
+        let subject = take.subject.unwrap();
+        let later = NOW.after(Duration::from_secs(7200));
+        // Two grants, then the clock steps back by two hours and somebody settles.
+        local.take_alone(&take, Doubt::None, later);
+        local.take_alone(&take, Doubt::None, later);
+        let debt = local.debt_of(&site, subject, NOW).unwrap();
+        assert_eq!(debt.levels, [(2 * hour, 2 * hour)]);
+        local.put_back(&debt, NOW);
+        // A third one, at the earlier time.
+        local.take_alone(&take, Doubt::None, NOW);
+        let (add, least) = local.debt_of(&site, subject, NOW).unwrap().levels[0];
+        assert_eq!(add, 3 * hour);
+        assert!(least <= 3 * hour, "{least}");
+        // Put back at a time that is long past, and drained when it comes again.
+        local.put_back(&debt, NOW);
+        let (add, _) = local
+            .debt_of(&site, subject, NOW.after(Duration::from_secs(3600)))
+            .unwrap()
+            .levels[0];
+        assert_eq!(add, hour);
     }
 }
