@@ -11,6 +11,7 @@ mod routes;
 mod script;
 mod sentinel;
 mod settle;
+mod tls;
 mod url;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -142,24 +143,17 @@ impl Redis {
     /// Reads the settings; connects when first used.
     ///
     /// # Errors
-    /// If the URL cannot be understood. A Redis that is not there is no error.
+    /// If the URL or a certificate cannot be understood. A Redis that is not there is no error.
     pub fn new(settings: RedisSettings) -> Result<Self, LimitError> {
         let deployment = Deployment::parse(&settings.url)?;
-        let identity = settings.tls_identity.clone();
-        let tls = ::redis::TlsCertificates {
-            client_tls: identity.map(|(client_cert, client_key)| ::redis::ClientTlsConfig {
-                client_cert,
-                client_key,
-            }),
-            root_cert: settings.tls_roots.clone(),
-        };
+        let tls = tls::certificates(&settings, &deployment)?;
         let shared = Shared {
             layout: if matches!(deployment, Deployment::Cluster { .. }) {
                 Layout::Cluster
             } else {
                 Layout::Single
             },
-            tls: Some(tls).filter(|tls| tls.client_tls.is_some() || tls.root_cert.is_some()),
+            tls,
             text: script::TEXT.to_owned(),
             digest: ::redis::Script::new(script::TEXT).get_hash().to_owned(),
             counts: Counts::default(),

@@ -62,6 +62,15 @@ impl Deployment {
             )),
         }
     }
+
+    /// One of its places: all are reached in the same way.
+    pub(super) fn any(&self) -> Option<&ConnectionInfo> {
+        match self {
+            Self::Single(info) => Some(info),
+            Self::Sentinel { master, .. } => Some(master),
+            Self::Cluster { seeds } => seeds.first(),
+        }
+    }
 }
 
 /// The URL without user, password and query: fit for a log. What looks like a query may be the rest of a password that
