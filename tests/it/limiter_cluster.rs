@@ -1,8 +1,10 @@
 //! Cluster and Sentinel, with real servers: who counts when a part is away, and when it is back.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use moderato::limit::{Cause, Limiter, RedisState, Source};
+use moderato::limit::{Cause, Limiter, RedisSettings, RedisState, Source};
+use tokio::net::TcpListener;
 
 use crate::limiter::{in_redis, settings};
 use crate::limiter_faults::{back, left, settled, spend, state};
@@ -129,6 +131,23 @@ async fn claims_live_with_their_authors_in_a_cluster() {
 #[tokio::test]
 async fn a_sentinel_says_where_the_master_is_now() {
     let mut watched = Watched::start().await;
+    // One sentinel takes connections and is silent. It would be waited for until this test fails.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!(
+        "redis+sentinel://{},127.0.0.1:{}/main",
+        silent.local_addr().unwrap(),
+        watched.sentinel.port
+    );
+    let patient = RedisSettings {
+        connect_timeout: Duration::from_secs(3600),
+        ..settings(url)
+    };
+    let limiter = Limiter::redis(patient).unwrap();
+    eventually("the other sentinel is asked too", async || {
+        let _ = tokio::time::timeout(Duration::from_millis(50), limiter.connect()).await;
+        state(&limiter) == RedisState::Up
+    })
+    .await;
     let limiter = in_redis(settings(watched.url())).await;
     assert_eq!(state(&limiter), RedisState::Up);
     spend(&limiter, 1, 10).await;
@@ -188,4 +207,38 @@ async fn slots_without_a_node_are_told_and_looked_for() {
         0,
         "the node goes on with the slots that it has"
     );
+}
+
+#[tokio::test]
+async fn what_the_message_tells_to_allow_is_enough() {
+    let no_permission = RedisState::Away {
+        cause: Cause::NoPermission,
+    };
+    let remedy = Cause::NoPermission.message().split([' ', ',', ';']);
+    let allow: Vec<&str> = remedy.filter(|word| word.starts_with(['+', '~'])).collect();
+    let user = |server: &RedisServer, rules: &[&str]| {
+        let () = server
+            .ask(&[&["ACL", "SETUSER", "u", "reset", "on", ">p"], rules].concat())
+            .unwrap();
+    };
+    let server = lone_node().await;
+    let () = server.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).unwrap();
+    let (at_sentinel, at_redis): (Vec<_>, Vec<_>) = allow.iter().partition(|word| word.starts_with("+sentinel"));
+    let no_slots: Vec<_> = at_redis
+        .iter()
+        .copied()
+        .filter(|word| *word != "+cluster|slots")
+        .collect();
+    let url = format!("redis+cluster://u:p@127.0.0.1:{}", server.port);
+    user(&server, &no_slots);
+    assert_eq!(state(&in_redis(settings(&url)).await), no_permission);
+    user(&server, &at_redis);
+    let limiter = in_redis(settings(&url)).await;
+    back(&limiter).await;
+    let watched = Watched::start().await;
+    let url = format!("{}?sentinel_user=u&sentinel_password=p", watched.url());
+    user(&watched.sentinel, &[]);
+    assert_eq!(state(&in_redis(settings(&url)).await), no_permission);
+    user(&watched.sentinel, &at_sentinel);
+    assert_eq!(state(&in_redis(settings(&url)).await), RedisState::Up);
 }
