@@ -257,12 +257,17 @@ async fn random_walks_on_a_real_redis() {
             settled(limiter).await;
         }
         // Nothing is forgotten for good: whoever got a burst since the last loss is refused by Redis, at every replica.
+        // Others ask now: the fleet's budget is one that a Redis which saves each write misses on a busy machine.
         let quotas = [quota("hour", BURST, HOUR * 24)];
+        let (one, two) = (
+            in_redis(settings(world.server.url())).await,
+            in_redis(settings(world.server.url())).await,
+        );
         for n in 0..AUTHORS {
             for _ in 0..BURST {
-                spend(&world.fleet[0], n, &quotas, NOW).await;
+                spend(&one, n, &quotas, NOW).await;
             }
-            let (granted, source) = spend(&world.fleet[1], n, &quotas, NOW).await;
+            let (granted, source) = spend(&two, n, &quotas, NOW).await;
             assert_eq!((granted, source), (false, Source::Redis), "seed {seed}, author {n}");
         }
     }
