@@ -7,6 +7,9 @@
 //! HalfOpen  no take asks, one probe is under way. It succeeds: Closed. It fails: Open, for twice as long as before,
 //!           50 to 400 ms, give or take a quarter, so that replicas do not come back in step
 //! ```
+//!
+//! A probe says little about takes: it asks for one key, alone. So a wait that has grown is forgotten only after 100 takes
+//! were answered; a breaker that opens again before that waits as if the probe had failed, and does not flap.
 
 use std::time::Duration;
 
@@ -23,6 +26,9 @@ const WAIT_MIN: Duration = Duration::from_millis(50);
 
 /// The longest wait before a probe, without its jitter: a Redis that returns is found within half a second.
 const WAIT_MAX: Duration = Duration::from_millis(400);
+
+/// So many answers to takes after a probe show that Redis is truly back.
+const PROOF: u32 = 100;
 
 /// Where the breaker stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +51,8 @@ pub struct Breaker {
     cause: Cause,
     points: u32,
     wait: Duration,
+    /// Answers to takes that are still to come before a failure counts as a new one.
+    unproven: u32,
 }
 
 impl Breaker {
@@ -55,6 +63,7 @@ impl Breaker {
             cause: Cause::Connecting,
             points: 0,
             wait: WAIT_MIN,
+            unproven: PROOF,
         }
     }
 
@@ -76,6 +85,10 @@ impl Breaker {
     /// A take was answered.
     pub fn answered(&mut self) {
         self.points = self.points.saturating_sub(1);
+        self.unproven = self.unproven.saturating_sub(1);
+        if self.unproven == 0 {
+            self.wait = WAIT_MIN;
+        }
     }
 
     /// A take was not answered in time. True if this opened the breaker.
@@ -84,16 +97,17 @@ impl Breaker {
         self.points >= POINTS_MAX && self.failed(Cause::Timeout, now)
     }
 
-    /// A take failed in a way that the next would too. True if this opened the breaker; the first probe is due at once.
+    /// A take failed in a way that the next would too. True if this opened the breaker. The first probe is due at once,
+    /// or after the wait that has grown if takes were hardly answered since the last one.
     pub fn failed(&mut self, cause: Cause, now: Duration) -> bool {
         let opens = self.admits();
         if opens {
-            *self = Self {
-                phase: Phase::Open { until: now },
-                cause,
-                points: 0,
-                wait: WAIT_MIN,
-            };
+            self.cause = cause;
+            self.phase = Phase::Open { until: now };
+            if self.unproven > 0 {
+                self.phase = Phase::Open { until: now + self.wait };
+                self.grow();
+            }
         }
         opens
     }
@@ -109,10 +123,9 @@ impl Breaker {
 
     /// The probe was answered in time.
     pub fn probe_answered(&mut self) {
-        *self = Self {
-            phase: Phase::Closed,
-            ..Self::new()
-        };
+        self.phase = Phase::Closed;
+        self.points = 0;
+        self.unproven = PROOF;
     }
 
     /// The probe failed. `jitter`, 0 to 255, places the next one.
@@ -121,6 +134,10 @@ impl Breaker {
         self.phase = Phase::Open {
             until: now + self.wait * (384 + u32::from(jitter)) / 512,
         };
+        self.grow();
+    }
+
+    fn grow(&mut self) {
         self.wait = (self.wait * 2).min(WAIT_MAX);
     }
 }
@@ -133,7 +150,7 @@ impl Default for Breaker {
 
 #[cfg(test)]
 mod tests {
-    use super::{Breaker, Cause, Phase};
+    use super::{Breaker, Cause, PROOF, Phase};
     use std::time::Duration;
 
     const NOW: Duration = Duration::from_secs(7);
@@ -142,6 +159,7 @@ mod tests {
         let mut breaker = Breaker::new();
         assert!(breaker.start_probe(NOW));
         breaker.probe_answered();
+        (0..PROOF).for_each(|_| breaker.answered());
         breaker
     }
 
@@ -199,5 +217,41 @@ mod tests {
             now = until;
         }
         assert_eq!(waits, [50, 75, 249, 400, 400, 499]);
+    }
+    #[test]
+    fn a_redis_that_answers_probes_and_fails_takes_is_asked_ever_later() {
+        let (mut breaker, mut now, mut waits) = (closed(), NOW, Vec::new());
+        for _ in 0..6 {
+            assert!(breaker.failed(Cause::WrongKind, now));
+            let Phase::Open { until } = breaker.phase() else {
+                panic!("open")
+            };
+            waits.push((until - now).as_millis());
+            now = until;
+            assert!(breaker.start_probe(now));
+            breaker.probe_answered();
+            (1..PROOF).for_each(|_| breaker.answered());
+        }
+        assert_eq!(waits, [0, 50, 100, 200, 400, 400]);
+        breaker.answered();
+        assert!(breaker.failed(Cause::WrongKind, now));
+        assert_eq!(breaker.phase(), Phase::Open { until: now }, "it was truly back");
+    }
+
+    #[test]
+    fn an_overloaded_redis_is_asked_ever_later_too() {
+        let (mut breaker, mut now, mut opened) = (closed(), NOW, Vec::new());
+        // It answers a lone probe, and of the takes none in time, for ten seconds.
+        while now < NOW + Duration::from_secs(10) {
+            while !breaker.timed_out(now) {}
+            opened.push(now);
+            let Phase::Open { until } = breaker.phase() else {
+                panic!("open")
+            };
+            now = until;
+            assert!(breaker.start_probe(now));
+            breaker.probe_answered();
+        }
+        assert!(opened.len() < 40, "{} times", opened.len());
     }
 }

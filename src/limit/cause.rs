@@ -89,7 +89,7 @@ impl Cause {
             ),
             Self::NoPermission => (
                 "no_permission",
-                "the user lacks permission; allow it: ACL SETUSER <user> ~moderato:* +evalsha +eval +time +get +set +select",
+                "the user lacks permission; allow it: ACL SETUSER <user> ~moderato:* +evalsha +eval +time +get +set +select, in a cluster also +cluster|slots; the sentinels' user needs +sentinel|get-master-addr-by-name",
             ),
             Self::ReadOnly => (
                 "read_only",

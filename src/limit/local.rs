@@ -12,8 +12,12 @@
 //!
 //! A grant whose take may have run in Redis all the same (it timed out) is not added: it could be charged twice. A debt
 //! whose charging timed out is not charged again. So an outage is no free pass, and nobody pays more than was granted.
+//!
+//! The caller's clock may step back. *add* is then what was left when it was last added to, and *least* is read at the
+//! latest time that was ever passed in: both may be too little for a while, neither is ever too much.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +25,7 @@ use foldhash::fast::RandomState;
 
 use super::gcra::{self, Meter};
 use super::memory::Memory;
-use super::{Answer, Claim, MemorySettings, Mode, Outcome, Take};
+use super::{Answer, Claim, MemorySettings, Mode, Outcome, Source, Take, Taken};
 use crate::clock::Timestamp;
 use crate::comment::AuthorKey;
 use crate::site::{Quota, SiteId};
@@ -34,6 +38,11 @@ pub(super) enum Doubt {
     /// It may have.
     MayHaveRun,
 }
+
+/// What follows the payload of a remembered claim: whether Redis took part in the answer. A replay says the same as the
+/// first answer said.
+const ASKED: u8 = 0;
+const ALONE: u8 = 1;
 
 /// What is to be charged to Redis for one subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +64,8 @@ pub(super) struct Local {
     share: f64,
     debts: Mutex<Debts>,
     debts_max: usize,
+    /// The latest time that something was counted at, in µs.
+    latest: AtomicU64,
 }
 
 /// Booked debts, oldest first; each names when its added levels are drained.
@@ -69,6 +80,8 @@ struct Debts {
 struct Owed {
     quotas: Arc<[Quota]>,
     tats: Vec<u64>,
+    /// When it was last added to, in µs.
+    booked: u64,
 }
 
 impl Local {
@@ -81,12 +94,14 @@ impl Local {
             share,
             debts: Mutex::default(),
             debts_max,
+            latest: AtomicU64::new(0),
         }
     }
 
-    /// What is known of a claim: a replay, a conflict, or nothing.
-    pub(super) fn look_up(&self, claim: &Claim<'_>, now: Timestamp) -> Option<Answer> {
-        self.memory.look_up(claim, now)
+    /// What is known of a claim: a replay, a conflict, or nothing. What was answered without Redis is
+    /// [`Source::LocalForRedis`] in the replay too, all else [`Source::Local`].
+    pub(super) fn look_up(&self, claim: &Claim<'_>, now: Timestamp) -> Option<Taken> {
+        self.memory.look_up(claim, now).map(known)
     }
 
     /// A take that has nothing to ask Redis.
@@ -104,7 +119,8 @@ impl Local {
             self.learn_levels(take.site, subject, take.quotas, levels, now);
         }
         if let Some(claim) = &take.claim {
-            self.memory.remember(claim, outcomes, claim.payload, now);
+            self.memory
+                .remember(claim, outcomes, &marked(claim.payload, ASKED), now);
         }
     }
 
@@ -117,6 +133,7 @@ impl Local {
         levels: &[u64],
         now: Timestamp,
     ) {
+        self.passes(now);
         match self.scaled(quotas) {
             Some(scaled) => self.memory.learn(site, subject, &scaled, levels, now),
             None => self.memory.learn(site, subject, quotas, levels, now),
@@ -124,10 +141,16 @@ impl Local {
     }
 
     /// Counts a take that Redis did not answer, and books what it grants.
-    pub(super) fn take_alone(&self, take: &Take<'_>, doubt: Doubt, now: Timestamp) -> Answer {
+    pub(super) fn take_alone(&self, take: &Take<'_>, doubt: Doubt, now: Timestamp) -> Taken {
+        self.passes(now);
         let scaled = self.scaled(take.quotas);
+        let payload = take.claim.map(|claim| marked(claim.payload, ALONE)).unwrap_or_default();
         let alone = Take {
             quotas: scaled.as_deref().unwrap_or(take.quotas),
+            claim: take.claim.map(|claim| Claim {
+                payload: &payload,
+                ..claim
+            }),
             ..*take
         };
         let answer = self.memory.take(&alone, now);
@@ -143,7 +166,7 @@ impl Local {
                 );
             self.book(take.site, subject, take.quotas, spent, now);
         }
-        answer
+        known(answer)
     }
 
     /// Takes out the debt of one subject, to be charged together with a take by these quotas.
@@ -191,6 +214,10 @@ impl Local {
         self.debts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn passes(&self, now: Timestamp) {
+        self.latest.fetch_max(now.as_micros(), Ordering::Relaxed);
+    }
+
     fn book(
         &self,
         site: &SiteId,
@@ -212,28 +239,33 @@ impl Local {
             let owed = Owed {
                 quotas: debts.shape(quotas),
                 tats: vec![0; quotas.len()],
+                booked: now.as_micros(),
             };
             debts.owed.insert(key.clone(), owed);
             debts.queue.push_back(key.clone());
             debts.trim();
         }
         if let Some(owed) = debts.owed.get_mut(&key) {
+            let back = owed.booked.saturating_sub(now.as_micros());
             for (tat, spent) in owed.tats.iter_mut().zip(spent) {
-                *tat = (*tat).max(now.as_micros()) + spent;
+                *tat = tat.saturating_sub(back).max(now.as_micros()) + spent;
             }
+            owed.booked = now.as_micros();
         }
     }
 
     /// A debt as it stands at `now`; none if all of it has drained.
     fn debt(&self, (site, subject): (SiteId, AuthorKey), owed: Owed, now: Timestamp) -> Option<Debt> {
-        let Owed { quotas, tats } = owed;
+        let Owed { quotas, tats, booked } = owed;
+        let latest = Timestamp::from_micros(self.latest.load(Ordering::Relaxed));
         // At a share of the quotas a local grant weighs more than in Redis, so only `add` is in Redis' measure.
         let least = if self.share < 1.0 {
             vec![0; quotas.len()]
         } else {
-            self.memory.levels(&site, subject, &quotas, now)
+            self.memory.levels(&site, subject, &quotas, now.max(latest))
         };
-        let adds = tats.iter().map(|tat| tat.saturating_sub(now.as_micros()));
+        let now = now.as_micros().max(booked);
+        let adds = tats.iter().map(|tat| tat.saturating_sub(now));
         let levels: Vec<(u64, u64)> = adds.zip(least).collect();
         levels.iter().any(|(add, least)| add + least > 0).then_some(Debt {
             site,
@@ -264,6 +296,23 @@ impl Local {
     }
 }
 
+fn marked(payload: &[u8], mark: u8) -> Vec<u8> {
+    [payload, &[mark]].concat()
+}
+
+/// An answer of this replica's memory: takes the mark off a replay's payload.
+fn known(mut answer: Answer) -> Taken {
+    let source = match &mut answer {
+        Answer::Fresh(_) => Source::LocalForRedis,
+        Answer::Replayed { payload, .. } => match payload.pop() {
+            Some(ALONE) => Source::LocalForRedis,
+            _ => Source::Local,
+        },
+        Answer::Conflict => Source::Local,
+    };
+    Taken { answer, source }
+}
+
 impl Debts {
     /// The same list of quotas as before, if there was one: a million debts share one copy.
     fn shape(&mut self, quotas: &[Quota]) -> Arc<[Quota]> {
@@ -286,5 +335,102 @@ impl Debts {
             self.queue
                 .retain(|key| owed.contains_key(key) && seen.insert(key.clone()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Doubt, Local};
+    use crate::clock::Timestamp;
+    use crate::comment::AuthorKey;
+    use crate::limit::{Answer, Claim, MemorySettings, Mode, Source, Take};
+    use crate::site::{Quota, SiteId};
+    use crate::verdict::Verdict;
+    use std::time::Duration;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+
+    fn local() -> Local {
+        Local::new(&MemorySettings::default(), 1.0, 100)
+    }
+
+    fn quotas() -> [Quota; 1] {
+        [Quota {
+            name: "hour".into(),
+            burst: 5,
+            interval: Duration::from_secs(3600),
+            effect: Verdict::Hold,
+            shadow: false,
+        }]
+    }
+
+    fn take<'a>(site: &'a SiteId, quotas: &'a [Quota], claim: Option<Claim<'a>>) -> Take<'a> {
+        Take {
+            site,
+            subject: Some(AuthorKey::new([7; 16])),
+            quotas,
+            claim,
+            mode: Mode::Spend,
+        }
+    }
+
+    #[test]
+    fn a_replay_says_who_answered_first() {
+        let (local, site, quotas) = (local(), SiteId::new("a").unwrap(), quotas());
+        let claim = |n: u8| Claim {
+            request: [n; 16],
+            fingerprint: [n; 16],
+            payload: b"first",
+        };
+        let alone = take(&site, &quotas, Some(claim(1)));
+        let first = local.take_alone(&alone, Doubt::None, NOW);
+        assert_eq!(first.source, Source::LocalForRedis);
+        let by_redis = take(&site, &quotas, Some(claim(2)));
+        let Answer::Fresh(outcomes) = first.answer else {
+            panic!("fresh")
+        };
+        local.learn(&by_redis, &[1], &outcomes, NOW);
+        for (n, source) in [(1, Source::LocalForRedis), (2, Source::Local)] {
+            let replay = local.look_up(&claim(n), NOW).unwrap();
+            assert_eq!(replay.source, source);
+            assert!(
+                matches!(&replay.answer, Answer::Replayed { payload, .. } if payload == b"first"),
+                "{replay:?}"
+            );
+            // Two that come at once: the second finds the claim only when it takes.
+            let take = take(&site, &quotas, Some(claim(n)));
+            assert_eq!(local.take_alone(&take, Doubt::None, NOW), replay);
+        }
+        let other = Claim {
+            fingerprint: [9; 16],
+            ..claim(1)
+        };
+        assert_eq!(local.look_up(&other, NOW).unwrap().answer, Answer::Conflict);
+    }
+    #[test]
+    fn a_clock_that_steps_back_charges_nobody_for_more_than_was_granted() {
+        let (local, site, quotas) = (local(), SiteId::new("a").unwrap(), quotas());
+        let take = take(&site, &quotas, None);
+        let hour = 3_600_000_000_u64;
+        let subject = take.subject.unwrap();
+        let later = NOW.after(Duration::from_secs(7200));
+        // Two grants, then the clock steps back by two hours and somebody settles.
+        local.take_alone(&take, Doubt::None, later);
+        local.take_alone(&take, Doubt::None, later);
+        let debt = local.debt_of(&site, subject, NOW).unwrap();
+        assert_eq!(debt.levels, [(2 * hour, 2 * hour)]);
+        local.put_back(&debt, NOW);
+        // A third one, at the earlier time.
+        local.take_alone(&take, Doubt::None, NOW);
+        let (add, least) = local.debt_of(&site, subject, NOW).unwrap().levels[0];
+        assert_eq!(add, 3 * hour);
+        assert!(least <= 3 * hour, "{least}");
+        // Put back at a time that is long past, and drained when it comes again.
+        local.put_back(&debt, NOW);
+        let (add, _) = local
+            .debt_of(&site, subject, NOW.after(Duration::from_secs(3600)))
+            .unwrap()
+            .levels[0];
+        assert_eq!(add, hour);
     }
 }

@@ -53,13 +53,15 @@ impl Limiter {
     /// A limiter in Redis. Nothing is connected yet: see [`Limiter::connect`].
     ///
     /// # Errors
-    /// If the URL cannot be understood. A Redis that is not there is no error: the service starts without it.
+    /// If the URL or a certificate cannot be understood. A Redis that is not there is no error: the service starts
+    /// without it.
     pub fn redis(settings: RedisSettings) -> Result<Self, LimitError> {
         Ok(Self::Redis(Box::new(Redis::new(settings)?)))
     }
 
-    /// Begins to connect and waits until the first attempt has ended, well or not; at most twice the connect time-out.
-    /// Call it before serving, so that the first takes find Redis. Needs a running tokio runtime, as `take` does.
+    /// Begins to connect and waits until the first attempt has ended, well or not: at most twice the connect time-out and
+    /// once the budget, and in a cluster the connect time-out once more for each seed that is silent. Call it before
+    /// serving, so that the first takes find Redis. Needs a running tokio runtime, as `take` does.
     pub async fn connect(&self) {
         if let Self::Redis(redis) = self {
             redis.connect().await;
@@ -106,6 +108,12 @@ pub enum LimitError {
         /// What is wrong, and the form that is right.
         problem: &'static str,
     },
+    /// A certificate for TLS to Redis, or its key.
+    #[error("read the {whose} certificate for TLS to Redis; certificates and key must be PEM, the key unencrypted")]
+    Certificate {
+        /// Whose it is.
+        whose: &'static str,
+    },
 }
 
 /// An answer and where it comes from.
@@ -124,7 +132,8 @@ pub enum Source {
     Local,
     /// Redis.
     Redis,
-    /// This process, because Redis did not answer: the caller reports `rate_limit.redis` as degraded.
+    /// This process, because Redis did not answer, to this take or to the one that it replays: the caller reports
+    /// `rate_limit.redis` as degraded.
     LocalForRedis,
 }
 

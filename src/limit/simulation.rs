@@ -340,17 +340,17 @@ impl Walk {
         let fate = self.dice.roll(40);
         let replica = &mut self.replicas[i];
         if let Some(known) = take.claim.as_ref().and_then(|claim| replica.local.look_up(claim, now)) {
-            return (known, false);
+            return (known.answer, false);
         }
         if !replica.breaker.admits() {
-            return (replica.local.take_alone(take, Doubt::None, now), false);
+            return (replica.local.take_alone(take, Doubt::None, now).answer, false);
         }
         let debt = replica.local.debt_of(take.site, author(n), now);
         match self.redis.health {
             Health::Up if self.world.worse && fate == 0 => {
                 // The connection is cut; the script may have run.
                 replica.breaker.failed(Cause::Cut, monotonic);
-                let answer = replica.local.take_alone(take, Doubt::MayHaveRun, now);
+                let answer = replica.local.take_alone(take, Doubt::MayHaveRun, now).answer;
                 if self.dice.roll(2) == 0
                     && let Answer::Fresh(outcomes) = self.redis.run(take, n, debt.as_ref(), self.now)
                     && !matches!(&answer, Answer::Fresh(local) if gcra::granted(take.quotas, local))
@@ -378,12 +378,12 @@ impl Walk {
                 if let Some(debt) = &debt {
                     replica.local.put_back(debt, now);
                 }
-                (replica.local.take_alone(take, Doubt::None, now), false)
+                (replica.local.take_alone(take, Doubt::None, now).answer, false)
             }
             Health::Stalled => {
                 replica.breaker.timed_out(monotonic);
                 self.redis.waiting.push((n, debt));
-                (replica.local.take_alone(take, Doubt::MayHaveRun, now), false)
+                (replica.local.take_alone(take, Doubt::MayHaveRun, now).answer, false)
             }
         }
     }

@@ -1,13 +1,16 @@
 //! Cluster and Sentinel, with real servers: who counts when a part is away, and when it is back.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use moderato::limit::{Limiter, RedisState, Source};
+use moderato::limit::{Cause, Limiter, RedisSettings, RedisState, Source};
+use tokio::net::TcpListener;
 
 use crate::limiter::{in_redis, settings};
 use crate::limiter_faults::{back, left, settled, spend, state};
 use crate::support::cluster::{Cluster, Watched};
 use crate::support::eventually::eventually;
+use crate::support::redis::{RedisServer, free_port};
 
 const AUTHORS: u64 = 60;
 
@@ -128,6 +131,23 @@ async fn claims_live_with_their_authors_in_a_cluster() {
 #[tokio::test]
 async fn a_sentinel_says_where_the_master_is_now() {
     let mut watched = Watched::start().await;
+    // One sentinel takes connections and is silent. It would be waited for until this test fails.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!(
+        "redis+sentinel://{},127.0.0.1:{}/main",
+        silent.local_addr().unwrap(),
+        watched.sentinel.port
+    );
+    let patient = RedisSettings {
+        connect_timeout: Duration::from_secs(3600),
+        ..settings(url)
+    };
+    let limiter = Limiter::redis(patient).unwrap();
+    eventually("the other sentinel is asked too", async || {
+        let _ = tokio::time::timeout(Duration::from_millis(50), limiter.connect()).await;
+        state(&limiter) == RedisState::Up
+    })
+    .await;
     let limiter = in_redis(settings(watched.url())).await;
     assert_eq!(state(&limiter), RedisState::Up);
     spend(&limiter, 1, 10).await;
@@ -146,4 +166,79 @@ async fn a_sentinel_says_where_the_master_is_now() {
     assert_eq!(left(&limiter, 1, 10).await, (9, Source::Redis));
     let role: String = watched.replica.ask(&["INFO", "replication"]).unwrap();
     assert!(role.contains("role:master"));
+}
+
+/// A cluster node that knows no other and serves no slots yet.
+async fn lone_node() -> RedisServer {
+    let (bus, yes, no) = (free_port().to_string(), "yes", "no");
+    let cluster = ["--cluster-enabled", yes, "--cluster-port", &bus];
+    RedisServer::start_with(&[&cluster[..], &["--cluster-require-full-coverage", no]].concat()).await
+}
+
+#[tokio::test]
+async fn slots_without_a_node_are_told_and_looked_for() {
+    let (empty, server) = (lone_node().await, lone_node().await);
+    let slots = |verb: &str, last: &str| server.ask::<()>(&["CLUSTER", verb, "8192", last]).unwrap();
+    let () = server.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "8191"]).unwrap();
+    eventually("the node serves its slots", async || {
+        let info: String = server.ask(&["CLUSTER", "INFO"]).unwrap();
+        info.contains("cluster_state:ok")
+    })
+    .await;
+    // A seed that knows of nothing is passed over.
+    let url = format!("redis+cluster://127.0.0.1:{},127.0.0.1:{}", empty.port, server.port);
+    let limiter = in_redis(settings(url)).await;
+    let cause = Cause::ClusterDown;
+    let half = async || {
+        let count = by_redis(&sources(&limiter).await);
+        state(&limiter) == RedisState::Partly { cause } && count > 10 && count < 50
+    };
+    eventually("half of the slots have nobody", half).await;
+    slots("ADDSLOTSRANGE", "16383");
+    eventually("they are found without being asked for", async || {
+        state(&limiter) == RedisState::Up
+    })
+    .await;
+    assert_eq!(by_redis(&sources(&limiter).await), 60);
+    slots("DELSLOTSRANGE", "16383");
+    eventually("they are missed", half).await;
+    assert_eq!(
+        limiter.counters().opened,
+        0,
+        "the node goes on with the slots that it has"
+    );
+}
+
+#[tokio::test]
+async fn what_the_message_tells_to_allow_is_enough() {
+    let no_permission = RedisState::Away {
+        cause: Cause::NoPermission,
+    };
+    let remedy = Cause::NoPermission.message().split([' ', ',', ';']);
+    let allow: Vec<&str> = remedy.filter(|word| word.starts_with(['+', '~'])).collect();
+    let user = |server: &RedisServer, rules: &[&str]| {
+        let () = server
+            .ask(&[&["ACL", "SETUSER", "u", "reset", "on", ">p"], rules].concat())
+            .unwrap();
+    };
+    let server = lone_node().await;
+    let () = server.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).unwrap();
+    let (at_sentinel, at_redis): (Vec<_>, Vec<_>) = allow.iter().partition(|word| word.starts_with("+sentinel"));
+    let no_slots: Vec<_> = at_redis
+        .iter()
+        .copied()
+        .filter(|word| *word != "+cluster|slots")
+        .collect();
+    let url = format!("redis+cluster://u:p@127.0.0.1:{}", server.port);
+    user(&server, &no_slots);
+    assert_eq!(state(&in_redis(settings(&url)).await), no_permission);
+    user(&server, &at_redis);
+    let limiter = in_redis(settings(&url)).await;
+    back(&limiter).await;
+    let watched = Watched::start().await;
+    let url = format!("{}?sentinel_user=u&sentinel_password=p", watched.url());
+    user(&watched.sentinel, &[]);
+    assert_eq!(state(&in_redis(settings(&url)).await), no_permission);
+    user(&watched.sentinel, &at_sentinel);
+    assert_eq!(state(&in_redis(settings(&url)).await), RedisState::Up);
 }

@@ -147,6 +147,27 @@ async fn the_network_stalls_swallows_delays_and_cuts() {
 }
 
 #[tokio::test]
+async fn callers_that_do_not_wait_for_the_end_are_noticed() {
+    let server = RedisServer::start().await;
+    let proxy = ChaosProxy::before(server.port).await;
+    let budget = Duration::from_millis(400);
+    let limiter = in_redis(RedisSettings {
+        budget,
+        ..settings(proxy.url())
+    })
+    .await;
+    proxy.set(Weather::Stall);
+    // Each caller's own deadline ends the call before the budget does.
+    eventually("the breaker opens", async || {
+        let _ = tokio::time::timeout(budget * 3 / 4, spend(&limiter, 1, ROOM)).await;
+        state(&limiter) == RedisState::Away { cause: Cause::Timeout }
+    })
+    .await;
+    proxy.set(Weather::Fair);
+    back(&limiter).await;
+}
+
+#[tokio::test]
 async fn what_was_granted_without_redis_is_written_back() {
     let (server, proxy, limiter) = through_proxy().await;
     let other = in_redis(settings(server.url())).await;
@@ -204,8 +225,12 @@ async fn a_retry_after_a_lost_answer_spends_nothing_at_any_replica() {
     };
     let first = limiter.take(&take, NOW).await;
     assert_eq!(first.source, Source::LocalForRedis);
-    for replica in [&other, &limiter] {
+    for (replica, source) in [(&other, Source::Redis), (&limiter, Source::LocalForRedis)] {
         let retry = replica.take(&take, NOW).await;
+        assert_eq!(
+            retry.source, source,
+            "a replica says of its replay what it said at first"
+        );
         assert!(
             matches!(&retry.answer, Answer::Replayed { payload, .. } if payload == b"first"),
             "{retry:?}"

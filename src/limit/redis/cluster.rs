@@ -38,12 +38,13 @@ pub(super) async fn follow(board: Arc<Board>, seeds: Vec<ConnectionInfo>) {
     }
 }
 
-/// Asks the nodes that are up, then all others.
+/// Asks the nodes that are up, then all others. One that knows of no slots was reset or never joined: another may know.
 async fn ranges(board: &Board, seeds: &[ConnectionInfo]) -> Result<Vec<Range>, Cause> {
     let limit = board.shared.settings.connect_timeout;
     for node in &board.routes().nodes {
         if let (Some(connection), Place::At(info)) = (node.connection(), node.place())
             && let Ok(Ok(ranges)) = timeout(limit, ask(connection, info)).await
+            && !ranges.is_empty()
         {
             return Ok(ranges);
         }
@@ -55,7 +56,8 @@ async fn ranges(board: &Board, seeds: &[ConnectionInfo]) -> Result<Vec<Range>, C
             ask(connection, info).await
         };
         match timeout(limit, asked).await {
-            Ok(Ok(ranges)) => return Ok(ranges),
+            Ok(Ok(ranges)) if !ranges.is_empty() => return Ok(ranges),
+            Ok(Ok(_)) => last = Cause::ClusterDown,
             Ok(Err(error)) => last = cause(&error),
             Err(_) => last = Cause::Timeout,
         }
@@ -105,9 +107,6 @@ fn read(slots: &Value, asked: &str) -> Vec<Range> {
 
 /// Puts new routes up, with the nodes that are known already.
 fn apply(board: &Board, seed: &ConnectionInfo, ranges: &[Range]) {
-    if ranges.is_empty() {
-        return board.lost(Cause::ClusterDown);
-    }
     let old = board.routes();
     let routes = Routes::cluster(ranges, |(host, port)| {
         let owns = |n: u32| {

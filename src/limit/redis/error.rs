@@ -24,9 +24,12 @@ pub(super) enum Failure {
 /// Reads an error of a call or of a connection attempt.
 pub(super) fn failure(error: &RedisError) -> Failure {
     let code = error.code().unwrap_or_default();
+    let detail = error.detail().unwrap_or_default();
     match error.kind() {
+        // Nobody serves this slot as far as that node knows; it goes on with its own.
+        ErrorKind::Server(ServerErrorKind::ClusterDown) if detail.contains("slot not served") => Failure::Moved,
         ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::TryAgain) => Failure::Moved,
-        ErrorKind::Server(kind) => Failure::NotRun(server(kind, code, error.detail().unwrap_or_default())),
+        ErrorKind::Server(kind) => Failure::NotRun(server(kind, code, detail)),
         ErrorKind::Extension => Failure::NotRun(extension(code)),
         ErrorKind::AuthenticationFailed => Failure::NotRun(Cause::WrongPassword),
         ErrorKind::Parse | ErrorKind::RESP3NotSupported => Failure::InDoubt(Cause::NotRedis),
@@ -108,5 +111,28 @@ fn io_cause(error: &RedisError) -> Cause {
         _ if error.is_connection_dropped() => Cause::Cut,
         // Among them a name that does not resolve, which has no kind of its own.
         _ => Cause::Unreachable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Failure, failure};
+    use crate::limit::Cause;
+
+    fn said(line: &str) -> Failure {
+        let value = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
+        failure(&value.extract_error().unwrap_err())
+    }
+
+    #[test]
+    fn one_slot_that_nobody_serves_is_not_a_node_that_is_down() {
+        assert_eq!(said("CLUSTERDOWN Hash slot not served"), Failure::Moved);
+        let down = Failure::NotRun(Cause::ClusterDown);
+        assert_eq!(said("CLUSTERDOWN The cluster is down"), down);
+        assert_eq!(
+            said("CLUSTERDOWN The cluster is down and only accepts read commands"),
+            down
+        );
+        assert_eq!(said("MOVED 1 127.0.0.1:7"), Failure::Moved);
     }
 }

@@ -11,6 +11,7 @@ mod routes;
 mod script;
 mod sentinel;
 mod settle;
+mod tls;
 mod url;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,11 +27,12 @@ use self::error::Failure;
 use self::node::{Node, Place};
 use self::routes::Routes;
 use self::script::{Call, Reply};
+use self::settle::Carried;
 use self::url::Deployment;
 use super::key::Layout;
 use super::local::{Doubt, Local};
 use super::memory::MemorySettings;
-use super::{Answer, Cause, Counters, LimitError, Mode, RedisState, Source, Take, Taken};
+use super::{Answer, Cause, Counters, LimitError, RedisState, Source, Take, Taken};
 use crate::clock::Timestamp;
 
 /// How to reach a Redis and how long to wait for it.
@@ -141,24 +143,17 @@ impl Redis {
     /// Reads the settings; connects when first used.
     ///
     /// # Errors
-    /// If the URL cannot be understood. A Redis that is not there is no error.
+    /// If the URL or a certificate cannot be understood. A Redis that is not there is no error.
     pub fn new(settings: RedisSettings) -> Result<Self, LimitError> {
         let deployment = Deployment::parse(&settings.url)?;
-        let identity = settings.tls_identity.clone();
-        let tls = ::redis::TlsCertificates {
-            client_tls: identity.map(|(client_cert, client_key)| ::redis::ClientTlsConfig {
-                client_cert,
-                client_key,
-            }),
-            root_cert: settings.tls_roots.clone(),
-        };
+        let tls = tls::certificates(&settings, &deployment)?;
         let shared = Shared {
             layout: if matches!(deployment, Deployment::Cluster { .. }) {
                 Layout::Cluster
             } else {
                 Layout::Single
             },
-            tls: Some(tls).filter(|tls| tls.client_tls.is_some() || tls.root_cert.is_some()),
+            tls,
             text: script::TEXT.to_owned(),
             digest: ::redis::Script::new(script::TEXT).get_hash().to_owned(),
             counts: Counts::default(),
@@ -208,11 +203,8 @@ impl Redis {
     /// longer than the budget.
     pub async fn take(&self, take: &Take<'_>, now: Timestamp) -> Taken {
         let local = &self.own.local;
-        if let Some(answer) = take.claim.as_ref().and_then(|claim| local.look_up(claim, now)) {
-            return Taken {
-                answer,
-                source: Source::Local,
-            };
+        if let Some(known) = take.claim.as_ref().and_then(|claim| local.look_up(claim, now)) {
+            return known;
         }
         if take.claim.is_none() && (take.subject.is_none() || take.quotas.is_empty()) {
             return Taken {
@@ -220,26 +212,10 @@ impl Redis {
                 source: Source::Local,
             };
         }
-        let debt = take.subject.and_then(|subject| local.debt_of(take.site, subject, now));
-        // A debt of another configuration's quotas is left to the background.
-        let (debt, other) = match debt {
-            Some(debt) if *debt.quotas != *take.quotas => (None, Some(debt)),
-            debt => (debt, None),
-        };
-        let called = self
-            .board()
-            .call(&Call::take(self.shared.layout, take, debt.as_ref()))
-            .await;
-        if let Some(debt) = &debt {
-            match (&called, take.mode) {
-                (Ok(Reply::Fresh(_)), Mode::Spend) => settle::count(&self.shared, true),
-                (Err(Failure::InDoubt(_)), Mode::Spend) => settle::count(&self.shared, false),
-                _ => local.put_back(debt, now),
-            }
-        }
-        if let Some(other) = other {
-            local.put_back(&other, now);
-        }
+        let carried = Carried::by(take, &self.shared, &self.own, now);
+        let call = Call::take(self.shared.layout, take, carried.debt());
+        let called = self.board().call(&call).await;
+        carried.arrived(&called);
         let doubt = match called {
             Ok(Reply::Known(answer)) => {
                 return Taken {
@@ -260,12 +236,9 @@ impl Redis {
             Err(Failure::NotRun(_) | Failure::Moved | Failure::Shed) => Doubt::None,
         };
         self.shared.counts.local.fetch_add(1, Ordering::Relaxed);
-        let answer = local.take_alone(take, doubt, now);
+        let taken = local.take_alone(take, doubt, now);
         self.own.debt_booked_at(now);
-        Taken {
-            answer,
-            source: Source::LocalForRedis,
-        }
+        taken
     }
 
     /// What is known of Redis now, and each change of it.

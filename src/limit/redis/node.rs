@@ -137,12 +137,14 @@ impl Inner {
             return Err(Failure::Shed);
         };
         add(&counts.asked);
+        let mut asked = Asked::new(self, epoch);
         let answer = timeout(self.shared.settings.budget, self.shared.run(&mut connection, call)).await;
         let result = match answer {
             Err(_) => Err(Failure::InDoubt(Cause::Timeout)),
             Ok(Err(error)) => Err(failure(&error)),
             Ok(Ok(value)) => read(&value).ok_or(Failure::InDoubt(Cause::Unexpected)),
         };
+        asked.over = true;
         self.record(&result, epoch);
         result
     }
@@ -178,6 +180,35 @@ impl Inner {
             add(&counts.opened);
             self.opened.notify_one();
             self.shared.news();
+        }
+    }
+}
+
+/// A question under way. If its caller goes away before it is over (a client's deadline, shorter than the budget), the
+/// breaker would never hear of a Redis that does not answer: half of the budget without an answer counts as a time-out.
+struct Asked<'a> {
+    node: &'a Inner,
+    epoch: u64,
+    since: Duration,
+    over: bool,
+}
+
+impl<'a> Asked<'a> {
+    fn new(node: &'a Inner, epoch: u64) -> Self {
+        Self {
+            node,
+            epoch,
+            since: node.started.elapsed(),
+            over: false,
+        }
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        let waited = self.node.started.elapsed().saturating_sub(self.since);
+        if !self.over && waited >= self.node.shared.settings.budget / 2 {
+            self.node.record(&Err(Failure::InDoubt(Cause::Timeout)), self.epoch);
         }
     }
 }

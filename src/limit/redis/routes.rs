@@ -64,6 +64,11 @@ impl Routes {
         routes
     }
 
+    /// Whether some slots have no process: a part of the cluster was given up, or whom we asked does not know it yet.
+    pub(super) fn has_holes(&self) -> bool {
+        self.table.contains(&NOBODY)
+    }
+
     /// The process that holds a key.
     pub(super) fn node(&self, key: &str) -> Option<&Arc<Node>> {
         if self.table.is_empty() {

@@ -1,6 +1,9 @@
 //! Asks sentinels where the master is.
 
-use redis::{ConnectionAddr, ConnectionInfo, Value};
+use std::time::Duration;
+
+use redis::{ConnectionAddr, ConnectionInfo, RedisError, TlsCertificates, Value};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::Shared;
@@ -8,7 +11,8 @@ use super::error::cause;
 use super::node::{connect, send};
 use crate::limit::Cause;
 
-/// The address of the master now, from the first sentinel that knows. Each has the connect time-out to itself.
+/// The address of the master now, from the first sentinel that answers: all are asked at once, so that a dead one delays
+/// nobody. They have the connect time-out for it.
 pub(super) async fn master(
     shared: &Shared,
     sentinels: &[ConnectionInfo],
@@ -16,24 +20,36 @@ pub(super) async fn master(
     master: &ConnectionInfo,
 ) -> Result<ConnectionInfo, Cause> {
     let limit = shared.settings.connect_timeout;
-    let mut last = Cause::NoMaster;
-    for sentinel in sentinels {
-        let asked = async {
-            let mut connection = connect(sentinel.clone(), shared.tls.clone(), limit).await?;
-            let mut command = redis::cmd("SENTINEL");
-            command.arg("get-master-addr-by-name").arg(name);
-            send(&mut connection, &command).await
-        };
-        match timeout(limit, asked).await {
-            Ok(Ok(answer)) => match address(&answer) {
-                Some((host, port)) => return Ok(master.clone().set_addr(place(master.addr(), host, port))),
-                None => last = Cause::NoMaster,
-            },
-            Ok(Err(error)) => last = cause(&error),
-            Err(_) => last = Cause::Timeout,
+    let mut asked = JoinSet::new();
+    for sentinel in sentinels.iter().cloned() {
+        let (tls, name) = (shared.tls.clone(), name.to_owned());
+        asked.spawn(async move {
+            let answer = timeout(limit, ask(sentinel, tls, limit, &name)).await;
+            answer.map_err(|_| Cause::Timeout)?.map_err(|error| cause(&error))
+        });
+    }
+    let mut why = None;
+    while let Some(Ok(answer)) = asked.join_next().await {
+        match answer.map(|answer| address(&answer)) {
+            Ok(Some((host, port))) => return Ok(master.clone().set_addr(place(master.addr(), host, port))),
+            // One that answers and knows of none says more than those that do not answer.
+            Ok(None) => why = Some(Cause::NoMaster),
+            Err(cause) => why = why.filter(|why| *why == Cause::NoMaster).or(Some(cause)),
         }
     }
-    Err(last)
+    Err(why.unwrap_or(Cause::NoMaster))
+}
+
+async fn ask(
+    sentinel: ConnectionInfo,
+    tls: Option<TlsCertificates>,
+    limit: Duration,
+    name: &str,
+) -> Result<Value, RedisError> {
+    let mut connection = connect(sentinel, tls, limit).await?;
+    let mut command = redis::cmd("SENTINEL");
+    command.arg("get-master-addr-by-name").arg(name);
+    send(&mut connection, &command).await
 }
 
 fn address(answer: &Value) -> Option<(String, u16)> {

@@ -62,12 +62,23 @@ impl Deployment {
             )),
         }
     }
+
+    /// One of its places: all are reached in the same way.
+    pub(super) fn any(&self) -> Option<&ConnectionInfo> {
+        match self {
+            Self::Single(info) => Some(info),
+            Self::Sentinel { master, .. } => Some(master),
+            Self::Cluster { seeds } => seeds.first(),
+        }
+    }
 }
 
-/// The URL without user, password and query: fit for a log.
+/// The URL without user, password and query: fit for a log. What looks like a query may be the rest of a password that
+/// was not percent-encoded: then only the scheme is shown.
 pub(super) fn redact(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let rest = rest.split('?').next().unwrap_or_default();
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let rest = if query.contains('@') { "…" } else { rest };
     let rest = rest.rsplit_once('@').map_or(rest, |(_, hosts)| hosts);
     if scheme.is_empty() {
         rest.to_owned()
@@ -206,10 +217,15 @@ mod tests {
             "redis+cluster://u:geheim@a/1",
             "redis+sentinel://u:geheim@a",
             "x://u:geheim@a",
+            "x://u:geheim?x@a",
+            "redis+cluster://u:geheim?x@a",
         ] {
             let text = read(url);
             assert!(text.contains("redis+") && !text.contains("geheim"), "{text}");
         }
+        let unencoded = read("redis://u:geheim?x@a");
+        assert!(unencoded.starts_with("read the Redis URL redis://…: "), "{unencoded}");
+        assert!(!redact("u:geheim?x@a").contains("geheim"));
         assert!(read("localhost").contains("redis://127.0.0.1:6379"));
         assert_eq!(
             redact("redis+sentinel://u:p@a/m?sentinel_password=x"),
