@@ -1,7 +1,7 @@
 //! The model as a file: `models/<name>.moderato`.
 //!
 //! It must never hand out a half-loaded model, never panic on any bytes, never take more memory than the bytes justify,
-//! and never leave a half-written file where a model stood. Start reading at [`format`].
+//! and never leave a half-written file where a model stood. Start reading at [`mod@format`].
 
 mod file;
 mod format;

@@ -20,6 +20,7 @@ mod limiter_causes;
 mod limiter_cluster;
 mod limiter_faults;
 mod limiter_fleet;
+mod limiter_flood;
 mod limiter_script;
 mod privacy;
 mod quality;
