@@ -47,6 +47,14 @@ impl Sink for Explainer<'_> {
             });
         }
     }
+
+    fn spoken(&mut self, hash: u32) {
+        self.scorer.spoken(hash);
+    }
+
+    fn linked(&mut self) {
+        self.scorer.linked();
+    }
 }
 
 /// Explains a comment's score.

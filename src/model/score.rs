@@ -99,8 +99,12 @@ pub(crate) struct Tally {
     pub(crate) worth_in_ham: [f64; N_VIEWS],
     /// Distinct terms of each view, known or not.
     pub(crate) n_distinct: [u32; N_VIEWS],
+    /// Words with a letter in them, each time that they come.
+    pub(crate) n_spoken: u32,
     /// Of them, those seen in ham.
-    pub(crate) n_in_ham: [u32; N_VIEWS],
+    pub(crate) n_known: u32,
+    /// Links and addresses.
+    pub(crate) n_linked: u32,
 }
 
 impl Tally {
@@ -117,9 +121,11 @@ impl Tally {
             .sum()
     }
 
-    /// The sum over the views of what terms seen in ham carry.
+    /// What words, links and shape seen in ham carry. Characters are left out: those of any language in Latin letters
+    /// have been seen, and say nothing that was understood.
     pub(crate) fn sum_in_ham(&self) -> f64 {
-        crate::text::VIEWS
+        let understood = [View::Words, View::Pairs, View::Triples, View::Links, View::Shape];
+        understood
             .iter()
             .map(|&view| self.worth_in_ham[view as usize] * self.damping(view))
             .sum()
@@ -152,7 +158,6 @@ impl Scorer<'_> {
         }
         self.tally.worth[v] += weight;
         if worth.in_ham {
-            self.tally.n_in_ham[v] += 1;
             self.tally.worth_in_ham[v] += weight;
         }
         Some(weight)
@@ -168,5 +173,16 @@ impl Sink for Scorer<'_> {
     #[inline]
     fn fact(&mut self, view: View, hash: u32, _place: Option<(usize, usize)>, _name: impl FnOnce() -> String) {
         self.weigh(view, hash);
+    }
+
+    #[inline]
+    fn spoken(&mut self, hash: u32) {
+        self.tally.n_spoken += 1;
+        self.tally.n_known += u32::from(self.table.find(hash).is_some_and(|worth| worth.in_ham));
+    }
+
+    #[inline]
+    fn linked(&mut self) {
+        self.tally.n_linked += 1;
     }
 }

@@ -93,7 +93,7 @@ mod tests {
     fn finds_what_was_put_and_nothing_else() {
         let worth = |i: u32| Worth {
             weight: f32::from_bits(f32::to_bits(i as f32 / 7.0) & !1),
-            in_ham: i % 2 == 0,
+            in_ham: i.is_multiple_of(2),
         };
         let hash = |i: u32| i.wrapping_mul(0x9e37_79b9);
         let table = Table::new(1000, (0..1000).map(|i| (hash(i), worth(i))));

@@ -5,6 +5,7 @@
 //! in [`Moderator::moderate`].
 
 mod memo;
+mod proxies;
 mod report;
 
 use std::fmt;
@@ -24,6 +25,7 @@ use crate::telemetry::Metrics;
 use crate::verdict::{Decision, QuotaState, ReasonCode, Verdict};
 
 use memo::Memo;
+use proxies::Proxies;
 
 /// One comment to judge.
 #[derive(Debug)]
@@ -122,6 +124,7 @@ pub struct Moderator {
     pseudonymizer: Pseudonymizer,
     clock: Clock,
     metrics: Metrics,
+    proxies: Proxies,
     nonce: [u8; 16],
     decisions: AtomicU64,
 }
@@ -147,6 +150,7 @@ impl Moderator {
             clock,
             metrics,
             nonce,
+            proxies: Proxies::default(),
             decisions: AtomicU64::new(0),
         }
     }
@@ -185,13 +189,19 @@ impl Moderator {
         } else {
             self.counted(submission, policy)
         };
-        let (velocity, replay) = self.measure(submission, policy, counted, &memo, started).await?;
+        self.watch_address(submission, policy);
+        let Measured {
+            velocity,
+            redis_away,
+            replay,
+        } = self.measure(submission, policy, counted, &memo, started).await?;
         let replayed = replay.is_some();
         let memo = replay.unwrap_or(memo);
         let evidence = Evidence {
             trust: submission.comment.author.trust,
             signals,
             velocity,
+            redis_away,
             classifier: memo.classifier,
         };
         let judgement = self.judgement(submission, policy, &evidence, memo, replayed);
@@ -220,6 +230,7 @@ impl Moderator {
             trust: submission.comment.author.trust,
             signals: signals::collect(&submission.comment, policy, unknown),
             velocity: Velocity::NotMeasured,
+            redis_away: false,
             classifier: memo.classifier,
         };
         Ok(self.judgement(submission, policy, &evidence, memo, false))
@@ -275,6 +286,27 @@ impl Moderator {
         self.network(&submission.site, address, policy)
     }
 
+    /// Looks for the signs of a proxy whose address is passed on for its readers'.
+    fn watch_address(&self, submission: &Submission, policy: &SitePolicy) {
+        if submission.dry_run || submission.action != Action::Submit {
+            return;
+        }
+        let Some(address) = submission
+            .comment
+            .author
+            .address
+            .as_ref()
+            .map(|address| *address.expose())
+        else {
+            return;
+        };
+        match self.network(&submission.site, address, policy) {
+            // Mostly the very subject that is counted; an account's address is looked at too.
+            Counted::Subject(network) => self.proxies.public(&submission.site, network, &self.metrics),
+            _ => self.proxies.not_public(&submission.site),
+        }
+    }
+
     fn network(&self, site: &SiteId, address: IpAddr, policy: &SitePolicy) -> Counted {
         if !policy.judge_private_addresses && !privacy::is_public(address) {
             return Counted::AddressNotPublic;
@@ -291,7 +323,7 @@ impl Moderator {
         counted: Counted,
         memo: &Memo,
         now: Timestamp,
-    ) -> Result<(Velocity, Option<Memo>), Refusal> {
+    ) -> Result<Measured, Refusal> {
         let unmeasured = match counted {
             Counted::Subject(_) => None,
             Counted::NotMeasured => Some(Velocity::NotMeasured),
@@ -310,7 +342,12 @@ impl Moderator {
                 payload: &payload,
             });
         if unmeasured.is_some() && claim.is_none() {
-            return Ok((unmeasured.unwrap_or(Velocity::NotMeasured), None));
+            let velocity = unmeasured.unwrap_or(Velocity::NotMeasured);
+            return Ok(Measured {
+                velocity,
+                redis_away: false,
+                replay: None,
+            });
         }
         let take = Take {
             site: &submission.site,
@@ -324,7 +361,7 @@ impl Moderator {
             mode: if submission.dry_run { Mode::Peek } else { Mode::Spend },
         };
         let taken = self.limiter.take(&take, now).await;
-        let away = taken.source == Source::LocalForRedis;
+        let redis_away = taken.source == Source::LocalForRedis;
         let (outcomes, replay) = match taken.answer {
             Answer::Conflict => return Err(Refusal::RequestIdReused),
             Answer::Fresh(outcomes) => (outcomes, None),
@@ -333,16 +370,17 @@ impl Moderator {
                 (outcomes, Some(Memo::decode(&payload).unwrap_or_else(|| memo.clone())))
             }
         };
-        let velocity = match (unmeasured, away, policy.redis_away) {
+        let velocity = match (unmeasured, redis_away, policy.redis_away) {
             (Some(unmeasured), ..) => unmeasured,
             (None, true, RedisAway::Hold) => Velocity::Unknown { hold: true },
             (None, true, RedisAway::Ignore) => Velocity::Unknown { hold: false },
-            _ => Velocity::Measured {
-                quotas: states(policy, &outcomes),
-                degraded: away,
-            },
+            _ => Velocity::Measured(states(policy, &outcomes)),
         };
-        Ok((velocity, replay))
+        Ok(Measured {
+            velocity,
+            redis_away,
+            replay,
+        })
     }
 
     fn judgement(
@@ -373,6 +411,15 @@ impl Moderator {
             explanation,
         }
     }
+}
+
+/// What the limiter said.
+struct Measured {
+    velocity: Velocity,
+    /// Redis was to be asked, and this process answered alone.
+    redis_away: bool,
+    /// The request was answered before, like this.
+    replay: Option<Memo>,
 }
 
 /// Who is counted.

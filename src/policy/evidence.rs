@@ -14,6 +14,8 @@ pub struct Evidence {
     pub signals: Vec<Signal>,
     /// What the quotas say.
     pub velocity: Velocity,
+    /// Redis should have answered for quotas and request ids, and this process did alone.
+    pub redis_away: bool,
     /// What the model says.
     pub classifier: Classifier,
 }
@@ -27,13 +29,8 @@ pub enum Velocity {
     NoAddress,
     /// The address is not a reader's.
     AddressNotPublic,
-    /// The quotas were asked.
-    Measured {
-        /// One state for each quota, in the policy's order.
-        quotas: Vec<QuotaState>,
-        /// Redis should have counted and did not: these are the counts of this process alone.
-        degraded: bool,
-    },
+    /// One state for each quota, in the policy's order.
+    Measured(Vec<QuotaState>),
     /// Redis was asked and did not answer, and the site does without counts then.
     Unknown {
         /// Hold the comment for it.

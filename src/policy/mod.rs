@@ -224,7 +224,7 @@ fn reason(code: ReasonCode, effect: Option<Verdict>, handling: Handling) -> Reas
 
 fn quota_states(velocity: &Velocity) -> &[QuotaState] {
     match velocity {
-        Velocity::Measured { quotas, .. } => quotas,
+        Velocity::Measured(quotas) => quotas,
         _ => &[],
     }
 }
@@ -240,16 +240,9 @@ fn not_evaluated(evidence: &Evidence) -> Vec<NotEvaluated> {
 }
 
 fn degraded(evidence: &Evidence) -> Vec<Degraded> {
-    let redis = matches!(
-        evidence.velocity,
-        Velocity::Unknown { .. } | Velocity::Measured { degraded: true, .. }
-    );
     let model = matches!(evidence.classifier, Classifier::Unavailable);
-    redis
-        .then_some(Degraded::Redis)
-        .into_iter()
-        .chain(model.then_some(Degraded::Model))
-        .collect()
+    let redis = evidence.redis_away.then_some(Degraded::Redis);
+    redis.into_iter().chain(model.then_some(Degraded::Model)).collect()
 }
 
 /// Whole seconds, rounded up: whoever waits that long is not refused again.

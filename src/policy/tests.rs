@@ -57,8 +57,7 @@ fn any_velocity() -> impl Strategy<Value = Velocity> {
         Just(Velocity::NoAddress),
         Just(Velocity::AddressNotPublic),
         any::<bool>().prop_map(|hold| Velocity::Unknown { hold }),
-        (proptest::collection::vec(any_quota(), 0..4), any::<bool>())
-            .prop_map(|(quotas, degraded)| Velocity::Measured { quotas, degraded }),
+        proptest::collection::vec(any_quota(), 0..4).prop_map(Velocity::Measured),
     ]
 }
 
@@ -76,11 +75,12 @@ prop_compose! {
         trust in 0..4usize,
         codes in proptest::sample::subsequence(ReasonCode::ALL[..11].to_vec(), 0..=3),
         velocity in any_velocity(),
+        redis_away: bool,
         classifier in any_classifier(),
     ) -> Evidence {
         let signals = codes.into_iter().map(|code| Signal { code, params: Vec::new() }).collect();
         let trust = [Trust::Anonymous, Trust::Authenticated, Trust::Trusted, Trust::Staff][trust];
-        Evidence { trust, signals, velocity, classifier }
+        Evidence { trust, signals, velocity, redis_away, classifier }
     }
 }
 
@@ -124,9 +124,9 @@ proptest! {
         let policy = policy("");
         let watched = QuotaState { shadow: true, ..watched };
         let with = match &evidence.velocity {
-            Velocity::Measured { quotas, degraded } => {
+            Velocity::Measured(quotas) => {
                 let quotas = quotas.iter().cloned().chain([watched]).collect();
-                Evidence { velocity: Velocity::Measured { quotas, degraded: *degraded }, ..evidence.clone() }
+                Evidence { velocity: Velocity::Measured(quotas), ..evidence.clone() }
             }
             _ => evidence.clone(),
         };
@@ -158,6 +158,7 @@ fn a_softened_check_holds_but_does_not_reject() {
             params: Vec::new(),
         }],
         velocity: Velocity::NotMeasured,
+        redis_away: false,
         classifier: scored(0.1, false),
     };
     let softened = |how: &str| decide(&evidence, &policy(&format!("[site.a.effects]\nform = {how:?}")));
@@ -182,6 +183,7 @@ fn softening_one_check_does_not_soften_another() {
             params: Vec::new(),
         }],
         velocity: Velocity::NotMeasured,
+        redis_away: false,
         classifier: scored(0.999, false),
     };
     let decision = decide(&evidence, &policy("[site.a.effects]\nform = \"hold\""));
@@ -207,10 +209,8 @@ fn the_longest_wait_is_reported() {
     let evidence = Evidence {
         trust: Trust::Anonymous,
         signals: Vec::new(),
-        velocity: Velocity::Measured {
-            quotas,
-            degraded: false,
-        },
+        velocity: Velocity::Measured(quotas),
+        redis_away: false,
         classifier: Classifier::Off,
     };
     assert_eq!(

@@ -36,7 +36,7 @@ struct SiteMetrics {
     verdicts: [(Verdict, Counter); 3],
     replayed: Counter,
     address_not_public: Counter,
-    address_dominant: Counter,
+    address_dominant: Gauge,
 }
 
 impl Metrics {
@@ -116,9 +116,9 @@ impl Metrics {
         self.duration.record(seconds);
     }
 
-    /// Counts one comment of an address that sends more than its share of a site's comments.
-    pub fn dominant(&self, site: &SiteId) {
-        self.site(site).address_dominant.increment(1);
+    /// Notes whether one address sends more than its share of a site's comments.
+    pub fn dominant(&self, site: &SiteId, is_so: bool) {
+        self.site(site).address_dominant.set(f64::from(u8::from(is_so)));
     }
 
     /// Notes whether Redis is there, and whether that has `changed` since it was last said.
@@ -145,7 +145,7 @@ impl SiteMetrics {
             }),
             replayed: metrics::counter!("moderato_replayed_total", "site" => label()),
             address_not_public: metrics::counter!("moderato_address_not_public_total", "site" => label()),
-            address_dominant: metrics::counter!("moderato_address_dominant_total", "site" => label()),
+            address_dominant: metrics::gauge!("moderato_address_dominant", "site" => label()),
         }
     }
 }
@@ -172,9 +172,9 @@ fn describe() {
         "moderato_address_not_public_total",
         "Comments whose author_ip is not public: most likely a proxy's address is passed on for the reader's"
     );
-    describe_counter!(
-        "moderato_address_dominant_total",
-        "Comments of an address that sends more than a fifth of its site's: most likely a proxy's"
+    describe_gauge!(
+        "moderato_address_dominant",
+        "1 while one address sends more than a fifth of the site's comments: most likely a proxy's"
     );
     describe_histogram!(
         "moderato_duration_seconds",

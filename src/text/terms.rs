@@ -72,6 +72,12 @@ pub trait Sink {
 
     /// A term that is an observation; `place` is the bytes of the cleaned text that it is about, if any.
     fn fact(&mut self, view: View, hash: u32, place: Option<(usize, usize)>, name: impl FnOnce() -> String);
+
+    /// A word with a letter in it, by its hash in [`View::Words`], each time that it comes.
+    fn spoken(&mut self, _hash: u32) {}
+
+    /// A link or an address.
+    fn linked(&mut self) {}
 }
 
 /// Letters a term of [`View::Letters`].
@@ -101,6 +107,14 @@ const fn mix(view: View, raw: u64) -> u32 {
 #[inline]
 fn stretch(prefix: &[u64], start: usize, end: usize) -> u64 {
     prefix[end].wrapping_sub(prefix[start].wrapping_mul(POWERS[(end - start) % N_POWERS]))
+}
+
+/// The hashes of all stretches of one length, from the prefix hashes before and behind them.
+fn stretches(before: &[u64], behind: &[u64], power: u64) -> impl Iterator<Item = u64> {
+    before
+        .iter()
+        .zip(behind)
+        .map(move |(before, behind)| behind.wrapping_sub(before.wrapping_mul(power)))
 }
 
 fn fill_prefix(codes: impl Iterator<Item = u32>, prefix: &mut Vec<u64>) {
@@ -208,7 +222,13 @@ fn words<S: Sink>(scratch: &Scratch, sink: &mut S) {
     let (mut before, mut last) = ((0_u64, EDGE), (1_u64, EDGE));
     for (i, &token) in scratch.tokens.iter().enumerate() {
         let word = stretch(&scratch.prefix, token.start as usize, token.end as usize);
-        sink.piece(View::Words, mix(View::Words, word), token.start, token.end);
+        let hash = mix(View::Words, word);
+        sink.piece(View::Words, hash, token.start, token.end);
+        match scratch.codes[token.start as usize] {
+            LINK | EMAIL => sink.linked(),
+            code if is_letter(code) && code != ANCHOR => sink.spoken(hash),
+            _ => {}
+        }
         let pair = last.0.wrapping_mul(0xa076_1d64_78bd_642f).wrapping_add(word);
         let from = if i > 0 { last.1.start } else { token.start };
         sink.piece(View::Pairs, mix(View::Pairs, pair), from, token.end);
@@ -245,9 +265,9 @@ fn chars<S: Sink>(scratch: &Scratch, sink: &mut S) {
                 sink.piece(view, mix(view, raw), start as u32, end as u32);
                 continue;
             }
-            for from in start..=end - n {
-                let raw = stretch(&scratch.prefix, from, from + n);
-                sink.piece(view, mix(view, raw), from as u32, (from + n) as u32);
+            let (firsts, lasts) = (&scratch.prefix[start..=end - n], &scratch.prefix[start + n..=end]);
+            for (from, raw) in (start as u32..).zip(stretches(firsts, lasts, POWERS[n])) {
+                sink.piece(view, mix(view, raw), from, from + n as u32);
             }
         }
         i += 1;
@@ -273,9 +293,16 @@ fn letters<S: Sink>(scratch: &mut Scratch, sink: &mut S) {
             .map(|(i, _)| i as u32),
     );
     fill_prefix(squash_at.iter().map(|&i| codes[i as usize]), squash);
-    for from in 0..(squash_at.len() + 1).saturating_sub(N_LETTERS) {
-        let raw = stretch(squash, from, from + N_LETTERS);
-        let (start, end) = (squash_at[from], squash_at[from + N_LETTERS - 1] + 1);
+    if squash_at.len() < N_LETTERS {
+        return;
+    }
+    let raws = stretches(
+        &squash[..squash.len() - N_LETTERS],
+        &squash[N_LETTERS..],
+        POWERS[N_LETTERS],
+    );
+    for (raw, window) in raws.zip(squash_at.windows(N_LETTERS)) {
+        let (start, end) = (window[0], window[N_LETTERS - 1] + 1);
         sink.piece(View::Letters, mix(View::Letters, raw), start, end);
     }
 }

@@ -23,6 +23,17 @@ impl Features {
         self.n_distinct.len()
     }
 
+    /// Which terms stand in a comment of the given label.
+    pub(super) fn seen_in(&self, labels: &[bool], label: bool) -> Vec<bool> {
+        let mut seen = vec![false; self.vocabulary.len()];
+        for i in (0..labels.len()).filter(|&i| labels[i] == label) {
+            for &term in self.row(i) {
+                seen[term as usize] = true;
+            }
+        }
+        seen
+    }
+
     /// The terms of one comment.
     pub(super) fn row(&self, i: usize) -> &[u32] {
         &self.terms[self.offsets[i]..self.offsets[i + 1]]

@@ -6,12 +6,11 @@
 //! gained nothing: see the ablation in the model's notes.)
 
 use super::features::Features;
-use super::kinds::Kinds;
 use super::logistic::{self, Logistic};
 use super::params::TrainParams;
-use super::views::{Counts, Weights};
+use super::views::Weights;
 use crate::model::Term;
-use crate::text::N_VIEWS;
+use crate::text::{N_VIEWS, VIEWS};
 
 /// A fitted fusion over standardized inputs.
 pub(super) struct Fusion {
@@ -83,34 +82,40 @@ impl Fusion {
         self.logistic.converged
     }
 
-    /// Folds the fusion into the terms' weights: base log-odds, terms, and the step that all weights are multiples of.
-    pub(super) fn fold_in(
-        &self,
-        features: &Features,
-        kinds: &Kinds,
-        counts: &Counts,
-        weights: &Weights,
-    ) -> (f64, Vec<Term>, f32) {
-        let n_kinds = kinds.is_spam.len();
+    /// Folds the fusion into the terms: adds its base log-odds and what each term is worth to what is there, by `share`.
+    pub(super) fn fold_in(&self, features: &Features, weights: &Weights, share: f64, into: &mut Folded) {
+        let n_kinds = weights.n_kinds;
         let mut factors = vec![0.0; self.columns.width];
-        let mut base = self.logistic.intercept;
+        into.base_log_odds += share * self.logistic.intercept;
         for (i, &column) in self.columns.used.iter().enumerate() {
-            factors[column] = self.logistic.weights[i] / self.columns.spread[i];
-            base -= factors[column] * self.columns.mean[i];
+            factors[column] = share * self.logistic.weights[i] / self.columns.spread[i];
+            into.base_log_odds -= factors[column] * self.columns.mean[i];
         }
-        let is_used = |view: usize| self.columns.used.iter().any(|column| column / n_kinds == view);
-        let used: Vec<bool> = (0..N_VIEWS).map(is_used).collect();
-        let worth = |term: usize| -> f64 {
+        for (term, worth) in into.worths.iter_mut().enumerate() {
             let factors = &factors[usize::from(features.view_of[term]) * n_kinds..][..n_kinds];
             let weights = &weights.cells[term * n_kinds..(term + 1) * n_kinds];
-            factors
+            *worth += factors
                 .iter()
                 .zip(weights)
                 .map(|(factor, &weight)| factor * f64::from(weight))
-                .sum()
-        };
-        let worths: Vec<f64> = (0..features.vocabulary.len()).map(worth).collect();
-        let step = step(worths.iter().fold(0.0, |max, worth| worth.abs().max(max)));
+                .sum::<f64>();
+        }
+    }
+}
+
+/// A linear model: what is left of views, kinds and fusion once they are folded together.
+#[derive(Debug, Clone)]
+pub(super) struct Folded {
+    pub(super) base_log_odds: f64,
+    pub(super) worths: Vec<f64>,
+}
+
+impl Folded {
+    /// The terms of the used views, and the step that all weights are multiples of.
+    pub(super) fn terms(&self, features: &Features, in_ham: &[bool], params: &TrainParams) -> (Vec<Term>, f32) {
+        let step = step(self.worths.iter().fold(0.0, |max, worth| worth.abs().max(max)));
+        let is_used = |view: u8| params.views.iter().any(|&other| other as u8 == view);
+        let used: Vec<bool> = VIEWS.iter().map(|&view| is_used(view as u8)).collect();
         let terms = (0..features.vocabulary.len())
             .filter(|&term| used[usize::from(features.view_of[term])])
             .map(|term| {
@@ -118,16 +123,15 @@ impl Fusion {
                     clippy::cast_possible_truncation,
                     reason = "a few digits are enough, and few are kept"
                 )]
-                let weight = ((worths[term] / f64::from(step)).round() * f64::from(step)) as f32;
-                let of_term = &counts.cells[term * n_kinds..(term + 1) * n_kinds];
+                let weight = ((self.worths[term] / f64::from(step)).round() * f64::from(step)) as f32;
                 Term {
                     hash: features.vocabulary[term],
                     weight,
-                    in_ham: of_term.iter().zip(&kinds.is_spam).any(|(&n, &spam)| n > 0.0 && !spam),
+                    in_ham: in_ham[term],
                 }
             })
             .collect();
-        (base, terms, step)
+        (terms, step)
     }
 }
 

@@ -26,6 +26,14 @@ pub(super) struct Kinds {
     pub(super) is_spam: Vec<bool>,
 }
 
+impl Kinds {
+    /// How many kinds of spam, and of ham.
+    pub(super) fn count(&self) -> (u32, u32) {
+        let n_spam = self.is_spam.iter().map(|&spam| u32::from(spam)).sum();
+        (n_spam, self.is_spam.iter().map(|&spam| u32::from(!spam)).sum())
+    }
+}
+
 /// Finds up to `n_spam` kinds of spam and `n_ham` kinds of ham.
 #[expect(clippy::cast_possible_truncation, reason = "at most 32 kinds")]
 pub(super) fn find(features: &Features, labels: &[bool], n_spam: usize, n_ham: usize, seed: u64) -> Kinds {

@@ -14,6 +14,8 @@ mod logistic;
 mod measure;
 mod params;
 pub mod split;
+#[cfg(test)]
+pub(crate) mod testing;
 mod thresholds;
 mod views;
 
@@ -25,7 +27,7 @@ use crate::comment::{Example, Label};
 use crate::model::{Card, CardThresholds, DataFile, InvalidParts, Parts, SpamModel, Training, ViewTerms};
 use crate::text::{N_VIEWS, READING_VERSION, VIEWS};
 use features::Features;
-use fusion::Fusion;
+use fusion::{Folded, Fusion};
 use kinds::Kinds;
 use views::{Counts, Weights};
 
@@ -185,29 +187,60 @@ fn learn(
     let labels: Vec<bool> = examples.iter().map(|example| example.label == Label::Spam).collect();
     progress(Progress::Reading);
     let features = features::read(examples);
-    progress(Progress::Kinds);
-    let kinds = kinds::find(&features, &labels, params.n_kinds_spam, params.n_kinds_ham, params.seed);
-    let strata: Vec<usize> = kinds.of.iter().map(|&kind| usize::from(kind)).collect();
-    let folds = split::deal(groups, &strata, params.n_folds, params.seed);
-    let counts = Counts::of(&features, &kinds, 0..examples.len());
-    let inputs = out_of_fold_inputs(&features, &kinds, &counts, &folds, params, progress);
-    progress(Progress::Fusing);
-    let fusion = Fusion::fit(&inputs, &labels, params);
-    let out_of_fold = fusion::cross_fitted(&inputs, &labels, &folds, params);
-    progress(Progress::Views);
-    let weights = fit::weights(&features, &counts, params.smoothing_alpha)?;
-    let (base_log_odds, terms, weight_step) = fusion.fold_in(&features, &kinds, &counts, &weights);
-    let card = card(&features, &kinds, groups, &labels, params);
+    let n_rounds = n_rounds(examples.len());
+    #[expect(clippy::cast_precision_loss, reason = "at most N_ROUNDS_MAX")]
+    let share = 1.0 / n_rounds as f64;
+    let mut folded = Folded {
+        base_log_odds: 0.0,
+        worths: vec![0.0; features.vocabulary.len()],
+    };
+    let mut out_of_fold = vec![0.0; examples.len()];
+    let mut converged = true;
+    let mut n_kinds = (0, 0);
+    for round in 0..n_rounds {
+        let seed = params.seed.wrapping_mul(1_000).wrapping_add(round as u64);
+        progress(Progress::Kinds);
+        let kinds = kinds::find(&features, &labels, params.n_kinds_spam, params.n_kinds_ham, seed);
+        n_kinds = kinds.count();
+        let strata: Vec<usize> = kinds.of.iter().map(|&kind| usize::from(kind)).collect();
+        let folds = split::deal(groups, &strata, params.n_folds, seed);
+        let counts = Counts::of(&features, &kinds, 0..examples.len());
+        let inputs = out_of_fold_inputs(&features, &kinds, &counts, &folds, params, progress);
+        progress(Progress::Fusing);
+        let fusion = Fusion::fit(&inputs, &labels, params);
+        converged &= fusion.converged();
+        for (sum, z) in out_of_fold
+            .iter_mut()
+            .zip(fusion::cross_fitted(&inputs, &labels, &folds, params))
+        {
+            *sum += share * z;
+        }
+        progress(Progress::Views);
+        let weights = fit::weights(&features, &counts, params.smoothing_alpha)?;
+        fusion.fold_in(&features, &weights, share, &mut folded);
+    }
+    let (terms, weight_step) = folded.terms(&features, &features.seen_in(&labels, false), params);
     Ok(Learnt {
         parts: Parts {
-            card,
-            base_log_odds,
+            card: card(&features, n_kinds, groups, &labels, params),
+            base_log_odds: folded.base_log_odds,
             weight_step,
             terms,
         },
         out_of_fold,
-        converged: fusion.converged(),
+        converged,
     })
+}
+
+/// Rounds over few comments, at most.
+const N_ROUNDS_MAX: usize = 5;
+/// So many comments take one round.
+const ROWS_A_ROUND: usize = 10_000;
+
+/// How many models are averaged. Folds and kinds of few comments are a matter of chance, and rounds over them are cheap;
+/// the models are linear in the terms, so their mean is one of them.
+fn n_rounds(n_examples: usize) -> usize {
+    (ROWS_A_ROUND / n_examples.max(1)).clamp(1, N_ROUNDS_MAX)
 }
 
 /// The fusion's inputs for every comment, by views that saw nothing of its fold.
@@ -237,8 +270,7 @@ fn out_of_fold_inputs(
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "checked parameters")]
-fn card(features: &Features, kinds: &Kinds, groups: &[usize], labels: &[bool], params: &TrainParams) -> Card {
-    let n_kinds = |spam: bool| kinds.is_spam.iter().filter(|&&is| is == spam).count() as u32;
+fn card(features: &Features, n_kinds: (u32, u32), groups: &[usize], labels: &[bool], params: &TrainParams) -> Card {
     let mut distinct: Vec<usize> = groups.to_vec();
     distinct.sort_unstable();
     distinct.dedup();
@@ -252,8 +284,8 @@ fn card(features: &Features, kinds: &Kinds, groups: &[usize], labels: &[bool], p
             smoothing_alpha: params.smoothing_alpha,
             ridge: params.ridge,
             n_folds: params.n_folds as u32,
-            n_kinds_spam: n_kinds(true),
-            n_kinds_ham: n_kinds(false),
+            n_kinds_spam: n_kinds.0,
+            n_kinds_ham: n_kinds.1,
             n_examples: labels.len() as u64,
             n_spam: labels.iter().filter(|&&spam| spam).count() as u64,
             n_groups: distinct.len() as u64,
@@ -289,3 +321,6 @@ impl From<&corpus::FileSummary> for DataFile {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,19 +88,25 @@ fn evidence(known: &[(&str, &str)], policy: &SitePolicy) -> Evidence {
         trust: Trust::Anonymous,
         signals: Vec::new(),
         velocity: Velocity::NotMeasured,
+        redis_away: false,
         classifier: Classifier::Off,
     };
     let mut quotas = Vec::new();
-    let mut degraded = false;
     for &(key, value) in known {
         match (key, value) {
             ("site", _) => {}
             ("trust", _) => evidence.trust = trust(value),
             ("form", codes) => evidence.signals.extend(codes.split(", ").map(signal)),
             ("honeypot", "filled") => evidence.signals.push(signal("honeypot.filled")),
-            ("quotas", "redis-away") => degraded = true,
-            ("quotas", "unknown-hold") => evidence.velocity = Velocity::Unknown { hold: true },
-            ("quotas", "unknown-ignore") => evidence.velocity = Velocity::Unknown { hold: false },
+            ("quotas", "redis-away") => evidence.redis_away = true,
+            ("quotas", "unknown-hold") => {
+                evidence.redis_away = true;
+                evidence.velocity = Velocity::Unknown { hold: true };
+            }
+            ("quotas", "unknown-ignore") => {
+                evidence.redis_away = true;
+                evidence.velocity = Velocity::Unknown { hold: false };
+            }
             ("quotas", "no-address") => evidence.velocity = Velocity::NoAddress,
             ("quotas", "address-not-public") => evidence.velocity = Velocity::AddressNotPublic,
             ("classifier", "off") => evidence.classifier = Classifier::Off,
@@ -115,12 +121,8 @@ fn evidence(known: &[(&str, &str)], policy: &SitePolicy) -> Evidence {
             }
         }
     }
-    assert!(
-        !degraded || !quotas.is_empty(),
-        "redis-away needs the quotas that this process counted"
-    );
     if !quotas.is_empty() {
-        evidence.velocity = Velocity::Measured { quotas, degraded };
+        evidence.velocity = Velocity::Measured(quotas);
     }
     evidence
 }

@@ -173,7 +173,20 @@ async fn operators_see_metrics_and_readiness() {
         "{metrics}"
     );
     assert!(!metrics.contains("gazette") && !metrics.contains("203.0.113"));
+    for _ in 0..120 {
+        client.moderate(request("Hello there, everybody.")).await.unwrap();
+    }
+    let metrics = http_get(ops, "/metrics").await;
+    assert!(
+        metrics.contains(r#"moderato_address_dominant{site="(other)"} 1"#),
+        "{metrics}"
+    );
     assert!(http_get(ops, "/livez").await.starts_with("HTTP/1.1 200"));
     assert!(http_get(ops, "/readyz").await.contains("ready: model "));
     assert!(http_get(ops, "/nothing").await.starts_with("HTTP/1.1 404"));
+    drop(client);
+    let (_, _, logs) = tokio::task::spawn_blocking(|| service.stop()).await.unwrap();
+    for warning in ["more than a fifth", "author_ip that is not public"] {
+        assert_eq!(logs.matches(warning).count(), 1, "{warning}: {logs}");
+    }
 }

@@ -22,4 +22,6 @@ mod limiter_faults;
 mod limiter_fleet;
 mod limiter_script;
 mod privacy;
+mod quality;
 mod support;
+mod train;

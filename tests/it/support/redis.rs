@@ -125,7 +125,11 @@ impl RedisServer {
         };
         let info: RedisResult<String> = redis::cmd("INFO").arg("server").query(&mut connection);
         match info {
-            Ok(info) => info.contains(&format!("process_id:{}\r", self.child.id())),
+            Ok(info) => {
+                // INFO answers while the data is being loaded, PING does not.
+                info.contains(&format!("process_id:{}\r", self.child.id()))
+                    && redis::cmd("PING").exec(&mut connection).is_ok()
+            }
             // It asks for a password: it is up, and a foreign process on this port is not likely to.
             Err(error) => matches!(error.code(), Some("NOAUTH" | "NOPERM")),
         }

@@ -1,0 +1,76 @@
+//! The proxy trap: an address that is a proxy's and not the reader's makes all readers behind it one author. Two signs
+//! of it are told to the operator, each in one line of the log and in a metric.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use crate::comment::AuthorKey;
+use crate::limit::{Change, Dominance};
+use crate::site::SiteId;
+use crate::telemetry::Metrics;
+
+/// Sites that are watched, at most: what a caller invents as names of sites cannot fill the memory.
+const SITES_MAX: usize = 1_024;
+
+/// What has been seen of each site's addresses.
+#[derive(Debug, Default)]
+pub(super) struct Proxies {
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    dominance: BTreeMap<SiteId, Dominance>,
+    not_public: BTreeSet<SiteId>,
+}
+
+impl Proxies {
+    /// A comment came from an address that is counted.
+    pub(super) fn public(&self, site: &SiteId, author: AuthorKey, metrics: &Metrics) {
+        let change = {
+            // The counts are right after every step, also where another thread has panicked.
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let full = seen.dominance.len() >= SITES_MAX;
+            match seen.dominance.get_mut(site) {
+                Some(dominance) => dominance.observe(author),
+                None if full => Change::None,
+                None => seen.dominance.entry(site.clone()).or_default().observe(author),
+            }
+        };
+        match change {
+            Change::None => {}
+            Change::Began { percent } => {
+                metrics.dominant(site, true);
+                tracing::warn!(
+                    site = site.as_str(),
+                    percent,
+                    "one address sends more than a fifth of this site's comments: if it is a proxy's, all readers \
+                     behind it share one quota; pass the reader's own address as author_ip"
+                );
+            }
+            Change::Ended => {
+                metrics.dominant(site, false);
+                tracing::info!(
+                    site = site.as_str(),
+                    "no address sends more than a fifth of this site's comments any more"
+                );
+            }
+        }
+    }
+
+    /// A comment came with an address that cannot be a reader's.
+    pub(super) fn not_public(&self, site: &SiteId) {
+        let first = {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.not_public.len() < SITES_MAX && !seen.not_public.contains(site) && seen.not_public.insert(site.clone())
+        };
+        if first {
+            tracing::warn!(
+                site = site.as_str(),
+                "a comment came with an author_ip that is not public, most likely a proxy's; such comments are not \
+                 counted: pass the reader's own address (further ones of this site are only counted in \
+                 moderato_address_not_public_total)"
+            );
+        }
+    }
+}
