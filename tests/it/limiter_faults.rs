@@ -195,6 +195,28 @@ async fn what_was_granted_without_redis_is_written_back() {
 }
 
 #[tokio::test]
+async fn what_a_replica_still_knows_is_restored_to_a_redis_that_lost_it() {
+    let (server, proxy, limiter) = through_proxy().await;
+    let other = in_redis(settings(server.url())).await;
+    for _ in 0..4 {
+        assert_eq!(spend(&limiter, 1, 10).await.source, Source::Redis);
+    }
+    proxy.set(Weather::Cut);
+    away(&limiter, Cause::Cut).await;
+    assert_eq!(spend(&limiter, 1, 10).await.source, Source::LocalForRedis);
+    let () = server.ask(&["FLUSHALL"]).unwrap();
+    assert_eq!(left(&other, 1, 10).await, (10, Source::Redis));
+    proxy.set(Weather::Fair);
+    back(&limiter).await;
+    settled(&limiter).await;
+    assert_eq!(
+        left(&other, 1, 10).await,
+        (5, Source::Redis),
+        "four that Redis forgot, and the one without it"
+    );
+}
+
+#[tokio::test]
 async fn what_redis_may_have_counted_is_not_charged_again() {
     let (server, proxy, limiter) = through_proxy().await;
     let other = in_redis(settings(server.url())).await;
