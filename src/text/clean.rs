@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::decompose_canonical;
 
 use super::letters::{Script, dressed, is_invisible, is_styled, look_alike, unmarked};
-use super::markup;
+use super::{links, markup};
 
 /// A cleaned text. Case is kept: capitals are evidence.
 #[derive(Debug, Clone)]
@@ -128,58 +128,87 @@ fn plain(c: char, undone: &mut Undone, push: &mut dyn FnMut(char)) {
     }
 }
 
-/// What a word is made of.
-#[derive(PartialEq, Eq)]
-enum Made {
-    /// Latin letters only, or something that has no look-alikes in it.
-    Honest,
-    /// Latin letters and letters of another script that pass for Latin ones.
-    Mixed,
-    /// Only letters that pass for Latin ones.
-    Masked,
-}
-
 /// Turns borrowed letters into the Latin ones that they pass for: in words that mix them with Latin letters, and in words
 /// made only of them if the text is otherwise written in Latin.
 fn fold_look_alikes(letters: &mut [(char, u32)], undone: &mut Undone) {
     if !letters.iter().any(|&(c, _)| look_alike(c).is_some()) {
         return;
     }
-    let mut words: Vec<(usize, usize, Made)> = Vec::new();
-    let (mut n_latin, mut n_masked, mut n_foreign) = (0, 0, 0);
+    // Mixed words first, whatever stands around them: the counts below are then the same before folding as after it, so
+    // that folding twice is folding once.
+    let mut n_mixed = 0;
     let mut start = 0;
-    while start < letters.len() {
-        if !letters[start].0.is_alphabetic() {
-            start += 1;
-            continue;
-        }
-        let end = start + letters[start..].iter().take_while(|(c, _)| c.is_alphabetic()).count();
-        let word = &letters[start..end];
-        let latin = word.iter().any(|(c, _)| c.is_ascii());
-        let borrowed = word.iter().filter(|(c, _)| look_alike(*c).is_some()).count();
-        let made = if latin {
-            n_latin += 1;
-            if borrowed > 0 { Made::Mixed } else { Made::Honest }
-        } else if borrowed == word.len() {
-            n_masked += 1;
-            Made::Masked
-        } else {
-            n_foreign += usize::from(word.iter().any(|(c, _)| Script::of(*c) != Script::Latin));
-            Made::Honest
-        };
-        words.push((start, end, made));
+    while let Some((from, end)) = next_word(letters, start) {
         start = end;
+        let word = &mut letters[from..end];
+        if word.iter().any(|(c, _)| c.is_ascii()) && word.iter().any(|(c, _)| look_alike(*c).is_some()) {
+            n_mixed += 1;
+            fold(word);
+        }
     }
-    // These three counts are the same after folding as before, so folding twice is folding once.
-    let in_latin = n_latin > 0 && n_latin + n_masked > 2 * n_foreign;
-    for (start, end, made) in words {
-        if made == Made::Mixed || (made == Made::Masked && in_latin) {
-            undone.look_alike += 1;
-            for (c, _) in &mut letters[start..end] {
-                *c = look_alike(*c).unwrap_or(*c);
+    undone.look_alike += n_mixed;
+    let is_markup = markup_of(letters);
+    let mut masked: Vec<(usize, usize)> = Vec::new();
+    let mut n_latin = 0;
+    let mut is_written = [false; Script::ALL.len()];
+    start = 0;
+    while let Some((from, end)) = next_word(letters, start) {
+        start = end;
+        let word = &letters[from..end];
+        if word.iter().all(|(c, _)| look_alike(*c).is_some()) {
+            masked.push((from, end));
+        } else if !is_markup[from] {
+            n_latin += usize::from(word.iter().any(|(c, _)| c.is_ascii()));
+            for (c, _) in word.iter().filter(|(c, _)| look_alike(*c).is_none()) {
+                is_written[Script::of(*c) as usize] = true;
             }
         }
     }
+    // Readers of other scripts write Latin names and links among their words, and hardly write a text without a letter
+    // that no Latin one looks like. One such letter, and the script is meant.
+    let in_latin = n_latin > 0 && (n_mixed > 0 || n_latin > masked.len());
+    for (from, end) in masked {
+        if in_latin && !is_written[Script::of(letters[from].0) as usize] {
+            undone.look_alike += 1;
+            fold(&mut letters[from..end]);
+        }
+    }
+}
+
+/// The next run of letters.
+fn next_word(letters: &[(char, u32)], start: usize) -> Option<(usize, usize)> {
+    let from = start + letters[start..].iter().position(|(c, _)| c.is_alphabetic())?;
+    let n = letters[from..].iter().take_while(|(c, _)| c.is_alphabetic()).count();
+    Some((from, from + n))
+}
+
+fn fold(word: &mut [(char, u32)]) {
+    for (c, _) in word {
+        *c = look_alike(*c).unwrap_or(*c);
+    }
+}
+
+/// Which characters belong to a link or a tag: in Latin whatever the text is written in.
+fn markup_of(letters: &[(char, u32)]) -> Vec<bool> {
+    let text: String = letters.iter().map(|&(c, _)| c).collect();
+    let mut spans = Vec::new();
+    links::find(&text, &mut spans);
+    let mut spans = spans.into_iter().map(|span| (span.start, span.end)).peekable();
+    let mut until = 0;
+    text.char_indices()
+        .map(|(at, c)| {
+            while let Some((_, end)) = spans.next_if(|&(start, _)| start <= at) {
+                until = until.max(end);
+            }
+            if at >= until
+                && matches!(c, '<' | '[')
+                && let Some((_, n)) = markup::tag(&text[at..])
+            {
+                until = at + n;
+            }
+            at < until
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -211,6 +240,22 @@ mod tests {
         assert_eq!(check("ꜰʀᴇᴇ 🅲🅰🆂🅷", "free cash").styled, 8);
         assert_eq!(check("f\u{301}r\u{308}ee", "free"), Undone::default());
         assert_eq!(check("&lt;a&gt; &amp;amp; b", "<a> & b"), Undone::default());
+    }
+
+    #[test]
+    fn words_of_another_script_among_links_and_latin_names_are_no_disguise() {
+        for content in [
+            "Не согласен с автором: https://www.bbc.com/russian/features-39000000 и http://a.example/b/c/d",
+            "Интересно, но не ново <a href=\"https://ru.wikipedia.org/wiki/Python\">Python</a>",
+            "Автор прав, но Python тут ни при чем, а вот Ruby, Perl, Java and so on and so forth, да",
+            "Спасибо! see https://habr.com/ru/post/12345/ и мир",
+        ] {
+            let cleaned = clean(content);
+            assert_eq!(cleaned.undone, Undone::default(), "{content}");
+            assert_eq!(clean(&cleaned.text).text, cleaned.text, "{content}");
+        }
+        // The disguise of one script is undone although another one is meant.
+        assert_eq!(check("рау here now 水を飲む", "pay here now 水を飲む").look_alike, 1);
     }
 
     #[test]

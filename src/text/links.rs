@@ -1,5 +1,7 @@
 //! Links and addresses: found by linkify, taken apart by url and psl.
 
+use std::collections::HashSet;
+
 use linkify::{LinkFinder, LinkKind};
 
 /// A link or an e-mail address in a cleaned text.
@@ -18,6 +20,11 @@ const ALSO_WORDS: &[&str] = &[
     "am", "as", "at", "be", "by", "do", "fm", "id", "im", "in", "is", "it", "la", "ma", "me", "my", "no", "pm", "re",
     "sh", "so", "to", "us", "you", "how", "now", "here", "for", "one", "all", "fun", "help", "so", "pa", "mo", "ad",
     "md", "ms",
+];
+
+/// Top-level domains that are also what files are called by: "urls.py and main.rs" are no links.
+const ALSO_FILES: &[&str] = &[
+    "py", "rs", "pl", "cc", "ps", "ml", "mk", "st", "zip", "mov", "java", "gz",
 ];
 
 /// Finds the links, in order. With or without a scheme; without one the end must be a known top-level domain.
@@ -54,7 +61,9 @@ fn is_bare_link(text: &str) -> bool {
     known
         && (lower.starts_with("www.")
             || text.len() > host.len() + 1
-            || !(ALSO_WORDS.contains(&tld) || host.chars().rev().nth(tld.len() - 1).is_some_and(char::is_uppercase)))
+            || !(ALSO_WORDS.contains(&tld)
+                || ALSO_FILES.contains(&tld)
+                || host.chars().rev().nth(tld.len() - 1).is_some_and(char::is_uppercase)))
 }
 
 /// A link, taken apart.
@@ -86,8 +95,10 @@ pub(super) fn parse(link: &str, has_scheme: bool) -> Option<Parts> {
         .unwrap_or(&host)
         .trim_end_matches('.')
         .to_owned();
-    let domain = psl::domain_str(&host).unwrap_or(&host).to_owned();
-    let suffix = psl::suffix_str(&host).unwrap_or("").to_owned();
+    // The numbers of an address are no labels.
+    let is_named = matches!(url.host(), Some(url::Host::Domain(_)));
+    let domain = psl::domain_str(&host).filter(|_| is_named).unwrap_or(&host).to_owned();
+    let suffix = psl::suffix_str(&host).filter(|_| is_named).unwrap_or("").to_owned();
     let mut rest = url.path().to_ascii_lowercase();
     if let Some(query) = url.query() {
         rest.push('?');
@@ -101,13 +112,40 @@ pub(super) fn parse(link: &str, has_scheme: bool) -> Option<Parts> {
     })
 }
 
-/// Does the link lead to one of the hosts, or to another name of the same owner?
-pub(super) fn is_among(parts: &Parts, hosts: &[String]) -> bool {
-    hosts.iter().any(|host| {
-        let host = host.trim().trim_end_matches('.').to_ascii_lowercase();
-        let host = host.strip_prefix("www.").unwrap_or(&host);
-        parts.host == host || psl::domain_str(host).is_some_and(|domain| domain == parts.domain)
-    })
+/// Hosts beyond this many are not looked at.
+const HOSTS_MAX: usize = 256;
+
+/// Hosts that links may lead to without being evidence.
+#[derive(Debug)]
+pub(super) struct Hosts(HashSet<String>);
+
+impl Hosts {
+    /// From hosts as a site states them, with or without `www.`. What is no host is passed over.
+    pub(super) fn new(hosts: &[String]) -> Self {
+        let plain = |host: &String| {
+            let host = url::Host::parse(host.trim().trim_end_matches('.')).ok()?.to_string();
+            Some(host.strip_prefix("www.").map_or_else(|| host.clone(), str::to_owned))
+        };
+        Self(hosts.iter().take(HOSTS_MAX).filter_map(plain).collect())
+    }
+
+    /// Does the link lead to one of them, or to a part of its site? `blog.example.org` is a part of `example.org`; nothing
+    /// is a part of a suffix under which anybody may register, or of a site that merely has the same owner.
+    pub(super) fn have(&self, parts: &Parts) -> bool {
+        let mut host = parts.host.as_str();
+        if self.0.contains(host) {
+            return true;
+        }
+        while host.len() > parts.domain.len()
+            && let Some((_, parent)) = host.split_once('.')
+        {
+            host = parent;
+            if self.0.contains(host) {
+                return true;
+            }
+        }
+        false
+    }
 }
 
 #[cfg(test)]
@@ -131,6 +169,14 @@ mod tests {
             "<a href=\"https://x.de/a\">x</a> [url=http://y.fr]y[/url]",
             &["https://x.de/a", "http://y.fr"],
         );
+        check(
+            "edit settings.py and urls.py, run manage.py, see README.md, main.rs and build.sh",
+            &[],
+        );
+        check(
+            "http://a.py www.sklep.pl sklep.pl/x",
+            &["http://a.py", "www.sklep.pl", "sklep.pl/x"],
+        );
         check("version 1.2.3 at 10.30 e.g. this", &[]);
     }
 
@@ -146,7 +192,27 @@ mod tests {
             ),
             ("blog.example.co.uk", "example.co.uk", "co.uk", "/buy-now?x=1")
         );
-        assert!(is_among(&parts, &["www.example.co.uk".to_owned()]));
-        assert!(!is_among(&parts, &["other.co.uk".to_owned()]));
+        let address = parse("http://192.168.7.4/x", true).unwrap();
+        assert_eq!((address.domain.as_str(), address.suffix.as_str()), ("192.168.7.4", ""));
+    }
+
+    #[test]
+    fn hosts_are_those_stated_and_what_stands_below_them() {
+        let check = |link: &str, hosts: &[&str], expected: bool| {
+            let hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
+            let parts = parse(link, true).unwrap();
+            assert_eq!(Hosts::new(&hosts).have(&parts), expected, "{link} {hosts:?}");
+        };
+        check("https://blog.example.co.uk/x", &["", "a b", "WWW.Example.co.uk."], true);
+        check("https://www.example.org", &["example.org"], true);
+        check("https://example.org", &["www.example.org"], true);
+        check("https://sites.google.com/view/pills", &["news.google.com"], false);
+        check("https://google.com", &["news.google.com"], false);
+        check("https://badexample.org", &["example.org"], false);
+        check("https://shop.example.com", &["com", "co.uk"], false);
+        check("https://pills.github.io", &["github.io"], false);
+        check("http://10.1.2.3/", &["2.3", "9.1.2.3"], false);
+        check("http://10.1.2.3/", &["10.1.2.3"], true);
+        check("https://xn--e1afmkfd.example/", &["пример.example"], true);
     }
 }

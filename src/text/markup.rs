@@ -1,5 +1,8 @@
 //! HTML and BBCode: entities are read as what they stand for, tags are skipped and counted.
 
+/// The longest entity, from behind its ampersand to its semicolon.
+const ENTITY_BYTES_MAX: usize = 9;
+
 /// The character that an entity at the beginning of `text` stands for, and the entity's length in bytes. `&amp;lt;` is
 /// read as `&lt;` and so as `<`, so that reading twice is reading once.
 pub(super) fn entity(text: &str) -> Option<(char, usize)> {
@@ -10,7 +13,9 @@ pub(super) fn entity(text: &str) -> Option<(char, usize)> {
         depth += 1;
     }
     let amps = text.len() - rest.len();
-    let named = rest.find(';').filter(|&end| end <= 8).and_then(|end| {
+    // Nine bytes at most: a text of ampersands alone must not be searched to its end for each of them.
+    let end = rest.bytes().take(ENTITY_BYTES_MAX).position(|b| b == b';');
+    let named = end.and_then(|end| {
         let c = match &rest[..end] {
             "lt" => '<',
             "gt" => '>',
@@ -112,6 +117,13 @@ mod tests {
         for text in ["& b", "&nosuch;", "&#xffffffff;", "&", "&#38;", "x"] {
             assert_eq!(entity(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn an_entity_is_looked_for_nearby_only() {
+        assert_eq!(entity("&#00000065;"), None);
+        assert_eq!(entity("&#000065;"), Some(('A', 9)));
+        assert_eq!(entity(&format!("&{};", "x".repeat(100_000))), None);
     }
 
     #[test]

@@ -46,6 +46,12 @@ impl Shape {
         self.n_phones += u32::from(before < 9 && self.digits_in_row >= 9);
     }
 
+    /// Are most letters of a script other than Latin?
+    pub(super) fn is_foreign(&self) -> bool {
+        let foreign = self.scripts.iter().sum::<u32>() - self.scripts[Script::Latin as usize];
+        2 * foreign > self.n_letters
+    }
+
     /// Hands over every observation as (what, how much), in a fixed order.
     pub(super) fn observe(&self, see: &mut impl FnMut(&'static str, u32)) {
         let length = self.n_letters + self.n_digits + self.n_signs;

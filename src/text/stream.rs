@@ -5,10 +5,10 @@
 
 use super::clean::{Clean, clean};
 use super::letters::Script;
-use super::links::{self, Span};
+use super::links::{self, Hosts, Span};
 use super::markup::{self, Tag};
 use super::shape::Shape;
-use super::undo::{SPACED_FROM, is_leet, is_leet_sign, leet_letter};
+use super::undo::{DOTTED_CAPITALS_FROM, SPACED_FROM, is_leet, is_leet_sign, leet_letter};
 
 /// Stands in the stream for a link.
 pub(super) const LINK: u32 = 0xe000;
@@ -18,6 +18,8 @@ pub(super) const EMAIL: u32 = 0xe001;
 pub(super) const ANCHOR: u32 = 0xe002;
 const SPACE: u32 = 0x20;
 
+/// Bytes of a text beyond these are not read: a comment is at most 65,525 bytes long.
+const TEXT_BYTES_MAX: usize = 65_536;
 /// A word's characters beyond this many are not read.
 const WORD_CHARS_MAX: usize = 40;
 /// Signs in a row beyond this many are not read.
@@ -59,12 +61,15 @@ struct Singles {
     sign: Option<char>,
     /// Where the last one ends in the cleaned text.
     end: usize,
+    /// How many of them are capitals, and whether the last one is.
+    n_upper: usize,
+    last_upper: bool,
 }
 
 impl Scratch {
     /// Reads a text. Links to `article_hosts` are passed over as if they were not there.
     pub(super) fn read<'a>(&mut self, content: &'a str, article_hosts: &[String]) -> Clean<'a> {
-        let cleaned = clean(content);
+        let cleaned = clean(beginning(content));
         self.codes.clear();
         self.at.clear();
         self.tokens.clear();
@@ -74,15 +79,21 @@ impl Scratch {
         links::find(&cleaned.text, &mut self.links);
         if !article_hosts.is_empty() {
             let text = &cleaned.text;
+            let hosts = Hosts::new(article_hosts);
             for link in &mut self.links {
                 let parts = links::parse(&text[link.start..link.end], link.has_scheme);
-                link.is_neutral = !link.is_email && parts.is_some_and(|parts| links::is_among(&parts, article_hosts));
+                link.is_neutral = !link.is_email && parts.is_some_and(|parts| hosts.have(&parts));
             }
         }
         self.scan(&cleaned.text);
         self.close_singles();
         self.push(SPACE, cleaned.text.len());
         cleaned
+    }
+
+    /// Were most letters of what was read last of a script other than Latin?
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.shape.is_foreign()
     }
 
     fn scan(&mut self, text: &str) {
@@ -120,7 +131,7 @@ impl Scratch {
                 let c = text[pos..].chars().next().unwrap_or(' ');
                 pos = if !c.is_ascii() && c.is_alphanumeric() && Script::of(c).is_unspaced() {
                     self.unspaced(text, pos, limit)
-                } else if c.is_alphanumeric() || starts_leet(text, pos, limit) {
+                } else if c.is_alphanumeric() {
                     self.word(text, pos, limit)
                 } else if c.is_whitespace() || c.is_control() {
                     pos + c.len_utf8()
@@ -212,10 +223,12 @@ impl Scratch {
             self.close_singles();
         } else if self.singles.n > 1 && self.singles.sign != sign {
             // Another sign: the last letter may begin another run.
-            let run = (self.singles.last_token, self.singles.end);
+            let (last_token, end) = (self.singles.last_token, self.singles.end);
+            let last_upper = self.singles.last_upper;
             if !self.close_singles() {
-                (self.singles.first_token, self.singles.end) = run;
+                (self.singles.first_token, self.singles.end) = (last_token, end);
                 self.singles.n = 1;
+                self.singles.n_upper = usize::from(last_upper);
             }
         }
         self.push(SPACE, start);
@@ -247,6 +260,8 @@ impl Scratch {
                 self.singles.first_token = self.tokens.len() - 1;
             }
             self.singles.n += 1;
+            self.singles.last_upper = n_upper > 0;
+            self.singles.n_upper += usize::from(n_upper > 0);
             self.singles.sign = sign;
             self.singles.last_token = self.tokens.len() - 1;
             self.singles.end = end;
@@ -319,7 +334,14 @@ impl Scratch {
     /// Joins single letters in a row into the word that they spell, if there are enough of them, and says whether.
     fn close_singles(&mut self) -> bool {
         let run = std::mem::take(&mut self.singles);
-        if run.n < SPACED_FROM {
+        let is_abbreviation = run.sign == Some('.') && run.n_upper == run.n;
+        if run.n
+            < if is_abbreviation {
+                DOTTED_CAPITALS_FROM
+            } else {
+                SPACED_FROM
+            }
+        {
             return false;
         }
         self.shape.n_spaced += 1;
@@ -357,7 +379,13 @@ fn word_end(text: &str, start: usize, limit: usize) -> usize {
         if b.is_ascii_alphanumeric() {
             pos += 1;
         } else if b.is_ascii() {
-            let joins = b == b'\'' && pos > start || is_leet_sign(char::from(b));
+            // `cl!ck`, but not `article!Thanks`; never in front, where `@robert` and `$AAPL` have their signs.
+            let is_inside = |fits: fn(&u8) -> bool| pos > start && fits(&bytes[pos - 1]) && fits(&bytes[pos + 1]);
+            let joins = match b {
+                b'\'' => pos > start,
+                b'!' | b'|' => pos + 1 < limit && is_inside(u8::is_ascii_lowercase),
+                _ => pos > start && is_leet_sign(char::from(b)),
+            };
             if !(joins && pos + 1 < limit && bytes[pos + 1].is_ascii_alphabetic()) {
                 break;
             }
@@ -379,13 +407,43 @@ fn word_end(text: &str, start: usize, limit: usize) -> usize {
     pos
 }
 
-/// Does a word in disguise begin here, with a sign for its first letter?
-fn starts_leet(text: &str, at: usize, limit: usize) -> bool {
-    matches!(text.as_bytes()[at], b'$' | b'@') && is_leet(&text[at..word_end(text, at, limit)])
+/// What is read of a text.
+fn beginning(text: &str) -> &str {
+    let end = (0..=TEXT_BYTES_MAX.min(text.len()))
+        .rev()
+        .find(|&end| text.is_char_boundary(end));
+    &text[..end.unwrap_or(0)]
 }
 
 /// Vowel signs and the like: no letters, but parts of words.
 fn is_spoken_mark(c: char) -> bool {
     matches!(c, '\u{591}'..='\u{5c7}' | '\u{610}'..='\u{65f}' | '\u{900}'..='\u{dff}' | '\u{e00}'..='\u{eff}'
         | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3099}'..='\u{309c}' | '\u{30fc}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(beginning("воля"), "воля");
+        let long = format!("x{}", "я".repeat(TEXT_BYTES_MAX));
+        assert_eq!(beginning(&long).len(), TEXT_BYTES_MAX - 1);
+    }
+
+    #[test]
+    fn ordinary_marks_are_no_disguise() {
+        for content in [
+            "@Robert and @amanda are right",
+            "I hold $AAPL and $tsla",
+            "Good article!Thanks. What now?Yes|No",
+            "H1N1, B2B, P2P and k8s, R2D2",
+            "the U.S.S.R. and the U.S.A.",
+        ] {
+            let mut scratch = Scratch::default();
+            scratch.read(content, &[]);
+            assert_eq!((scratch.shape.n_leet, scratch.shape.n_spaced), (0, 0), "{content}");
+        }
+    }
 }

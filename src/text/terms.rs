@@ -5,8 +5,8 @@ use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::clean::Clean;
-use super::links;
 use super::stream::{ANCHOR, EMAIL, LINK, Scratch, Token};
+use super::{links, markup};
 
 /// One way of reading a comment, with its own naive Bayes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -210,8 +210,11 @@ impl Places<'_> {
         let len = self
             .content
             .get(last..)
-            .and_then(|rest| rest.chars().next())
-            .map_or(0, char::len_utf8);
+            .and_then(|rest| {
+                let entity = markup::entity(rest).map(|(_, n)| n);
+                entity.or_else(|| rest.chars().next().map(char::len_utf8))
+            })
+            .unwrap_or(0);
         start..(last + len).max(start)
     }
 }
@@ -410,7 +413,7 @@ mod tests {
     #[test]
     fn disguised_words_are_read_plainly() {
         check("s u b s c r i b e now", "subscribe|now");
-        check("F.R.E.E. stuff x a-b-c-d e f g h", "free|stuff|x|abcd|efgh");
+        check("f.r.e.e. stuff x a-b-c-d e f g h", "free|stuff|x|abcd|efgh");
         check("ch3ck my ch@nnel p-l-e-a-s-e", "check|my|channel|please");
         check("the U.S.A. is", "the|u|.|s|.|a|.|is");
         check("I a m b", "iamb");

@@ -33,7 +33,9 @@ pub(super) fn is_leet(word: &str) -> bool {
     }
     // Inside, between letters.
     if inner.chars().any(is_digit) {
-        return true;
+        // Two letters are a name more often than a word: B2B, H1N1, k8s; but s3x.
+        let passes = |c: char| c.is_lowercase() || matches!(c, '0' | '1' | '3' | '4' | '@' | '$' | '!');
+        return n_letters > 2 || (word.len() == 3 && word.chars().all(passes));
     }
     // At the end: fr33, t00, vide0; but not mp3, level3, ps4.
     if word.ends_with("33") || word.ends_with("00") || (word.ends_with('0') && n_letters > 3) {
@@ -46,11 +48,13 @@ pub(super) fn is_leet(word: &str) -> bool {
         && word
             .chars()
             .next()
-            .is_some_and(|c| matches!(c, '0' | '1' | '3' | '4' | '5' | '7' | '$' | '@'))
+            .is_some_and(|c| matches!(c, '0' | '1' | '3' | '4' | '5' | '7'))
 }
 
 /// How many single letters in a row, set apart by the same sign, are one word in disguise: `U.S.A.` is not.
 pub(super) const SPACED_FROM: usize = 4;
+/// The same for capitals with dots between them, which are how abbreviations are written: `U.S.S.R.` is not.
+pub(super) const DOTTED_CAPITALS_FROM: usize = 5;
 
 #[cfg(test)]
 mod tests {
@@ -67,13 +71,31 @@ mod tests {
             "5ubscribe",
             "cl!ck",
             "m0ney",
-            "$ubscribe",
+            "s3x",
         ] {
             assert!(is_leet(word), "{word}");
         }
         for word in [
-            "mp3", "level3", "2nd", "80s", "user123", "h264", "5th", "10am", "3d", "2pac", "covid19", "word", "12",
+            "mp3",
+            "level3",
+            "2nd",
+            "80s",
+            "user123",
+            "h264",
+            "5th",
+            "10am",
+            "3d",
+            "2pac",
+            "covid19",
+            "word",
+            "12",
             "a1",
+            "H1N1",
+            "B2B",
+            "p2p",
+            "k8s",
+            "$ubscribe",
+            "@robert",
         ] {
             assert!(!is_leet(word), "{word}");
         }
