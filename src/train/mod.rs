@@ -20,7 +20,7 @@ mod thresholds;
 mod views;
 
 pub use fit::FitError;
-pub use params::{Hold, InvalidParam, TrainParams};
+pub use params::{HOLD_SHARE, Hold, InvalidParam, TrainParams};
 pub use thresholds::NoPromise;
 
 use crate::comment::{Example, Label};

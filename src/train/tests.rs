@@ -130,6 +130,22 @@ fn too_few_of_one_label_is_an_error_that_says_how_many() {
 }
 
 #[test]
+fn a_stated_share_of_holds_is_taken_at_its_word() {
+    let held = |share: f64| {
+        let params = TrainParams {
+            hold: Hold::Share(share),
+            ..TrainParams::default()
+        };
+        let card = learn_from(&sample(60), &[], &params).parts.card;
+        assert_eq!(card.thresholds.reject_at, None);
+        card.metrics.ham_held
+    };
+    // Of 60 readers 12 may be held; ties may leave one or two less.
+    let held = held(0.2);
+    assert!(held > 0.15 && held <= 0.2, "{held}");
+}
+
+#[test]
 fn copies_of_one_comment_teach_nothing() {
     let copies = |label| (0..25).map(move |_| example(label, "hello there"));
     let refusal = |examples: &[Example]| {

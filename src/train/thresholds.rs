@@ -11,10 +11,6 @@ use crate::comment::{Example, Label};
 use crate::eval::threshold::{certify_reject, hold_at_budget, hold_at_share, reject_candidates, support_needed};
 use crate::model::{InvalidParts, Parts, Promise, Reading, SpamModel, SpamProbability};
 
-/// How much of the share that may be held is used up on comments like the training data's. Readers of places that training
-/// never saw are held about twice as often (the dev file and the blog, each left out of training, say so).
-const HOLD_HEADROOM: f64 = 0.5;
-
 /// Why there is no promise, and so no reject band.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error(
@@ -140,7 +136,7 @@ pub(super) fn choose(
         .collect();
     let certified = certify_reject(&readers, target, confidence, &candidates);
     let hold_at = match params.hold {
-        Hold::Share(share) => hold_at_share(&ham, share * HOLD_HEADROOM),
+        Hold::Share(share) => hold_at_share(&ham, share),
         Hold::Budget(budget) => hold_at_budget(&ham, &spam, certified.map(|certified| certified.threshold), &budget),
     };
     let thresholds = &mut parts.card.thresholds;
