@@ -1,8 +1,13 @@
 //! What a model says of itself: how it was made, from what, what it measures, and what it promises.
+//!
+//! The card gives away no text. The model's terms, beside it in the artefact, are hashed without a key: whoever holds an
+//! artefact can test whether a word, a phrase of three words or a link's host was in the training data. A model that was
+//! trained on private comments must be kept as the comments are kept.
 
 use serde::{Deserialize, Serialize};
 
-/// The card of a model. It holds nothing of what people wrote.
+/// The card of a model. It holds nothing of what people wrote; of the artefact around it that cannot be said as simply,
+/// see above.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Card {
@@ -88,7 +93,9 @@ pub struct DataFile {
     pub n_spam: u64,
 }
 
-/// Out-of-fold measures over the training data.
+/// Measures over the training data. The probabilities are out of fold: each by a model that saw neither the comment nor a
+/// near-duplicate of it. Two things are not: `hold_at` was chosen on these probabilities, and whether evidence is thin is
+/// judged by the final model, which saw the comment's words.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Metrics {
@@ -98,13 +105,14 @@ pub struct Metrics {
     pub brier: f64,
     /// Expected calibration error over 15 bins, in [0, 1].
     pub calibration_error: f64,
-    /// Share of spam at or above `reject_at`, and not thin.
+    /// Share of spam at or above `reject_at`, and not thin. Somewhat high: among comments that the model never saw more
+    /// are thin, and held instead.
     pub spam_rejected: f64,
     /// Share of spam at or above `hold_at`.
     pub spam_rejected_or_held: f64,
     /// Share of ham at or above `hold_at` that is not rejected.
     pub ham_held: f64,
-    /// Share of ham rejected.
+    /// Share of ham rejected: at or above `reject_at`, and not thin, as above.
     pub ham_rejected: f64,
 }
 
@@ -128,7 +136,8 @@ pub struct Promise {
     pub target: f64,
     /// How sure that is.
     pub confidence: f64,
-    /// Readers' comments that certified it; neither the views nor the fusion saw them.
+    /// Readers' comments that certified it, one of a group of near-duplicates; neither the views nor the fusion saw them or
+    /// near-duplicates of them.
     pub support: u64,
     /// Of them, rejected.
     pub missed: u64,

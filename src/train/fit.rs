@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::FixedState;
 use linfa::DatasetBase;
@@ -168,31 +169,49 @@ fn fit(counts: Array2<f64>, alpha: f64) -> Result<MultinomialNb<f64, usize>, Fit
 
 /// linfa-bayes 0.8.1 prints the model to standard error whenever it fits, by a `dbg!` that was left behind. Standard
 /// error leads nowhere while this lives: some milliseconds for the nine fits of a training run. What other threads say in
-/// that time is lost, which is why only `train` does this and never the service.
-struct Quiet(#[cfg(unix)] Option<std::os::fd::OwnedFd>);
+/// that time is lost, which is why only `train` does this and never the service. One at a time: of two that overlap, the
+/// later one would take the earlier one's nowhere for standard error, and restore that.
+struct Quiet {
+    #[cfg(unix)]
+    saved: Option<std::os::fd::OwnedFd>,
+    _one_at_a_time: MutexGuard<'static, ()>,
+}
+
+/// Held while standard error leads nowhere.
+static REDIRECTING: Mutex<()> = Mutex::new(());
 
 impl Quiet {
     #[cfg(unix)]
     fn begin() -> Self {
+        let one_at_a_time = turn();
         let null = std::fs::OpenOptions::new().write(true).open("/dev/null");
         let saved = null.ok().and_then(|null| {
             let saved = rustix::io::dup(rustix::stdio::stderr()).ok()?;
             rustix::stdio::dup2_stderr(null).ok()?;
             Some(saved)
         });
-        Self(saved)
+        Self {
+            saved,
+            _one_at_a_time: one_at_a_time,
+        }
     }
 
     #[cfg(not(unix))]
     fn begin() -> Self {
-        Self()
+        Self { _one_at_a_time: turn() }
     }
+}
+
+/// Waits for standard error to be where it belongs.
+fn turn() -> MutexGuard<'static, ()> {
+    // A fit that panicked restored it all the same.
+    REDIRECTING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Quiet {
     fn drop(&mut self) {
         #[cfg(unix)]
-        if let Some(saved) = self.0.take() {
+        if let Some(saved) = self.saved.take() {
             // Standard error that cannot be restored cannot be complained about either.
             let _ = rustix::stdio::dup2_stderr(saved);
         }

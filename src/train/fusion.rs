@@ -72,14 +72,52 @@ impl Columns {
 }
 
 impl Fusion {
-    pub(super) fn fit(inputs: &[f32], labels: &[bool], params: &TrainParams) -> Self {
+    /// `None` if no input of the used views varies: then there is nothing to fit.
+    pub(super) fn fit(inputs: &[f32], labels: &[bool], params: &TrainParams) -> Option<Self> {
         let columns = Columns::new(inputs, labels.len(), params);
+        if columns.used.is_empty() {
+            return None;
+        }
         let logistic = columns.fit(inputs, labels, 0..labels.len(), params.ridge);
-        Self { columns, logistic }
+        Some(Self { columns, logistic })
     }
 
     pub(super) const fn converged(&self) -> bool {
         self.logistic.converged
+    }
+
+    /// Every comment's log-odds by a fusion that saw nothing of its fold, over inputs by views that did not either.
+    pub(super) fn cross_fitted(
+        &self,
+        inputs: &[f32],
+        labels: &[bool],
+        folds: &[usize],
+        params: &TrainParams,
+    ) -> Vec<f64> {
+        let columns = &self.columns;
+        let mut log_odds = vec![0.0; labels.len()];
+        // Few inputs over many comments: halves are as good as folds, and cost less.
+        let n_parts = params.n_folds.min(5);
+        for part in 0..n_parts {
+            let fitted = columns.fit(
+                inputs,
+                labels,
+                (0..labels.len()).filter(|&i| folds[i] % n_parts != part),
+                params.ridge,
+            );
+            let mut row = Vec::new();
+            for i in (0..labels.len()).filter(|&i| folds[i] % n_parts == part) {
+                row.clear();
+                columns.standardize(&inputs[i * columns.width..(i + 1) * columns.width], &mut row);
+                log_odds[i] = fitted.intercept
+                    + row
+                        .iter()
+                        .zip(&fitted.weights)
+                        .map(|(&x, w)| f64::from(x) * w)
+                        .sum::<f64>();
+            }
+        }
+        log_odds
     }
 
     /// Folds the fusion into the terms: adds its base log-odds and what each term is worth to what is there, by `share`.
@@ -142,32 +180,4 @@ fn step(max: f64) -> f32 {
         step *= 2.0;
     }
     step
-}
-
-/// Every comment's log-odds by a fusion that saw nothing of its fold, over inputs by views that did not either.
-pub(super) fn cross_fitted(inputs: &[f32], labels: &[bool], folds: &[usize], params: &TrainParams) -> Vec<f64> {
-    let columns = Columns::new(inputs, labels.len(), params);
-    let mut log_odds = vec![0.0; labels.len()];
-    // Few inputs over many comments: halves are as good as folds, and cost less.
-    let n_parts = params.n_folds.min(5);
-    for part in 0..n_parts {
-        let fitted = columns.fit(
-            inputs,
-            labels,
-            (0..labels.len()).filter(|&i| folds[i] % n_parts != part),
-            params.ridge,
-        );
-        let mut row = Vec::new();
-        for i in (0..labels.len()).filter(|&i| folds[i] % n_parts == part) {
-            row.clear();
-            columns.standardize(&inputs[i * columns.width..(i + 1) * columns.width], &mut row);
-            log_odds[i] = fitted.intercept
-                + row
-                    .iter()
-                    .zip(&fitted.weights)
-                    .map(|(&x, w)| f64::from(x) * w)
-                    .sum::<f64>();
-        }
-    }
-    log_odds
 }

@@ -22,36 +22,54 @@ const SAME_FROM: f64 = 0.8;
 
 /// The group of every text, as the index of the group's first text.
 pub(super) fn groups<'a>(contents: impl IntoIterator<Item = &'a str>) -> Vec<usize> {
-    let mut forest = Vec::new();
-    let mut by_text: HashMap<u64, usize, FixedState> = HashMap::default();
-    let mut by_band: HashMap<(u8, u64), usize, FixedState> = HashMap::default();
-    let mut shingles: Vec<Vec<u32>> = Vec::new();
-    let mut text = String::new();
-    for (i, content) in contents.into_iter().enumerate() {
-        forest.push(i);
-        skeleton(content, &mut text);
-        let first = *by_text.entry(xxh3_64(text.as_bytes())).or_insert(i);
+    let mut grouper = Grouper::default();
+    contents.into_iter().for_each(|content| grouper.add(content));
+    grouper.groups()
+}
+
+/// Groups texts as they come. Later texts can be compared with earlier ones without a say in the earlier ones' groups:
+/// ask for those first.
+#[derive(Default)]
+pub(super) struct Grouper {
+    forest: Vec<usize>,
+    by_text: HashMap<u64, usize, FixedState>,
+    by_band: HashMap<(u8, u64), usize, FixedState>,
+    shingles: Vec<Vec<u32>>,
+    text: String,
+}
+
+impl Grouper {
+    /// Takes a text in.
+    pub(super) fn add(&mut self, content: &str) {
+        let i = self.forest.len();
+        self.forest.push(i);
+        skeleton(content, &mut self.text);
+        let first = *self.by_text.entry(xxh3_64(self.text.as_bytes())).or_insert(i);
         if first != i {
             // The first of the same text stands for all.
-            shingles.push(Vec::new());
-            join(&mut forest, first, i);
-            continue;
+            self.shingles.push(Vec::new());
+            join(&mut self.forest, first, i);
+            return;
         }
-        let own = shingle(&text);
+        let own = shingle(&self.text);
         for (band, rows) in signature(&own).chunks_exact(N_ROWS).enumerate() {
             let bytes: Vec<u8> = rows.iter().flat_map(|row| row.to_le_bytes()).collect();
             #[expect(clippy::cast_possible_truncation, reason = "32 bands")]
-            let other = *by_band.entry((band as u8, xxh3_64(&bytes))).or_insert(i);
+            let other = *self.by_band.entry((band as u8, xxh3_64(&bytes))).or_insert(i);
             if other != i
-                && find(&mut forest, other) != find(&mut forest, i)
-                && jaccard(&shingles[other], &own) >= SAME_FROM
+                && find(&mut self.forest, other) != find(&mut self.forest, i)
+                && jaccard(&self.shingles[other], &own) >= SAME_FROM
             {
-                join(&mut forest, other, i);
+                join(&mut self.forest, other, i);
             }
         }
-        shingles.push(own);
+        self.shingles.push(own);
     }
-    (0..forest.len()).map(|i| find(&mut forest, i)).collect()
+
+    /// The group of every text so far, as the index of the group's first text.
+    pub(super) fn groups(&mut self) -> Vec<usize> {
+        (0..self.forest.len()).map(|i| find(&mut self.forest, i)).collect()
+    }
 }
 
 /// The text without links, numbers, marks and case.

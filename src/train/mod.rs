@@ -20,7 +20,7 @@ mod thresholds;
 mod views;
 
 pub use fit::FitError;
-pub use params::{Hold, InvalidParam, TrainParams};
+pub use params::{HOLD_SHARE, Hold, InvalidParam, TrainParams};
 pub use thresholds::NoPromise;
 
 use crate::comment::{Example, Label};
@@ -28,7 +28,9 @@ use crate::model::{Card, CardThresholds, DataFile, InvalidParts, Parts, SpamMode
 use crate::text::{N_VIEWS, READING_VERSION, VIEWS};
 use features::Features;
 use fusion::{Folded, Fusion};
+use group::Grouper;
 use kinds::Kinds;
+use thresholds::Readers;
 use views::{Counts, Weights};
 
 /// Fewer of either label teach nothing.
@@ -50,6 +52,26 @@ pub enum TrainError {
         /// The label.
         label: Label,
         /// How many there are.
+        n: usize,
+    },
+    /// The comments of a label are copies of one.
+    #[error(
+        "train on {n} comments labelled {label} that are all near-duplicates of one: comments that differ are needed, \
+         at least 2 groups of near-duplicates of each label"
+    )]
+    TooFewGroups {
+        /// The label.
+        label: Label,
+        /// How many comments there are.
+        n: usize,
+    },
+    /// No view sees anything that differs.
+    #[error(
+        "train on {n} comments in which the used views find nothing that differs from one comment to another: \
+         nothing tells the labels apart; comments that differ in words, links or shape are needed"
+    )]
+    Indistinct {
+        /// How many comments there are.
         n: usize,
     },
     /// linfa could not fit a view.
@@ -112,15 +134,30 @@ pub struct TrainReport {
     pub fusion_converged: bool,
     /// Comments of the training data that were kept for certification.
     pub n_kept_for_certification: usize,
+    /// What became of the ham that was there to certify.
+    pub certifying: Certifying,
+}
+
+/// What became of the ham that was there to certify. Copies are no evidence: an exact binomial bound wants independent
+/// comments, and ones that training did not see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Certifying {
+    /// Groups of near-duplicates that certified, each by the one of its comments that is most probably spam.
+    pub n_used: usize,
+    /// Comments left out as near-duplicates of another that certified.
+    pub n_copies: usize,
+    /// Comments left out as near-duplicates of training data.
+    pub n_seen: usize,
 }
 
 /// Learns a model.
 ///
 /// `certify` are labelled comments that are kept out of everything but the certification of `reject_at`. If there are
-/// none, some ham of the examples is kept for it, if that is enough to carry the promise.
+/// none, some ham of the examples is kept for it, if that is enough to carry the promise. Near-duplicates of each other
+/// count once, and near-duplicates of training data not at all.
 ///
 /// # Errors
-/// [`TrainError`]: parameters out of range, or too few comments of one label.
+/// [`TrainError`]: parameters out of range, or too few comments of one label, or nothing that tells the labels apart.
 pub fn train(
     examples: &[Example],
     certify: &[Example],
@@ -136,18 +173,30 @@ pub fn train(
     }
     progress(Progress::Grouping);
     let all: Vec<&Example> = examples.iter().collect();
-    let groups = group::groups(all.iter().map(|example| example.content.expose().as_str()));
+    let mut grouper = Grouper::default();
+    all.iter().for_each(|example| grouper.add(example.content.expose()));
+    // Before the certifying comments come, which have no say in training.
+    let groups = grouper.groups();
+    for label in [Label::Ham, Label::Spam] {
+        let mut own = (0..all.len()).filter(|&i| all[i].label == label).map(|i| groups[i]);
+        let first = own.next();
+        if own.all(|group| Some(group) == first) {
+            let n = all.iter().filter(|example| example.label == label).count();
+            return Err(TrainError::TooFewGroups { label, n });
+        }
+    }
     let kept = if certify.is_empty() {
         thresholds::keep_for_certification(&all, &groups, params)
     } else {
         vec![false; all.len()]
     };
     let (held, rows): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|&i| kept[i]);
-    let certify: Vec<&Example> = if certify.is_empty() {
-        held.iter().map(|&i| all[i]).collect()
+    let readers = if certify.is_empty() {
+        Readers::alone(held.iter().map(|&i| all[i]))
     } else {
-        certify.iter().collect()
+        Readers::unseen(certify, &mut grouper)
     };
+    drop(grouper);
     let fit_on: Vec<&Example> = rows.iter().map(|&i| all[i]).collect();
     let groups: Vec<usize> = rows.iter().map(|&i| groups[i]).collect();
     let learnt = learn(&fit_on, &groups, params, progress)?;
@@ -158,7 +207,7 @@ pub fn train(
         out_of_fold,
         converged,
     } = learnt;
-    let chosen = thresholds::choose(&mut parts, &fit_on, &out_of_fold, &certify, params)?;
+    let chosen = thresholds::choose(&mut parts, &fit_on, &out_of_fold, &readers, params)?;
     parts.card.metrics = measure::metrics(&fit_on, &out_of_fold, &parts)?;
     parts.card.self_test = measure::self_tests(&parts)?;
     Ok(Trained {
@@ -167,6 +216,7 @@ pub fn train(
             no_promise: chosen,
             fusion_converged: converged,
             n_kept_for_certification: held.len(),
+            certifying: readers.certifying(),
         },
     })
 }
@@ -207,11 +257,11 @@ fn learn(
         let counts = Counts::of(&features, &kinds, 0..examples.len());
         let inputs = out_of_fold_inputs(&features, &kinds, &counts, &folds, params, progress);
         progress(Progress::Fusing);
-        let fusion = Fusion::fit(&inputs, &labels, params);
+        let fusion = Fusion::fit(&inputs, &labels, params).ok_or(TrainError::Indistinct { n: labels.len() })?;
         converged &= fusion.converged();
         for (sum, z) in out_of_fold
             .iter_mut()
-            .zip(fusion::cross_fitted(&inputs, &labels, &folds, params))
+            .zip(fusion.cross_fitted(&inputs, &labels, &folds, params))
         {
             *sum += share * z;
         }

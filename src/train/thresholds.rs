@@ -1,28 +1,29 @@
 //! Where the verdicts begin: `hold_at` by share or budget, `reject_at` by a certified promise.
 
+use std::collections::BTreeMap;
+
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::Certifying;
+use super::group::Grouper;
 use super::params::{Hold, TrainParams};
 use crate::comment::{Example, Label};
 use crate::eval::threshold::{certify_reject, hold_at_budget, hold_at_share, reject_candidates, support_needed};
 use crate::model::{InvalidParts, Parts, Promise, Reading, SpamModel, SpamProbability};
 
-/// How much of the share that may be held is used up on comments like the training data's. Readers of places that training
-/// never saw are held about twice as often (the dev file and the blog, each left out of training, say so).
-const HOLD_HEADROOM: f64 = 0.5;
-
 /// Why there is no promise, and so no reject band.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error(
     "the data cannot carry the promise that at most {target} of readers are rejected, with confidence {confidence}: \
-     {support} readers' comments were there to certify it, {needed} without a miss are needed; the model holds and never rejects"
+     {support} distinct readers' comments that training did not see were there to certify it, {needed} without a miss \
+     are needed; the model holds and never rejects"
 )]
 pub struct NoPromise {
     /// The share that may be rejected.
     pub target: f64,
     /// How sure it must be.
     pub confidence: f64,
-    /// Readers' comments that could certify.
+    /// Readers' comments that could certify: one of a group of near-duplicates, none that training saw.
     pub support: usize,
     /// How many it takes, none of them rejected.
     pub needed: usize,
@@ -51,12 +52,70 @@ pub(super) fn keep_for_certification(examples: &[&Example], groups: &[usize], pa
     kept
 }
 
+/// The ham that certifies, by groups of near-duplicates.
+pub(super) struct Readers<'a> {
+    groups: Vec<Vec<&'a Example>>,
+    n_seen: usize,
+}
+
+impl<'a> Readers<'a> {
+    /// Comments that are known to be no near-duplicates of anything.
+    pub(super) fn alone(examples: impl Iterator<Item = &'a Example>) -> Self {
+        Self {
+            groups: examples.map(|example| vec![example]).collect(),
+            n_seen: 0,
+        }
+    }
+
+    /// The ham of `certify` that is no near-duplicate of what the grouper holds, which is the training data.
+    pub(super) fn unseen(certify: &'a [Example], training: &mut Grouper) -> Self {
+        let n_training = training.groups().len();
+        certify
+            .iter()
+            .for_each(|example| training.add(example.content.expose()));
+        let groups = training.groups();
+        let mut by_group: BTreeMap<usize, Vec<&Example>> = BTreeMap::new();
+        let mut n_seen = 0;
+        for (example, &group) in certify.iter().zip(&groups[n_training..]) {
+            if example.label != Label::Ham {
+                continue;
+            }
+            // A group is named by its first comment.
+            if group < n_training {
+                n_seen += 1;
+            } else {
+                by_group.entry(group).or_default().push(example);
+            }
+        }
+        Self {
+            groups: by_group.into_values().collect(),
+            n_seen,
+        }
+    }
+
+    /// What became of the comments.
+    pub(super) fn certifying(&self) -> Certifying {
+        Certifying {
+            n_used: self.groups.len(),
+            n_copies: self.groups.iter().map(|group| group.len() - 1).sum(),
+            n_seen: self.n_seen,
+        }
+    }
+
+    /// One probability a group, the highest: what is promised must hold for the unluckiest of the copies.
+    fn probabilities(&self, model: &SpamModel) -> Vec<f64> {
+        let probability = |example: &&'a Example| model.assess(&Reading::from(*example)).probability.get();
+        let highest = |group: &Vec<&'a Example>| group.iter().map(probability).fold(0.0, f64::max);
+        self.groups.iter().map(highest).collect()
+    }
+}
+
 /// Chooses the thresholds and writes them, with the promise, into the card.
 pub(super) fn choose(
     parts: &mut Parts,
     examples: &[&Example],
     out_of_fold: &[f64],
-    certify: &[&Example],
+    certify: &Readers<'_>,
     params: &TrainParams,
 ) -> Result<Option<NoPromise>, InvalidParts> {
     let of = |label: Label| -> Vec<f64> {
@@ -68,11 +127,7 @@ pub(super) fn choose(
     };
     let (ham, spam) = (of(Label::Ham), of(Label::Spam));
     let model = SpamModel::new(parts.clone(), String::new())?;
-    let readers: Vec<f64> = certify
-        .iter()
-        .filter(|example| example.label == Label::Ham)
-        .map(|&example| model.assess(&Reading::from(example)).probability.get())
-        .collect();
+    let readers = certify.probabilities(&model);
     let (target, confidence) = (params.reject_target, params.reject_confidence);
     // Candidates stop at the floor, which no data decides, so that the sequence stays fixed.
     let candidates: Vec<f64> = reject_candidates()
@@ -81,7 +136,7 @@ pub(super) fn choose(
         .collect();
     let certified = certify_reject(&readers, target, confidence, &candidates);
     let hold_at = match params.hold {
-        Hold::Share(share) => hold_at_share(&ham, share * HOLD_HEADROOM),
+        Hold::Share(share) => hold_at_share(&ham, share),
         Hold::Budget(budget) => hold_at_budget(&ham, &spam, certified.map(|certified| certified.threshold), &budget),
     };
     let thresholds = &mut parts.card.thresholds;
@@ -107,8 +162,13 @@ pub(super) fn choose(
 }
 
 /// What the certifying comments are: their sources.
-fn describe(certify: &[&Example]) -> String {
-    let mut sources: Vec<&str> = certify.iter().map(|example| example.source.as_str()).collect();
+fn describe(certify: &Readers<'_>) -> String {
+    let mut sources: Vec<&str> = certify
+        .groups
+        .iter()
+        .flatten()
+        .map(|example| example.source.as_str())
+        .collect();
     sources.sort_unstable();
     sources.dedup();
     let more = if sources.len() > 8 { ", …" } else { "" };
