@@ -21,16 +21,16 @@ fn assess(content: &str) -> Assessment {
 }
 
 /// The explanation adds up, agrees with the assessment, and points into the text.
-fn check(content: &str) {
-    let reading = Reading::of(content);
-    let explanation = model().explain(&reading);
+fn check(reading: &Reading<'_>) {
+    let content = reading.content;
+    let explanation = model().explain(reading);
     let sum: f64 = explanation.contributions.iter().map(|c| c.log_odds).sum::<f64>() + explanation.base_log_odds;
     assert!(
         (sum - explanation.log_odds).abs() < 1e-9,
         "{sum} {}",
         explanation.log_odds
     );
-    let assessment = model().assess(&reading);
+    let assessment = model().assess(reading);
     assert_eq!(
         assessment.probability,
         SpamProbability::from_log_odds(explanation.log_odds)
@@ -57,7 +57,7 @@ fn explanations_add_up_and_point_into_the_text() {
         "👍👍👍",
         "café Ünïcode ﬁne ㎏ İstanbul",
     ] {
-        check(content);
+        check(&Reading::of(content));
     }
 }
 
@@ -76,23 +76,28 @@ fn a_word_is_found_where_it_stands() {
 
 #[test]
 fn what_is_unknown_adds_exactly_nothing() {
-    let plain = Reading::of("the mayor should answer");
-    let named = Reading {
-        author_name: Some("Cheap Boston Windows"),
-        author_url: Some("http://windows.example"),
-        author_email_domain: Some("windows.example"),
-        ..plain
-    };
-    assert_eq!(model().assess(&plain), model().assess(&named));
-    assert_eq!(
-        model()
-            .explain(&Reading::of("zzqj"))
+    let explanation = model().explain(&Reading::of("zzqj"));
+    let of_words = |c: &&Contribution| c.view == "words" || c.view == "pairs";
+    assert_eq!(explanation.contributions.iter().filter(of_words).count(), 0);
+    // Nor beside what is known.
+    let explanation = model().explain(&Reading::of("please subscribe zzqj"));
+    let has = |term: &str| {
+        explanation
             .contributions
             .iter()
-            .filter(|c| c.view == "words")
-            .count(),
-        0
-    );
+            .any(|c| c.view == "words" && c.term == term)
+    };
+    assert!(has("subscribe") && !has("zzqj"));
+}
+
+#[test]
+fn a_long_comment_scores_finite() {
+    let content = "cheap pills and the mayor ".repeat(1_000);
+    let explanation = model().explain(&Reading::of(&content));
+    assert!(explanation.log_odds.is_finite() && explanation.evidence.is_finite());
+    check(&Reading::of(&content));
+    let probability = assess(&content).probability.get();
+    assert!(probability > 0.0 && probability < 1.0, "{probability}");
 }
 
 #[test]
@@ -106,7 +111,7 @@ fn the_article_and_the_parent_are_no_evidence_against_the_author() {
             parent_content,
             ..Reading::of(content)
         };
-        check(content);
+        check(&reading);
         model().assess(&reading).probability
     };
     assert!(with(&hosts[..], None) < alone);
@@ -133,12 +138,22 @@ proptest! {
 
     #[test]
     fn any_text_is_explained(content in "\\PC{0,120}") {
-        check(&content);
+        check(&Reading::of(&content));
+    }
+
+    #[test]
+    fn any_text_is_explained_as_a_reply(content in "\\PC{0,80}", parent in "\\PC{0,80}") {
+        let reply = format!("{parent} {content} see http://red-pills.example/buy for cheap pills");
+        check(&Reading {
+            article_hosts: &["red-pills.example".to_owned()],
+            parent_content: Some(&parent),
+            ..Reading::of(&reply)
+        });
     }
 
     #[test]
     fn any_markup_is_explained(content in "([a-zA-Z0-9 .@$!<>&;\\[\\]/:='\"\n\u{430}\u{435}\u{200b}\u{301}\u{ff41}水-]|http://|&amp;|<a href=|\\[url){0,60}") {
-        check(&content);
+        check(&Reading::of(&content));
     }
 
     #[test]

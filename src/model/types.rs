@@ -4,17 +4,11 @@ use std::ops::Range;
 
 use crate::comment::Example;
 
-/// What the model may read of a comment. What is not known is `None` and adds exactly nothing.
+/// What the model may read of a comment: nothing of its author. What is not known is `None` and adds exactly nothing.
 #[derive(Clone, Copy, Default)]
 pub struct Reading<'a> {
     /// The text as submitted.
     pub content: &'a str,
-    /// The name the author typed.
-    pub author_name: Option<&'a str>,
-    /// The website the author typed.
-    pub author_url: Option<&'a str>,
-    /// The domain of the author's e-mail address. Never the address.
-    pub author_email_domain: Option<&'a str>,
     /// Hosts that the article links to: no evidence against the author.
     pub article_hosts: &'a [String],
     /// The text that the comment replies to: what it repeats is no evidence against the author.
@@ -33,16 +27,7 @@ impl<'a> Reading<'a> {
 
 impl<'a> From<&'a Example> for Reading<'a> {
     fn from(example: &'a Example) -> Self {
-        let known =
-            |field: &'a Option<crate::sensitive::Sensitive<String>>| field.as_ref().map(|text| text.expose().as_str());
-        Self {
-            content: example.content.expose(),
-            author_name: known(&example.author_name),
-            author_url: known(&example.author_url),
-            author_email_domain: known(&example.author_email_domain),
-            article_hosts: &[],
-            parent_content: None,
-        }
+        Self::of(example.content.expose())
     }
 }
 

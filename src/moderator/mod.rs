@@ -448,15 +448,11 @@ fn thresholds(model: Thresholds, policy: &SitePolicy) -> Thresholds {
     Thresholds { hold_at, reject_at }
 }
 
-/// What the model may read: never the e-mail address, never the network address.
+/// What the model may read: nothing of the author, so neither the e-mail address nor the network address.
 fn reading(comment: &Comment) -> Reading<'_> {
     let known = |text: &'_ str| !text.trim().is_empty();
-    let author = &comment.author;
     Reading {
         content: comment.content.expose(),
-        author_name: Some(author.name.expose().as_str()).filter(|name| known(name)),
-        author_url: Some(author.url.expose().as_str()).filter(|url| known(url)),
-        author_email_domain: author.email.expose().rsplit_once('@').map(|(_, domain)| domain.trim()),
         article_hosts: &comment.article_hosts,
         parent_content: Some(comment.parent_content.expose().as_str()).filter(|parent| known(parent)),
     }

@@ -1,7 +1,20 @@
 //! The comments as sets of term numbers: what fitting works on.
+//!
+//! The domains of e-mail addresses, and the hosts and domains of links, may name a person. They are left out of the
+//! vocabulary, as if nobody had ever seen them, unless [`GROUPS_MIN`] groups of near-duplicates hold them.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
 
 use crate::comment::Example;
 use crate::text::{N_VIEWS, Scratch, Sink, View, emit};
+
+/// What may name a person enters only when so many groups of near-duplicates hold it.
+pub(super) const GROUPS_MIN: usize = 3;
+
+/// The names of such terms begin so.
+const NAMING: [&str; 3] = ["mail at ", "host ", "domain "];
 
 /// Every comment's distinct terms, as numbers into one sorted vocabulary.
 #[derive(Debug, Default)]
@@ -34,6 +47,21 @@ impl Features {
         seen
     }
 
+    /// Turns the hashes in `terms` into numbers, and leaves out those that are not in the vocabulary.
+    fn number(&mut self) {
+        let index = Index::new(&self.vocabulary);
+        let hashes = std::mem::take(&mut self.terms);
+        self.terms.reserve_exact(hashes.len());
+        let mut start = 0;
+        for end in &mut self.offsets[1..] {
+            let row = &hashes[start..*end];
+            start = *end;
+            self.terms
+                .extend(row.iter().filter_map(|&hash| index.find(&self.vocabulary, hash)));
+            *end = self.terms.len();
+        }
+    }
+
     /// The terms of one comment.
     pub(super) fn row(&self, i: usize) -> &[u32] {
         &self.terms[self.offsets[i]..self.offsets[i + 1]]
@@ -45,6 +73,8 @@ impl Features {
 pub(super) struct Distinct {
     pub(super) hashes: Vec<u32>,
     pub(super) views: Vec<u8>,
+    /// Terms that may name a person; may hold one twice.
+    naming: Vec<u32>,
     slots: Vec<u32>,
     n: usize,
     pub(super) n_distinct: [u32; N_VIEWS],
@@ -54,6 +84,7 @@ impl Distinct {
     pub(super) fn clear(&mut self) {
         self.hashes.clear();
         self.views.clear();
+        self.naming.clear();
         self.n = 0;
         self.n_distinct = [0; N_VIEWS];
         self.slots.clear();
@@ -97,25 +128,55 @@ impl Sink for Distinct {
         self.add(view, hash);
     }
 
-    fn fact(&mut self, view: View, hash: u32, _place: Option<(usize, usize)>, _name: impl FnOnce() -> String) {
+    fn fact(&mut self, view: View, hash: u32, _place: Option<(usize, usize)>, name: impl FnOnce() -> String) {
         self.add(view, hash);
+        if view == View::Links {
+            let name = name();
+            if NAMING.iter().any(|naming| name.starts_with(naming)) {
+                self.naming.push(hash);
+            }
+        }
     }
 }
 
-/// Reads the comments.
+/// The groups that hold a term, up to [`GROUPS_MIN`] of them.
+#[derive(Default)]
+struct Groups {
+    known: [usize; GROUPS_MIN],
+    n: usize,
+}
+
+impl Groups {
+    fn add(&mut self, group: usize) {
+        if self.n < GROUPS_MIN && !self.known[..self.n].contains(&group) {
+            self.known[self.n] = group;
+            self.n += 1;
+        }
+    }
+
+    const fn is_enough(&self) -> bool {
+        self.n == GROUPS_MIN
+    }
+}
+
+/// Reads the comments; `groups` are their groups of near-duplicates.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a corpus that fits into memory has fewer than 2^32 terms"
 )]
-pub(super) fn read(examples: &[&Example]) -> Features {
+pub(super) fn read(examples: &[&Example], groups: &[usize]) -> Features {
     let mut scratch = Scratch::default();
     let mut distinct = Distinct::default();
     let mut out = Features::default();
     let mut known: Vec<u64> = Vec::new();
+    let mut naming: HashMap<u32, Groups, FixedState> = HashMap::default();
     out.offsets.push(0);
-    for example in examples {
+    for (example, &group) in examples.iter().zip(groups) {
         distinct.clear();
         emit(example.content.expose(), &[], &mut scratch, &mut distinct);
+        for &hash in &distinct.naming {
+            naming.entry(hash).or_default().add(group);
+        }
         out.terms.extend_from_slice(&distinct.hashes);
         known.extend(
             distinct
@@ -130,13 +191,11 @@ pub(super) fn read(examples: &[&Example]) -> Features {
     known.sort_unstable();
     // Two views' terms with one hash are one term, of the first view.
     known.dedup_by_key(|entry| *entry >> 8);
+    known.retain(|entry| naming.get(&((entry >> 8) as u32)).is_none_or(Groups::is_enough));
     out.vocabulary = known.iter().map(|entry| (entry >> 8) as u32).collect();
     out.view_of = known.iter().map(|&entry| entry as u8).collect();
     drop(known);
-    let index = Index::new(&out.vocabulary);
-    for term in &mut out.terms {
-        *term = index.find(&out.vocabulary, *term).unwrap_or(0);
-    }
+    out.number();
     out
 }
 
@@ -166,5 +225,45 @@ impl Index {
         let bucket = (hash >> self.shift) as usize;
         let (start, end) = (self.starts[bucket], self.starts[bucket + 1]);
         (start..end).find(|&i| sorted[i as usize] == hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comment::Label;
+    use crate::train::testing::example;
+
+    /// Does the vocabulary hold what stands only in comments with this, if they are of these groups?
+    fn is_learnt(what: &str, groups: &[usize]) -> bool {
+        let links = |content: &str| -> Vec<u32> {
+            let mut distinct = Distinct::default();
+            distinct.clear();
+            emit(content, &[], &mut Scratch::default(), &mut distinct);
+            distinct.naming
+        };
+        let examples: Vec<Example> = groups
+            .iter()
+            .map(|group| example(Label::Ham, &format!("comment {group}: {what}")))
+            .collect();
+        let features = read(&examples.iter().collect::<Vec<_>>(), groups);
+        assert_eq!(features.terms.len(), features.offsets[features.n_rows()]);
+        let naming = links(what);
+        assert!(!naming.is_empty(), "{what}");
+        let learnt = naming
+            .iter()
+            .filter(|hash| features.vocabulary.binary_search(hash).is_ok())
+            .count();
+        assert!(learnt == 0 || learnt == naming.len());
+        learnt > 0
+    }
+
+    #[test]
+    fn what_may_name_a_person_enters_by_three_groups_only() {
+        for what in ["jane@doe-family.example", "see http://jane.doe-family.example/me"] {
+            assert!(!is_learnt(what, &[0, 1]), "{what}");
+            assert!(!is_learnt(what, &[0, 1, 0, 1, 1]), "{what}");
+            assert!(is_learnt(what, &[0, 1, 2]), "{what}");
+        }
     }
 }

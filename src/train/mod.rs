@@ -236,7 +236,7 @@ fn learn(
 ) -> Result<Learnt, TrainError> {
     let labels: Vec<bool> = examples.iter().map(|example| example.label == Label::Spam).collect();
     progress(Progress::Reading);
-    let features = features::read(examples);
+    let features = features::read(examples, groups);
     let n_rounds = n_rounds(examples.len());
     #[expect(clippy::cast_precision_loss, reason = "at most N_ROUNDS_MAX")]
     let share = 1.0 / n_rounds as f64;
