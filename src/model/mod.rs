@@ -216,6 +216,7 @@ impl SpamModel {
                 tally: Tally::default(),
             };
             emit(reading.content, reading.article_hosts, scratch, &mut scorer);
+            scorer.tally.is_foreign = scratch.is_foreign();
             scorer.tally
         })
     }
@@ -235,10 +236,12 @@ impl SpamModel {
     }
 
     /// Would the words, links and shape that training saw in ham too, alone, be enough to think it spam? They are the same
-    /// in every language. But with hardly a word there is nothing that a link could be the advertisement of.
+    /// in every language. But with hardly a word there is nothing that a link could be the advertisement of, and where no
+    /// word was understood, or most are of a script of which too little was learnt, a reader's link looks like a bot's.
     fn carried_by_the_known(&self, tally: &Tally) -> bool {
         let known = SpamProbability::from_log_odds(self.base_log_odds + tally.sum_in_ham());
         tally.n_spoken >= N_SPOKEN_MIN
+            && !tally.is_foreign
             && self
                 .thresholds
                 .reject_at

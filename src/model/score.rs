@@ -105,6 +105,8 @@ pub(crate) struct Tally {
     pub(crate) n_known: u32,
     /// Links and addresses.
     pub(crate) n_linked: u32,
+    /// Are most letters of a script other than Latin?
+    pub(crate) is_foreign: bool,
 }
 
 impl Tally {

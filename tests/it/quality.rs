@@ -20,7 +20,11 @@ fn is_rejected(model: &SpamModel, assessment: Assessment) -> bool {
     rejects && !assessment.thin
 }
 
-const READERS: [&str; 14] = [
+const READERS: [&str; 18] = [
+    "Вот еще интересная статья на эту тему: https://www.bbc.com/russian/features-39000000",
+    "Интересная статья. Прочитал с интересом, но не согласен. Подробнее: https://habr.com/ru/post/12345/ на русском.",
+    "Не согласен. <a href=\"https://ru.wikipedia.org/wiki/Python\">Python</a> тут не причем, а вот Ruby прекрасен.",
+    "Спасибо за статью! Вот оригинал: https://www.nytimes.com/2017/03/05/us/politics/inquiry.html",
     "Thanks, well said!",
     "Thank You!",
     "https://www.nytimes.com/2017/03/05/us/politics/inquiry.html",
