@@ -237,11 +237,11 @@ impl SpamModel {
 
     /// Would the words, links and shape that training saw in ham too, alone, be enough to think it spam? They are the same
     /// in every language. But with hardly a word there is nothing that a link could be the advertisement of, and where no
-    /// word was understood, or most are of a script of which too little was learnt, a reader's link looks like a bot's.
+    /// word was understood, or most are of a script of which too little was learnt, one reader's link looks like a bot's.
     fn carried_by_the_known(&self, tally: &Tally) -> bool {
         let known = SpamProbability::from_log_odds(self.base_log_odds + tally.sum_in_ham());
         tally.n_spoken >= N_SPOKEN_MIN
-            && !tally.is_foreign
+            && (!tally.is_foreign || tally.n_linked >= FOREIGN_LINKS_MIN)
             && self
                 .thresholds
                 .reject_at
@@ -254,6 +254,10 @@ impl SpamModel {
 const CARRIED_FROM: f64 = 0.8;
 /// Fewer words than this carry nothing.
 const N_SPOKEN_MIN: u32 = 3;
+
+/// So many links may speak for themselves also in a script of which too little was learnt: one is a reader's source, and
+/// without any such exception three in ten of the blog's spam would be held instead of rejected.
+const FOREIGN_LINKS_MIN: u32 = 2;
 /// A link stands for this many words that nobody has seen.
 const WORDS_A_LINK: u32 = 3;
 
