@@ -7,8 +7,8 @@ use tonic::transport::Channel;
 
 use crate::support::eventually::eventually;
 use crate::support::process::{Service, run, run_with_input, stderr, stdout};
-use crate::support::request;
 use crate::support::slow::SlowCall;
+use crate::support::{PLAIN, request};
 
 #[test]
 fn serve_says_where_it_listens_and_drains_on_a_signal() {
@@ -41,7 +41,7 @@ async fn calls_under_way_are_answered_before_the_end() {
     service.signal("TERM");
     let knock = async || Channel::from_shared(service.url()).unwrap().connect().await.is_err();
     eventually("nobody new is let in", knock).await;
-    let answer = slow.finish(request("I was here before the end.")).await.unwrap();
+    let answer = slow.finish(request(PLAIN)).await.unwrap();
     assert_eq!(answer.decision_id.len(), 32);
     drop(client);
     let (code, _, logs) = tokio::task::spawn_blocking(|| service.wait()).await.unwrap();

@@ -8,7 +8,7 @@ use tonic::transport::Channel;
 use crate::support::eventually::eventually;
 use crate::support::process::{Service, moderato};
 use crate::support::redis::RedisServer;
-use crate::support::{codes, http_get, request};
+use crate::support::{PLAIN, codes, http_get, request};
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
@@ -37,7 +37,7 @@ fn patient(dir: &tempfile::TempDir) -> std::path::PathBuf {
 async fn degraded(client: &mut ModerationServiceClient<Channel>) -> Vec<String> {
     let probe = ModerateRequest {
         dry_run: true,
-        ..request("Hello there")
+        ..request(PLAIN)
     };
     client.moderate(probe).await.unwrap().into_inner().degraded
 }
@@ -49,15 +49,11 @@ async fn replicas_count_together_and_answer_a_repetition_alike() {
     let (one, two) = (replica(&redis.url(), &config), replica(&redis.url(), &config));
     let mut clients = [one.client().await, two.client().await];
     for n in 0..5 {
-        let answer = clients[n % 2]
-            .moderate(request("Hello there"))
-            .await
-            .unwrap()
-            .into_inner();
+        let answer = clients[n % 2].moderate(request(PLAIN)).await.unwrap().into_inner();
         assert!(answer.degraded.is_empty(), "{:?}", answer.degraded);
         assert_eq!(answer.quotas[0].remaining as usize, 4 - n);
     }
-    let sixth = clients[1].moderate(request("Hello there")).await.unwrap().into_inner();
+    let sixth = clients[1].moderate(request(PLAIN)).await.unwrap().into_inner();
     assert_eq!(
         (sixth.handling(), codes(&sixth)),
         (Handling::RetryLater, vec!["rate_limit.exceeded"])
@@ -105,13 +101,13 @@ async fn the_service_outlives_its_redis() {
     assert!(degraded(&mut client).await.is_empty());
     redis.kill();
     for _ in 0..5 {
-        let answer = client.moderate(request("Hello there")).await.unwrap().into_inner();
+        let answer = client.moderate(request(PLAIN)).await.unwrap().into_inner();
         assert_eq!(
             (answer.verdict(), &answer.degraded[..]),
             (Verdict::Approve, &["rate_limit.redis".to_owned()][..])
         );
     }
-    let sixth = client.moderate(request("Hello there")).await.unwrap().into_inner();
+    let sixth = client.moderate(request(PLAIN)).await.unwrap().into_inner();
     assert_eq!(codes(&sixth), ["rate_limit.exceeded"], "an outage is no free pass");
     redis.restart().await;
     eventually("Redis counts again", async || degraded(&mut client).await.is_empty()).await;
@@ -145,7 +141,7 @@ async fn a_site_may_hold_while_redis_is_away() {
     std::fs::write(&config, "[defaults]\nredis_away = \"hold\"\n").unwrap();
     let service = replica("redis://127.0.0.1:1/", &config);
     let mut client = service.client().await;
-    let answer = client.moderate(request("Hello there")).await.unwrap().into_inner();
+    let answer = client.moderate(request(PLAIN)).await.unwrap().into_inner();
     assert_eq!(
         (answer.verdict(), codes(&answer)),
         (Verdict::Hold, vec!["rate_limit.unavailable"])
@@ -159,8 +155,8 @@ async fn operators_see_metrics_and_readiness() {
     let ops = service.next_line();
     let ops = ops.strip_prefix("listening on ops ").unwrap();
     let mut client = service.client().await;
-    client.moderate(request("Hello there, everybody.")).await.unwrap();
-    let mut proxied = request("Hello there, everybody.");
+    client.moderate(request(PLAIN)).await.unwrap();
+    let mut proxied = request(PLAIN);
     proxied.comment.as_mut().unwrap().author_ip = "10.1.2.3".to_owned();
     client.moderate(proxied).await.unwrap();
     let metrics = http_get(ops, "/metrics").await;
@@ -174,7 +170,7 @@ async fn operators_see_metrics_and_readiness() {
     );
     assert!(!metrics.contains("gazette") && !metrics.contains("203.0.113"));
     for _ in 0..120 {
-        client.moderate(request("Hello there, everybody.")).await.unwrap();
+        client.moderate(request(PLAIN)).await.unwrap();
     }
     let metrics = http_get(ops, "/metrics").await;
     assert!(

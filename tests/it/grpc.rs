@@ -12,7 +12,7 @@ use tonic_types::StatusExt;
 use crate::support::house::House;
 use crate::support::process::Service;
 use crate::support::slow::SlowCall;
-use crate::support::{codes, request, request_with};
+use crate::support::{PLAIN, codes, request, request_with};
 
 const SPAM: &str = "Hey guys check out my channel!!! Subscribe and visit http://best-cheap-pills.example.com to earn money \
                     fast, click here http://best-cheap-pills.example.com for a FREE iphone giveaway";
@@ -247,7 +247,7 @@ async fn a_repeated_request_gets_the_same_answer_and_spends_nothing() {
     let house = House::start("").await;
     let once = ModerateRequest {
         request_id: "r-1".to_owned(),
-        ..request("A fine article, thank you.")
+        ..request(PLAIN)
     };
     let first = house.moderate(once.clone()).await.unwrap();
     let mut second = house.moderate(once.clone()).await.unwrap();
@@ -296,7 +296,7 @@ async fn a_dry_run_leaves_no_trace() {
     let dry = ModerateRequest {
         dry_run: true,
         request_id: "r-3".to_owned(),
-        ..request("Hello there, all.")
+        ..request(PLAIN)
     };
     let first = house.moderate(dry.clone()).await.unwrap();
     let second = house.moderate(dry).await.unwrap();
@@ -378,15 +378,7 @@ async fn what_the_protocol_refuses_does_not_hurt_the_connection() {
             "tonic answers a message that it cannot read with INTERNAL"
         );
     }
-    assert_eq!(
-        house
-            .moderate(request("Still there? Good."))
-            .await
-            .unwrap()
-            .decision_id
-            .len(),
-        32
-    );
+    assert_eq!(house.moderate(request(PLAIN)).await.unwrap().decision_id.len(), 32);
     house.stop().await;
 }
 
@@ -512,16 +504,10 @@ async fn health_and_both_reflections_answer() {
 async fn a_full_house_says_when_to_come_back() {
     let house = House::start("[service]\nin_flight_max = 1").await;
     let slow = SlowCall::begin(&house.channel().await, &mut house.client()).await;
-    let status = house.moderate(request("Hello there")).await.unwrap_err();
+    let status = house.moderate(request(PLAIN)).await.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted);
     assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
-    assert_eq!(
-        slow.finish(request("Hello there")).await.unwrap().verdict(),
-        Verdict::Approve
-    );
-    assert!(
-        house.moderate(request("Hello there")).await.is_ok(),
-        "the place is free again"
-    );
+    assert_eq!(slow.finish(request(PLAIN)).await.unwrap().verdict(), Verdict::Approve);
+    assert!(house.moderate(request(PLAIN)).await.is_ok(), "the place is free again");
     house.stop().await;
 }

@@ -12,6 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use moderato::api::grpc::proto::{Comment, ModerateRequest};
 
+/// A text that nobody would object to, whatever model is shipped: long enough to be read, about nothing that is sold.
+pub(crate) const PLAIN: &str = "I walked past the new bridge today and it is lovely.";
+
 /// A submission that any site would accept: a full form, a public address, a harmless text.
 pub(crate) fn request(content: &str) -> ModerateRequest {
     ModerateRequest {
@@ -29,7 +32,7 @@ pub(crate) fn request(content: &str) -> ModerateRequest {
 
 /// The same with the comment changed.
 pub(crate) fn request_with(change: impl FnOnce(&mut Comment)) -> ModerateRequest {
-    let mut request = request("I walked past the new bridge today and it is lovely.");
+    let mut request = request(PLAIN);
     change(request.comment.as_mut().unwrap());
     request
 }

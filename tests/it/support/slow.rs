@@ -12,7 +12,7 @@ use tonic::{Request, Status};
 use tonic_prost::ProstCodec;
 
 use super::eventually::eventually;
-use super::request;
+use super::{PLAIN, request};
 
 /// A `Moderate` call under way.
 pub(crate) struct SlowCall {
@@ -29,7 +29,7 @@ impl SlowCall {
             if call.answer.is_finished() {
                 call = Self::try_begin(channel.clone());
             }
-            client.moderate(request("Hello there")).await.is_err()
+            client.moderate(request(PLAIN)).await.is_err()
         })
         .await;
         call
