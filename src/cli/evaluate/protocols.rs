@@ -127,7 +127,7 @@ struct Trained {
 }
 
 /// Trains a model for each fold and lets it answer for what it did not see. One after the other: a fit silences standard
-/// error for a moment (linfa prints), which two at a time would not undo in the right order.
+/// error for a moment (linfa prints) and others wait for it, so that two at a time would gain little.
 fn train_each(folds: &[Fold], examples: &[Example], certify: &[Example], seed: u64) -> Result<Trained, Failure> {
     let mut trained = Trained {
         models: Vec::new(),
