@@ -39,8 +39,8 @@
 //!
 //! The house proper and its doors:
 //! - [`moderator`]: takes a submission through its stations.
-//! - [`telemetry`]: structured logs, and what may not be in them.
-//! - [`api`]: gRPC ⇄ the house.
+//! - [`telemetry`]: logs and metrics, and what may not be in them.
+//! - [`api`]: gRPC ⇄ the house, and the operators' door.
 //! - [`config`]: file, environment and flags, checked and resolved.
 //! - [`server`]: wiring and life cycle.
 //! - [`cli`]: one file for each subcommand.

@@ -7,8 +7,8 @@
 mod memo;
 mod proxies;
 mod report;
+mod submission;
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,76 +16,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::clock::{Clock, Timestamp};
 use crate::comment::{Action, AuthorKey, Comment, Trust};
 use crate::limit::{Answer, Claim, Limiter, Mode, Outcome, Source, Take};
-use crate::model::{Explanation, Reading, SpamModel, SpamProbability, Thresholds};
+use crate::model::{Reading, SpamModel, SpamProbability, Thresholds};
 use crate::policy::{self, Classifier, Evidence, Velocity};
 use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
 use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
 use crate::telemetry::Metrics;
-use crate::verdict::{Decision, QuotaState, ReasonCode, Verdict};
+use crate::verdict::{QuotaState, ReasonCode, Verdict};
 
 use memo::Memo;
 use proxies::Proxies;
 
-/// One comment to judge.
-#[derive(Debug)]
-pub struct Submission {
-    /// Where it was sent.
-    pub site: SiteId,
-    /// What was sent.
-    pub comment: Comment,
-    /// Why it is judged.
-    pub action: Action,
-    /// The caller's idempotency key.
-    pub request: Option<RequestId>,
-    /// Whether to explain the score.
-    pub explain: bool,
-    /// Judge only: spend, record and remember nothing.
-    pub dry_run: bool,
-}
-
-/// A caller's idempotency key, with the body it stands for.
-#[derive(Clone)]
-pub struct RequestId {
-    /// The key.
-    pub id: String,
-    /// The whole request in a canonical form: another body under the same key is a mistake.
-    pub body: Vec<u8>,
-}
-
-impl fmt::Debug for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RequestId(..)")
-    }
-}
-
-/// The answer to a submission.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Judgement {
-    /// Names the decision; empty for a dry run.
-    pub decision_id: String,
-    /// What was decided.
-    pub decision: Decision,
-    /// The version of the model that read the text; empty if none did.
-    pub model_version: String,
-    /// The version of the policy that judged.
-    pub policy_version: String,
-    /// The answer was given before.
-    pub replayed: bool,
-    /// Why the text was scored as it was, if that was asked and it was scored.
-    pub explanation: Option<Explanation>,
-}
-
-/// Why a submission is not judged: a mistake of the calling program.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The configuration does not know the site.
-    #[error("site {0} is not configured here")]
-    UnknownSite(SiteId),
-    /// The request id stands for another body.
-    #[error("the request_id was used within the last 10 minutes with another body")]
-    RequestIdReused,
-}
+pub use submission::{Judgement, Refusal, RequestId, Submission};
 
 /// A model at work.
 #[derive(Debug)]
