@@ -241,7 +241,11 @@ mod tests {
     #[test]
     fn what_may_name_a_person_is_marked() {
         let features = read("see http://jane.doe.example/me or mail jane@doe.example, see?");
-        assert_eq!(features.naming.len(), 5, "mail at, host, the domain of both, its two words");
+        assert_eq!(
+            features.naming.len(),
+            5,
+            "mail at, host, the domain of both, its two words"
+        );
         let links = &features.terms[View::Links as usize];
         assert!(features.naming.iter().all(|hash| links.contains(hash)));
         assert_eq!(features.n_linked, 2);
