@@ -88,7 +88,7 @@ struct Row {
 
 /// What a line holds.
 enum Line {
-    Example(Example),
+    Example(Box<Example>),
     Blank,
     Neither,
 }
@@ -145,7 +145,7 @@ pub fn read_each(path: &Path, skip_bad: bool, take: &mut dyn FnMut(Example)) -> 
                 Ok(Line::Example(example)) => {
                     summary.n_examples += 1;
                     summary.n_spam += u64::from(example.label == Label::Spam);
-                    take(example);
+                    take(*example);
                 }
                 Err(_) if skip_bad => summary.n_bad += 1,
                 Err(problem) => {
@@ -188,7 +188,7 @@ fn parse(line: &[u8], fallback_source: &str) -> Result<Line, String> {
     if features.is_none() && content.trim().is_empty() {
         return Ok(Line::Blank);
     }
-    Ok(Line::Example(Example {
+    Ok(Line::Example(Box::new(Example {
         id: row.id.or(row.decision_id),
         label,
         content: Sensitive::new(content),
@@ -202,7 +202,7 @@ fn parse(line: &[u8], fallback_source: &str) -> Result<Line, String> {
         submitted_at: known(row.submitted_at),
         labeled_at: known(row.labeled_at),
         reviewer: known(row.reviewer),
-    }))
+    })))
 }
 
 /// The bytes of features that this program can read.

@@ -48,7 +48,7 @@ impl Grouper {
         match &example.features {
             Some(bytes) => {
                 let kept = Features::from_bytes(bytes.expose()).unwrap_or_default();
-                self.add_set(xxh3_64(bytes.expose()), || letters(kept));
+                self.add_set(xxh3_64(bytes.expose()), || letters(&kept));
             }
             None => self.add_text(example.content.expose()),
         }
@@ -94,7 +94,7 @@ impl Grouper {
 }
 
 /// What stands for the text where only its features were kept: runs of letters, or everything if there are none.
-fn letters(kept: Features) -> Vec<u32> {
+fn letters(kept: &Features) -> Vec<u32> {
     let own = &kept.terms[View::Letters as usize];
     if own.is_empty() {
         let mut all = kept.terms.concat();
