@@ -16,6 +16,9 @@ use super::node::send;
 
 type Answer = Result<Value, RedisError>;
 
+/// What waits for one; boxed, so that it can go on without its caller.
+type Waiting = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
 /// An open connection.
 pub(super) struct Line {
     connection: MultiplexedConnection,
@@ -82,7 +85,7 @@ impl Seat {
 
 /// A command under way.
 pub(super) struct Sent {
-    under_way: Option<(Pin<Box<dyn Future<Output = Answer> + Send>>, Seat)>,
+    under_way: Option<(Waiting, Seat)>,
 }
 
 impl Future for Sent {
