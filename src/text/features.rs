@@ -1,258 +1,164 @@
-//! A comment as what the model reads of it, kept without the comment: the hashes of its distinct terms, view by view, and
-//! what else a score is made of. Whoever keeps them can train and score later, and has no text to lose.
+//! What a model reads of a comment, without the comment: enough to learn from it and to judge it again.
 //!
-//! A hash of 32 bits is not a secret: somebody with the bytes can guess at words. So features are made of redacted text
-//! ([`super::redact`]), and forgotten like text.
+//! The terms are hashed without a key: whoever holds features can test whether a word or a phrase of three words stood
+//! in the comment. They are to be kept as the comment would be kept, and not as long.
 
-use std::fmt;
+use super::stream::Scratch;
+use super::terms::{N_VIEWS, Sink, VIEWS, View, emit};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-
-use super::{N_VIEWS, READING_VERSION, Scratch, Sink, VIEWS, View, emit};
-
-/// Names of terms that may name a person begin so.
-const NAMING: [&str; 3] = ["mail at ", "host ", "domain "];
-
-/// The layout of the bytes.
-const FORMAT: u8 = 1;
-
-/// A comment as the model reads it.
-#[derive(Clone, PartialEq, Eq, Default)]
+/// A comment's distinct terms, view by view, and what else the model wants to know of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Features {
-    /// The version of the reading that made them: [`READING_VERSION`] then.
-    pub reading: u32,
-    /// The distinct terms of each view, in the order of [`VIEWS`], each ascending. A hash stands in one view only.
-    pub terms: Vec<Vec<u32>>,
-    /// For each term of [`View::Words`], in its order: how often it came as a word with a letter in it.
-    pub spoken: Vec<u32>,
-    /// Terms of [`View::Links`] that may name a person, ascending: such a term is learnt from three groups only.
+    /// The hashes of each view's distinct terms, ascending. A hash stands in one view only: the first that came.
+    pub terms: [Vec<u32>; N_VIEWS],
+    /// Of them, those of links and addresses that may name a person, ascending.
     pub naming: Vec<u32>,
+    /// Words with a letter in them, by hash, ascending, and how often each came.
+    pub spoken: Vec<(u32, u32)>,
     /// Links and addresses.
     pub n_linked: u32,
     /// Are most letters of a script other than Latin?
     pub is_foreign: bool,
-    /// How long the text was, in characters.
-    pub n_chars: u32,
 }
 
 /// Why bytes are no features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum FeaturesError {
-    /// Not base64.
-    #[error("are not base64")]
-    Base64,
-    /// Of a layout that this program does not know.
-    #[error("are of layout {0}, and this program reads layout {FORMAT}")]
-    Format(u8),
-    /// Cut off, or not features at all.
-    #[error("are damaged")]
-    Damaged,
+pub enum InvalidFeatures {
+    /// They were read by other rules.
+    #[error(
+        "the features were read by version {found} of the rules, this program reads by version {}: send the comment again in full",
+        super::READING_VERSION
+    )]
+    Reading {
+        /// Their version.
+        found: u32,
+    },
+    /// They are cut short, too long, or out of order.
+    #[error("the features are damaged at byte {at}")]
+    Damaged {
+        /// Where.
+        at: usize,
+    },
+}
+
+/// Names of link terms that may name a person begin so: domains of addresses, hosts and domains of links.
+const NAMING: [&str; 3] = ["mail at ", "host ", "domain "];
+
+/// May a term of [`View::Links`] with this name be somebody's?
+pub(crate) fn may_name_a_person(name: &str) -> bool {
+    NAMING.iter().any(|naming| name.starts_with(naming))
 }
 
 impl Features {
-    /// Reads a comment; links to `article_hosts` are passed over, as they are when it is judged.
-    pub fn of(content: &str, article_hosts: &[String], scratch: &mut Scratch) -> Self {
-        let mut sink = Collector::default();
-        emit(content, article_hosts, scratch, &mut sink);
-        let mut seen = std::mem::take(&mut sink.seen);
-        // A hash that came in two views counts where it came first, as it does in a score.
-        seen.sort_by_key(|&(hash, _, at)| (hash, at));
-        seen.dedup_by_key(|(hash, ..)| *hash);
-        let mut terms = vec![Vec::new(); N_VIEWS];
-        for (hash, view, _) in seen {
-            terms[usize::from(view)].push(hash);
-        }
-        let words = &terms[View::Words as usize];
-        let mut spoken = vec![0_u32; words.len()];
-        for hash in sink.spoken {
-            if let Ok(at) = words.binary_search(&hash) {
-                spoken[at] += 1;
-            }
-        }
-        sink.naming.sort_unstable();
-        sink.naming.dedup();
-        sink.naming
-            .retain(|hash| terms[View::Links as usize].binary_search(hash).is_ok());
-        Self {
-            reading: READING_VERSION,
-            terms,
-            spoken,
-            naming: sink.naming,
-            n_linked: sink.n_linked,
+    /// Reads a comment. Links to `article_hosts` are passed over, as they are when it is scored.
+    pub fn read(content: &str, article_hosts: &[String], scratch: &mut Scratch) -> Self {
+        let mut collector = Collector::default();
+        emit(content, article_hosts, scratch, &mut collector);
+        let Collector {
+            mut terms,
+            mut naming,
+            mut spoken,
+            n_linked,
+        } = collector;
+        // The first view that a hash came in keeps it.
+        terms.sort_by_key(|&(hash, _)| hash);
+        terms.dedup_by_key(|&mut (hash, _)| hash);
+        let mut out = Self {
+            n_linked,
             is_foreign: scratch.is_foreign(),
-            n_chars: u32::try_from(content.chars().count()).unwrap_or(u32::MAX),
+            ..Self::default()
+        };
+        for (hash, view) in terms {
+            out.terms[view as usize].push(hash);
         }
-    }
-
-    /// Hands everything to the sink as reading the text would, but for the places: terms in the order of their hashes,
-    /// each once, those that may name a person with the name `host ` and nothing behind it.
-    pub fn replay<S: Sink>(&self, sink: &mut S) {
-        for (view, hashes) in VIEWS.iter().zip(&self.terms) {
-            for (i, &hash) in hashes.iter().enumerate() {
-                match view {
-                    View::Links | View::Shape => {
-                        let naming = self.naming.binary_search(&hash).is_ok();
-                        let name = || if naming { "host " } else { "" }.to_owned();
-                        sink.fact(*view, hash, None, name);
-                    }
-                    _ => sink.piece(*view, hash, 0, 0),
-                }
-                if *view == View::Words {
-                    (0..self.spoken.get(i).copied().unwrap_or(0)).for_each(|_| sink.spoken(hash));
-                }
+        naming.sort_unstable();
+        naming.dedup();
+        out.naming = naming;
+        spoken.sort_unstable();
+        for hash in spoken {
+            match out.spoken.last_mut() {
+                Some((last, n)) if *last == hash => *n += 1,
+                _ => out.spoken.push((hash, 1)),
             }
         }
-        (0..self.n_linked).for_each(|_| sink.linked());
+        out
     }
 
-    /// The features as bytes: about four for each term.
-    pub fn encode(&self) -> Vec<u8> {
-        let n_terms: usize = self.terms.iter().map(Vec::len).sum();
-        let mut bytes = Vec::with_capacity(32 + 5 * n_terms);
-        bytes.push(FORMAT);
-        for number in [self.reading, u32::from(self.is_foreign), self.n_linked, self.n_chars] {
-            put(number, &mut bytes);
-        }
-        put(length(&self.terms), &mut bytes);
+    /// How many distinct terms each view has.
+    pub fn n_distinct(&self) -> [u32; N_VIEWS] {
+        std::array::from_fn(|view| u32::try_from(self.terms[view].len()).unwrap_or(u32::MAX))
+    }
+
+    /// Is there nothing in it?
+    pub fn is_empty(&self) -> bool {
+        self.spoken.is_empty() && self.n_linked == 0 && self.terms[View::Words as usize].is_empty()
+    }
+
+    /// As bytes: some three for each term. The same features give the same bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        put(&mut out, super::READING_VERSION);
+        put(&mut out, u32::from(self.is_foreign));
+        put(&mut out, self.n_linked);
         for hashes in self.terms.iter().chain([&self.naming]) {
-            put(length(hashes), &mut bytes);
-            let mut last = 0;
-            for &hash in hashes {
-                put(hash.wrapping_sub(last), &mut bytes);
-                last = hash;
-            }
+            put_ascending(&mut out, hashes.iter().copied());
         }
-        self.spoken.iter().for_each(|&n| put(n, &mut bytes));
-        bytes
+        put_ascending(&mut out, self.spoken.iter().map(|&(hash, _)| hash));
+        self.spoken.iter().for_each(|&(_, n)| put(&mut out, n));
+        out
     }
 
-    /// The features in these bytes.
+    /// What [`Features::to_bytes`] wrote.
     ///
     /// # Errors
-    /// [`FeaturesError`] if there are none in them.
-    pub fn decode(bytes: &[u8]) -> Result<Self, FeaturesError> {
-        match bytes.split_first() {
-            Some((&FORMAT, rest)) => decode(&mut { rest }).ok_or(FeaturesError::Damaged),
-            Some((&other, _)) => Err(FeaturesError::Format(other)),
-            None => Err(FeaturesError::Damaged),
+    /// [`InvalidFeatures`], if the bytes are of another version, or no features at all.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidFeatures> {
+        let mut input = Input { bytes, at: 0 };
+        let found = input.number()?;
+        if found != super::READING_VERSION {
+            return Err(InvalidFeatures::Reading { found });
+        }
+        let mut out = Self {
+            is_foreign: input.number()? == 1,
+            n_linked: input.number()?,
+            ..Self::default()
+        };
+        for view in VIEWS {
+            out.terms[view as usize] = input.ascending()?;
+        }
+        out.naming = input.ascending()?;
+        for hash in input.ascending()? {
+            out.spoken.push((hash, 0));
+        }
+        for (_, n) in &mut out.spoken {
+            *n = input.number()?;
+        }
+        if input.at == bytes.len() {
+            Ok(out)
+        } else {
+            Err(InvalidFeatures::Damaged { at: input.at })
         }
     }
-
-    /// The features as text: base64 of [`Features::encode`], for JSON.
-    pub fn to_text(&self) -> String {
-        STANDARD_NO_PAD.encode(self.encode())
-    }
-
-    /// As [`Features::decode`], from [`Features::to_text`].
-    ///
-    /// # Errors
-    /// [`FeaturesError`] if there are none in it.
-    pub fn from_text(text: &str) -> Result<Self, FeaturesError> {
-        let bytes = STANDARD_NO_PAD
-            .decode(text.trim_end_matches('='))
-            .map_err(|_| FeaturesError::Base64)?;
-        Self::decode(&bytes)
-    }
 }
 
-impl fmt::Debug for Features {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let n_terms: usize = self.terms.iter().map(Vec::len).sum();
-        write!(f, "Features({n_terms} terms)")
-    }
-}
-
-fn length<T>(list: &[T]) -> u32 {
-    u32::try_from(list.len()).unwrap_or(u32::MAX)
-}
-
-/// Seven bits a byte, the lowest first; the highest bit says that more follow.
-fn put(mut number: u32, bytes: &mut Vec<u8>) {
-    while number > 0x7f {
-        bytes.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push((number & 0x7f) as u8);
-}
-
-fn take(bytes: &mut &[u8]) -> Option<u32> {
-    let mut number = 0_u64;
-    for shift in [0, 7, 14, 21, 28] {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return u32::try_from(number).ok();
-        }
-    }
-    None
-}
-
-fn list(bytes: &mut &[u8]) -> Option<Vec<u32>> {
-    let n = take(bytes)? as usize;
-    // Each takes at least a byte: what claims more is damaged, and must not take memory first.
-    let mut out = Vec::with_capacity(n.min(bytes.len()));
-    let mut last = 0_u32;
-    for i in 0..n {
-        let step = take(bytes)?;
-        last = last.checked_add(step).filter(|_| step > 0 || i == 0)?;
-        out.push(last);
-    }
-    Some(out)
-}
-
-fn decode(bytes: &mut &[u8]) -> Option<Features> {
-    let [reading, is_foreign, n_linked, n_chars] = [take(bytes)?, take(bytes)?, take(bytes)?, take(bytes)?];
-    let n_views = take(bytes).filter(|&n| n <= 64)?;
-    let mut terms = Vec::new();
-    for _ in 0..n_views {
-        terms.push(list(bytes)?);
-    }
-    let naming = list(bytes)?;
-    let n_words = terms.get(View::Words as usize).map_or(0, Vec::len);
-    let mut spoken = Vec::new();
-    for _ in 0..n_words {
-        spoken.push(take(bytes)?);
-    }
-    bytes.is_empty().then_some(Features {
-        reading,
-        terms,
-        spoken,
-        naming,
-        n_linked,
-        is_foreign: is_foreign != 0,
-        n_chars,
-    })
-}
-
+/// Takes everything in the order in which it comes.
 #[derive(Default)]
 struct Collector {
-    /// Hash, view, and the number of the term as it came.
-    seen: Vec<(u32, u8, u32)>,
-    spoken: Vec<u32>,
+    terms: Vec<(u32, View)>,
     naming: Vec<u32>,
+    spoken: Vec<u32>,
     n_linked: u32,
-}
-
-impl Collector {
-    fn add(&mut self, view: View, hash: u32) {
-        self.seen.push((hash, view as u8, length(&self.seen)));
-    }
 }
 
 impl Sink for Collector {
     fn piece(&mut self, view: View, hash: u32, _start: u32, _end: u32) {
-        self.add(view, hash);
+        self.terms.push((hash, view));
     }
 
     fn fact(&mut self, view: View, hash: u32, _place: Option<(usize, usize)>, name: impl FnOnce() -> String) {
-        self.add(view, hash);
-        if view == View::Links {
-            let name = name();
-            if NAMING.iter().any(|naming| name.starts_with(naming)) {
-                self.naming.push(hash);
-            }
+        self.terms.push((hash, view));
+        if view == View::Links && may_name_a_person(&name()) {
+            self.naming.push(hash);
         }
     }
 
@@ -265,79 +171,126 @@ impl Sink for Collector {
     }
 }
 
+/// A number, 7 bits a byte, low bits first.
+fn put(out: &mut Vec<u8>, mut value: u32) {
+    while value >= 0x80 {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "below 128")]
+    out.push(value as u8);
+}
+
+/// How many, then each less the one before.
+fn put_ascending(out: &mut Vec<u8>, values: impl ExactSizeIterator<Item = u32>) {
+    put(out, u32::try_from(values.len()).unwrap_or(u32::MAX));
+    let mut last = 0;
+    for value in values {
+        put(out, value.wrapping_sub(last));
+        last = value;
+    }
+}
+
+struct Input<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Input<'_> {
+    fn number(&mut self) -> Result<u32, InvalidFeatures> {
+        let damaged = InvalidFeatures::Damaged { at: self.at };
+        let mut value = 0_u64;
+        for shift in (0..35).step_by(7) {
+            let byte = *self.bytes.get(self.at).ok_or(damaged)?;
+            self.at += 1;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return u32::try_from(value).map_err(|_| damaged);
+            }
+        }
+        Err(damaged)
+    }
+
+    fn ascending(&mut self) -> Result<Vec<u32>, InvalidFeatures> {
+        let n = self.number()? as usize;
+        let damaged = InvalidFeatures::Damaged { at: self.at };
+        // Each takes at least a byte: no more memory than the bytes justify.
+        if n > self.bytes.len() - self.at {
+            return Err(damaged);
+        }
+        let mut values: Vec<u32> = Vec::with_capacity(n);
+        for i in 0..n {
+            let step = self.number()?;
+            let next = values.last().map_or(Some(step), |last| last.checked_add(step));
+            values.push(next.filter(|_| i == 0 || step > 0).ok_or(damaged)?);
+        }
+        Ok(values)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
-    use std::collections::BTreeSet;
 
-    fn of(content: &str) -> Features {
-        Features::of(content, &[], &mut Scratch::default())
-    }
+    use super::*;
 
-    /// What a score is made of, in an order of its own.
-    #[derive(Default, PartialEq, Debug)]
-    struct Sum {
-        terms: BTreeSet<(u8, u32)>,
-        spoken: Vec<u32>,
-        n_linked: u32,
-    }
-
-    impl Sink for Sum {
-        fn piece(&mut self, view: View, hash: u32, _start: u32, _end: u32) {
-            self.terms.insert((view as u8, hash));
-        }
-
-        fn fact(&mut self, view: View, hash: u32, _place: Option<(usize, usize)>, _name: impl FnOnce() -> String) {
-            self.terms.insert((view as u8, hash));
-        }
-
-        fn spoken(&mut self, hash: u32) {
-            self.spoken.push(hash);
-        }
-
-        fn linked(&mut self) {
-            self.n_linked += 1;
-        }
+    fn read(content: &str) -> Features {
+        Features::read(content, &[], &mut Scratch::default())
     }
 
     #[test]
-    fn they_hold_what_reading_gives() {
-        let text = "Buy cheap pills at http://shop.example.com/buy or write to me@mail.example, buy buy!";
-        let (mut read, mut replayed, mut scratch) = (Sum::default(), Sum::default(), Scratch::default());
-        emit(text, &[], &mut scratch, &mut read);
-        of(text).replay(&mut replayed);
-        read.spoken.sort_unstable();
-        replayed.spoken.sort_unstable();
-        assert_eq!(read, replayed);
-        // A host, its domain, the two words of that, and the domain of an address.
-        assert_eq!(of(text).naming.len(), 5);
+    fn what_may_name_a_person_is_marked() {
+        let features = read("see http://jane.doe.example/me or mail jane@doe.example, see?");
+        assert_eq!(
+            features.naming.len(),
+            5,
+            "mail at, host, the domain of both, its two words"
+        );
+        let links = &features.terms[View::Links as usize];
+        assert!(features.naming.iter().all(|hash| links.contains(hash)));
+        assert_eq!(features.n_linked, 2);
+        let n_spoken: u32 = features.spoken.iter().map(|(_, n)| n).sum();
+        assert_eq!((n_spoken, features.spoken.len()), (4, 3), "see, or, mail, see");
+        assert!(read("just words").naming.is_empty());
     }
 
     #[test]
-    fn damage_is_told() {
-        let bytes = of("hello there").encode();
-        for n in 0..bytes.len() {
-            assert!(Features::decode(&bytes[..n]).is_err(), "{n}");
-        }
-        assert_eq!(Features::decode(&[9]), Err(FeaturesError::Format(9)));
-        assert_eq!(Features::from_text("§"), Err(FeaturesError::Base64));
+    fn the_articles_own_hosts_are_passed_over() {
+        let hosts = ["a.example".to_owned()];
+        let features = Features::read("see http://a.example/x", &hosts, &mut Scratch::default());
+        assert!(features.terms[View::Links as usize].is_empty());
+    }
+
+    #[test]
+    fn other_versions_and_damage_are_told_apart() {
+        let mut bytes = read("hello there").to_bytes();
+        assert_eq!(
+            Features::from_bytes(&bytes[..9]),
+            Err(InvalidFeatures::Damaged { at: 9 })
+        );
+        bytes.push(0);
+        assert!(Features::from_bytes(&bytes).is_err());
+        bytes[0] = 99;
+        assert_eq!(
+            Features::from_bytes(&bytes),
+            Err(InvalidFeatures::Reading { found: 99 })
+        );
+        assert!(Features::from_bytes(&[]).is_err());
     }
 
     proptest! {
         #[test]
-        fn what_was_encoded_is_decoded(text in "\\PC{0,300}") {
-            let features = of(&text);
-            prop_assert_eq!(Features::from_text(&features.to_text()), Ok(features.clone()));
-            prop_assert!(features.terms.iter().all(|terms| terms.is_sorted_by(|a, b| a < b)));
+        fn what_was_written_is_read_again(content in "\\PC{0,200}") {
+            let features = read(&content);
+            prop_assert_eq!(Features::from_bytes(&features.to_bytes()), Ok(features));
         }
 
         #[test]
-        fn arbitrary_bytes_do_not_panic(mut bytes: Vec<u8>) {
-            if let Some(first) = bytes.first_mut() {
-                *first = FORMAT;
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(features) = Features::from_bytes(&bytes) {
+                let again = Features::from_bytes(&features.to_bytes());
+                prop_assert_eq!(again, Ok(features));
             }
-            let _ = Features::decode(&bytes);
         }
     }
 }

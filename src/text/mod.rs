@@ -22,7 +22,8 @@ mod stream;
 mod terms;
 mod undo;
 
-pub use features::{Features, FeaturesError};
+pub(crate) use features::may_name_a_person;
+pub use features::{Features, InvalidFeatures};
 pub use redact::{Persona, redact};
 pub use stream::Scratch;
 pub use terms::{N_VIEWS, Places, Sink, VIEWS, View, emit, emit_with_places};
