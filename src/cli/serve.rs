@@ -7,14 +7,13 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::{CommandResult, Exit, Failure, output};
-use crate::api::grpc::Bounds;
 use crate::artifact;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::limit::{Limiter, MemorySettings, RedisSettings};
 use crate::moderator::{LoadedModel, Moderator, Parts};
 use crate::privacy::Pseudonymizer;
-use crate::server::{Listeners, Server, ServerError};
+use crate::server::{self, Listeners, Server, ServerError};
 use crate::telemetry::{self, Metrics};
 
 /// `moderato serve`
@@ -70,6 +69,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
         return describe(&config, &model);
     }
     logs.start().map_err(|error| Failure::new(Exit::Unexpected, error))?;
+    raise_open_files(config.pressure.connections_max);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -103,6 +103,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
             "starting"
         );
         let lines = lines(&grpc, ops.as_ref().map(|(listeners, _)| listeners));
+        let (bounds, connections) = server::bounds(&config);
         let server = Server {
             moderator: Arc::new(Moderator::new(Parts {
                 sites,
@@ -113,10 +114,8 @@ pub(super) fn run(args: &Args) -> CommandResult {
                 metrics,
                 nonce,
             })),
-            bounds: Bounds {
-                message_bytes_max: config.message_bytes_max,
-                in_flight_max: config.in_flight_max,
-            },
+            bounds,
+            connections,
             grpc,
             ops,
             drain_timeout: config.drain_timeout,
@@ -128,6 +127,29 @@ pub(super) fn run(args: &Args) -> CommandResult {
         tracing::info!("stopped");
         Ok(Exit::Ok)
     })
+}
+
+/// Asks the system for a file descriptor for each connection, as far as it gives them.
+fn raise_open_files(connections_max: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    // For the listeners, Redis, the model, the log.
+    const OTHERS: u64 = 128;
+    let needed = connections_max as u64 + OTHERS;
+    let limit = getrlimit(Resource::Nofile);
+    let enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= needed);
+    if enough(limit.current) {
+        return;
+    }
+    let current = Some(limit.maximum.map_or(needed, |maximum| maximum.min(needed)));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current, ..limit }).is_ok();
+    if !raised || !enough(current) {
+        tracing::warn!(
+            allowed = if raised { current } else { limit.current },
+            needed,
+            "the system gives this process fewer file descriptors than pressure.connections_max needs: raise its limit \
+             (ulimit -n, LimitNOFILE) or lower the setting"
+        );
+    }
 }
 
 /// What is printed for each listener.

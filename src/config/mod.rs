@@ -3,6 +3,7 @@
 //! The embedded `default.toml` is the reference: it names every key, and its types are the schema that a file is held
 //! against. Start reading in [`load`]. This room never keeps a secret in anything that can be printed.
 
+mod pressure;
 mod raw;
 mod secrets;
 mod sites;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use crate::site::Sites;
 
+pub use pressure::Pressure;
 pub use secrets::{PseudonymKey, new_key, nonce, pseudonym_key};
 
 /// The embedded defaults, with a comment on every key.
@@ -31,6 +33,8 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// The log filter.
     pub log: String,
+    /// Bounds on calls and connections.
+    pub pressure: Pressure,
     /// The limiter's bounds.
     pub limiter: LimiterConfig,
     /// Every site's policy.
@@ -135,6 +139,10 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
 fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
     let service: raw::Service = merged.section("service", problems)?;
     let limiter: raw::Limiter = merged.section("limiter", problems)?;
+    let pressure = merged
+        .sections
+        .get("pressure")
+        .and_then(|table| pressure::resolve(table, problems));
     let sites = sites::resolve(merged, service.allow_unknown_sites, problems);
     let mut listen = Vec::new();
     for address in &service.listen {
@@ -159,6 +167,7 @@ fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
         message_bytes_max: at_least_one("service.message_bytes_max", service.message_bytes_max),
         in_flight_max: at_least_one("service.in_flight_max", service.in_flight_max),
         drain_timeout: Duration::ZERO,
+        pressure: pressure?,
         log: service.log,
         limiter: LimiterConfig {
             subjects_max: at_least_one("limiter.subjects_max", limiter.subjects_max),

@@ -12,6 +12,7 @@ mod submission;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
 use crate::comment::{Action, AuthorKey, Comment, Trust};
@@ -112,11 +113,12 @@ impl Moderator {
         &self.metrics
     }
 
-    /// Judges one comment.
+    /// Judges one comment. Redis may take as long as `patience`, if that is less than its budget: its absence is then a
+    /// fact like any other.
     ///
     /// # Errors
     /// The calling program's mistakes; an author's mistakes are part of the judgement.
-    pub async fn moderate(&self, submission: &Submission) -> Result<Judgement, Refusal> {
+    pub async fn moderate(&self, submission: &Submission, patience: Duration) -> Result<Judgement, Refusal> {
         let started = self.clock.now();
         let policy = self.policy(&submission.site)?;
         let signals = signals::collect(&submission.comment, policy, FieldSet::default());
@@ -136,7 +138,9 @@ impl Moderator {
             velocity,
             redis_away,
             replay,
-        } = self.measure(submission, policy, counted, &memo, started).await?;
+        } = self
+            .measure(submission, policy, counted, &memo, (started, patience))
+            .await?;
         let replayed = replay.is_some();
         let memo = replay.unwrap_or(memo);
         let evidence = Evidence {
@@ -264,7 +268,7 @@ impl Moderator {
         policy: &SitePolicy,
         counted: Counted,
         memo: &Memo,
-        now: Timestamp,
+        (now, patience): (Timestamp, Duration),
     ) -> Result<Measured, Refusal> {
         let unmeasured = match counted {
             Counted::Subject(_) => None,
@@ -302,7 +306,7 @@ impl Moderator {
             claim,
             mode: if submission.dry_run { Mode::Peek } else { Mode::Spend },
         };
-        let taken = self.limiter.take(&take, now).await;
+        let taken = self.limiter.take_within(&take, now, patience).await;
         let redis_away = taken.source == Source::LocalForRedis;
         let (outcomes, replay) = match taken.answer {
             Answer::Conflict => return Err(Refusal::RequestIdReused),

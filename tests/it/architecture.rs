@@ -53,7 +53,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("config", &["comment", "site", "verdict"]),
-    ("server", &["api", "limit", "moderator"]),
+    ("server", &["api", "config", "limit", "moderator"]),
     // The command line glues rooms together; it is the top.
     (
         "cli",
@@ -109,7 +109,7 @@ const IMPURE: &[&str] = &[
 
 /// Each library with the places that may name it.
 const HOMES: &[(&str, &[&str])] = &[
-    ("tonic::", &["api", "server.rs", "cli/check"]),
+    ("tonic::", &["api", "server", "cli/check"]),
     ("prost::", &["api"]),
     ("redis::", &["limit/redis"]),
     ("linfa", &["train"]),

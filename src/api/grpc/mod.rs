@@ -3,13 +3,19 @@
 //! It must never judge: what an author did wrong passes through as a fact. Start reading in [`router`], then
 //! `service.rs` and `convert.rs`.
 
-mod bound;
+mod activity;
+mod backlog;
 mod convert;
+mod deadline;
+mod ending;
 mod model;
+mod pressure;
 mod service;
 mod status;
+mod stream;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tonic::transport::Server;
 use tonic::transport::server::Router;
@@ -18,9 +24,11 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use crate::moderator::Moderator;
 use crate::site::FieldSet;
 
-pub use bound::InFlight;
+pub use activity::Activity;
 pub use model::ModelDoor;
+pub use pressure::{CallBounds, Gate};
 pub use service::ModerationDoor;
+pub use stream::StreamBounds;
 
 /// The wire types, generated from `proto/moderato/v1/moderation.proto`.
 pub mod proto {
@@ -65,8 +73,20 @@ pub fn check(
 pub struct Bounds {
     /// The largest message read, in bytes.
     pub message_bytes_max: usize,
-    /// Calls under way at once.
-    pub in_flight_max: usize,
+    /// On calls.
+    pub calls: CallBounds,
+    /// On streams of comments.
+    pub streams: StreamBounds,
+    /// Calls of one connection under way at once.
+    pub calls_per_connection_max: u32,
+    /// Bytes of a call's metadata.
+    pub header_list_bytes_max: u32,
+    /// How often a connection is asked whether it is still there.
+    pub keep_alive_interval: Duration,
+    /// How long it may take to answer that.
+    pub keep_alive_timeout: Duration,
+    /// When a connection is asked to close.
+    pub connection_age_max: Duration,
 }
 
 /// Everything this door serves.
@@ -76,11 +96,12 @@ pub struct Bounds {
 pub fn router<H: Health>(
     moderator: &Arc<Moderator>,
     bounds: Bounds,
-    in_flight: &InFlight,
+    gate: &Gate,
     health: HealthServer<H>,
 ) -> Result<Router, tonic_reflection::server::Error> {
-    let moderation = ModerationServiceServer::new(ModerationDoor::new(Arc::clone(moderator)))
-        .max_decoding_message_size(bounds.message_bytes_max);
+    let moderation =
+        ModerationServiceServer::new(ModerationDoor::new(Arc::clone(moderator), gate.streams(bounds.streams)))
+            .max_decoding_message_size(bounds.message_bytes_max);
     let model = ModelServiceServer::new(ModelDoor::new(Arc::clone(moderator)))
         .max_decoding_message_size(bounds.message_bytes_max);
     // Older tools (grpcurl up to 1.8.6) ask for v1alpha only; the types of error details let them decode those.
@@ -91,10 +112,16 @@ pub fn router<H: Health>(
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     Ok(Server::builder()
-        .tcp_nodelay(true)
-        .add_service(health)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?)
-        .add_service(in_flight.bound(moderation))
-        .add_service(model))
+        .max_concurrent_streams(bounds.calls_per_connection_max)
+        .http2_max_header_list_size(bounds.header_list_bytes_max)
+        .http2_keepalive_interval(Some(bounds.keep_alive_interval))
+        .http2_keepalive_timeout(Some(bounds.keep_alive_timeout))
+        .max_connection_age(bounds.connection_age_max)
+        // Nothing that has begun lasts longer.
+        .max_connection_age_grace(bounds.streams.age_max.max(bounds.calls.timeout))
+        .add_service(gate.ending(health))
+        .add_service(gate.ending(reflection().build_v1()?))
+        .add_service(gate.ending(reflection().build_v1alpha()?))
+        .add_service(gate.guard(moderation))
+        .add_service(gate.guard(model)))
 }

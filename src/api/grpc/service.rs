@@ -1,11 +1,16 @@
 //! `ModerationService`: from the wire to the house and back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tonic::{Request, Response, Status};
+use tokio::time::Instant;
+use tonic::{Request, Response, Status, Streaming};
 
+use super::deadline::Deadline;
+use super::pressure::Held;
 use super::proto::moderation_service_server::ModerationService;
-use super::proto::{ModerateRequest, ModerateResponse};
+use super::proto::{ModerateRequest, ModerateResponse, ModerateStreamRequest};
+use super::stream::{Answers, Judge, Streams};
 use super::{convert, status};
 use crate::moderator::Moderator;
 
@@ -13,27 +18,54 @@ use crate::moderator::Moderator;
 #[derive(Debug)]
 pub struct ModerationDoor {
     moderator: Arc<Moderator>,
+    streams: Streams,
 }
 
 impl ModerationDoor {
     /// A door to this house.
-    pub const fn new(moderator: Arc<Moderator>) -> Self {
-        Self { moderator }
+    pub(super) const fn new(moderator: Arc<Moderator>, streams: Streams) -> Self {
+        Self { moderator, streams }
     }
+}
+
+/// Judges one request; what it waits for may take as long as `patience`.
+async fn judge(
+    moderator: &Moderator,
+    request: ModerateRequest,
+    patience: Duration,
+) -> Result<ModerateResponse, Status> {
+    let submission = convert::submission(request).map_err(status::invalid)?;
+    let judgement = moderator
+        .moderate(&submission, patience)
+        .await
+        .map_err(|refusal| status::refused(&refusal))?;
+    Ok(convert::response(judgement, submission.comment.content.expose()))
 }
 
 #[tonic::async_trait]
 impl ModerationService for ModerationDoor {
     async fn moderate(&self, request: Request<ModerateRequest>) -> Result<Response<ModerateResponse>, Status> {
-        let submission = convert::submission(request.into_inner()).map_err(status::invalid)?;
-        let judgement = self
-            .moderator
-            .moderate(&submission)
+        let deadline = request.extensions().get::<Deadline>();
+        let patience = deadline.map_or(Duration::MAX, |deadline| deadline.patience(Instant::now()));
+        judge(&self.moderator, request.into_inner(), patience)
             .await
-            .map_err(|refusal| status::refused(&refusal))?;
-        Ok(Response::new(convert::response(
-            judgement,
-            submission.comment.content.expose(),
-        )))
+            .map(Response::new)
+    }
+
+    type ModerateStreamStream = Answers<Streaming<ModerateStreamRequest>>;
+
+    async fn moderate_stream(
+        &self,
+        request: Request<Streaming<ModerateStreamRequest>>,
+    ) -> Result<Response<Self::ModerateStreamStream>, Status> {
+        let deadline = request.extensions().get::<Deadline>().and_then(|deadline| deadline.0);
+        let held = request.extensions().get::<Held>().cloned().unwrap_or_default();
+        let moderator = Arc::clone(&self.moderator);
+        let judge: Judge = Arc::new(move |request| {
+            let moderator = Arc::clone(&moderator);
+            Box::pin(async move { judge(&moderator, request, Duration::MAX).await })
+        });
+        let answers = Answers::new(request.into_inner(), judge, self.streams.clone(), deadline, held);
+        Ok(Response::new(answers))
     }
 }

@@ -1,16 +1,35 @@
-//! A running service, asked over gRPC.
+//! A running service, asked over gRPC: for one comment by a call, for many by a stream.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 
+use super::input::{Checked, Input};
+use super::{exit_for, refusal};
 use crate::api::grpc::proto;
+use crate::api::grpc::proto::moderate_stream_response::Result as Outcome;
 use crate::api::grpc::proto::moderation_service_client::ModerationServiceClient;
 use crate::cli::{Exit, Failure};
 
 /// How long one comment may take; a terminal waits longer than a backend should.
 const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Comments at the service at once; the service's own bound on a stream is lower.
+const OUTSTANDING_MAX: usize = 256;
+
+/// So many streams in a row may end without an answer before that is an error.
+const CUT_IN_VAIN_MAX: usize = 10;
+
+/// A comment that was sent.
+struct Sent {
+    number: usize,
+    input: Input,
+    answer: Option<proto::ModerateResponse>,
+}
 
 /// A connection, with the runtime that drives it.
 pub(super) struct Remote {
@@ -49,5 +68,125 @@ impl Remote {
         self.runtime
             .block_on(self.client.moderate(request))
             .map(tonic::Response::into_inner)
+    }
+}
+
+impl Remote {
+    /// Judges many comments over a stream, and hands them on in their order. `inputs` are read as there is room for them.
+    ///
+    /// # Errors
+    /// The first comment that could not be judged, or read; all before it were handed on.
+    pub(super) fn judge_all(
+        &mut self,
+        inputs: mpsc::Receiver<Result<(usize, Input), Failure>>,
+        done: impl FnMut(Checked) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        self.runtime.block_on(judge_all(&mut self.client, inputs, done))
+    }
+}
+
+async fn judge_all(
+    client: &mut ModerationServiceClient<Channel>,
+    mut inputs: mpsc::Receiver<Result<(usize, Input), Failure>>,
+    mut done: impl FnMut(Checked) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut sent: VecDeque<Sent> = VecDeque::new();
+    // Set at the end of the inputs: whether that was a good one.
+    let mut read: Option<Result<(), Failure>> = None;
+    let mut cut_in_vain = 0;
+    loop {
+        // A service ends streams: when it stops, when they are old, when nothing comes for long. What was not answered
+        // goes into the next one; judging it twice does no harm, for nothing is counted.
+        if sent.is_empty() {
+            match (read.take(), inputs.recv().await) {
+                (Some(end), _) => return end,
+                (None, None) => return Ok(()),
+                (None, Some(input)) => sent.push_back(Sent::new(input?)),
+            }
+        }
+        let (items, outbound) = mpsc::unbounded_channel();
+        let unanswered = sent.iter().filter(|sent| sent.answer.is_none());
+        unanswered.for_each(|sent| drop(items.send(sent.item())));
+        let mut items = read.is_none().then_some(items);
+        let opened = client.moderate_stream(UnboundedReceiverStream::new(outbound)).await;
+        let mut answers = opened.map_err(|status| not_judged(&status, &sent))?.into_inner();
+        let mut has_answered = false;
+        let end = loop {
+            tokio::select! {
+                input = inputs.recv(), if read.is_none() && sent.len() < OUTSTANDING_MAX => match input {
+                    Some(Ok(input)) => {
+                        let input = Sent::new(input);
+                        items.iter().for_each(|items| drop(items.send(input.item())));
+                        sent.push_back(input);
+                    }
+                    end => {
+                        // What came before a bad line is answered first.
+                        read = Some(end.map_or(Ok(()), |end| end.map(drop)));
+                        items = None;
+                    }
+                },
+                answer = answers.message() => match answer {
+                    Ok(Some(answer)) => {
+                        has_answered = true;
+                        put(&mut sent, answer)?;
+                        while let Some(Sent { input, answer: Some(answer), .. }) = sent.pop_front_if(|sent| sent.answer.is_some()) {
+                            done(Checked { input, answer })?;
+                        }
+                    }
+                    Ok(None) => break tonic::Status::unavailable("the stream ended before all was answered"),
+                    Err(status) => break status,
+                }
+            }
+        };
+        cut_in_vain = if has_answered { 0 } else { cut_in_vain + 1 };
+        let goes_on = end.code() == tonic::Code::Unavailable && cut_in_vain < CUT_IN_VAIN_MAX;
+        if !sent.is_empty() && !goes_on {
+            return Err(not_judged(&end, &sent));
+        }
+    }
+}
+
+/// Puts an answer to its comment.
+fn put(sent: &mut VecDeque<Sent>, answer: proto::ModerateStreamResponse) -> Result<(), Failure> {
+    let number: Option<usize> = answer.item_id.parse().ok();
+    let Some(at) = sent.iter().position(|sent| Some(sent.number) == number) else {
+        let error = anyhow::anyhow!("the service answered a comment that it was not asked about");
+        return Err(Failure::new(Exit::Unexpected, error));
+    };
+    match answer.result {
+        Some(Outcome::Response(response)) => sent[at].answer = Some(response),
+        Some(Outcome::Error(error)) => {
+            let status = tonic::Status::new(error.code.into(), error.message);
+            return Err(Failure::new(exit_for(&status), refusal(&status, sent[at].number)));
+        }
+        None => {
+            let error = anyhow::anyhow!("the service answered comment {} with nothing", sent[at].number);
+            return Err(Failure::new(Exit::Unexpected, error));
+        }
+    }
+    Ok(())
+}
+
+/// A failure that names the first comment without an answer.
+fn not_judged(status: &tonic::Status, sent: &VecDeque<Sent>) -> Failure {
+    let first = sent.iter().find(|sent| sent.answer.is_none());
+    let number = first.map_or(0, |sent| sent.number);
+    Failure::new(exit_for(status), refusal(status, number))
+}
+
+impl Sent {
+    fn new((number, input): (usize, Input)) -> Self {
+        Self {
+            number,
+            input,
+            answer: None,
+        }
+    }
+
+    fn item(&self) -> proto::ModerateStreamRequest {
+        proto::ModerateStreamRequest {
+            item_id: self.number.to_string(),
+            request: Some(self.input.request(true)),
+        }
     }
 }

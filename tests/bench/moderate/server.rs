@@ -4,10 +4,12 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use moderato::api::grpc::proto::moderation_service_server::{ModerationService, ModerationServiceServer};
-use moderato::api::grpc::proto::{Handling, ModerateRequest, ModerateResponse, Verdict};
+use moderato::api::grpc::proto::{
+    Handling, ModerateRequest, ModerateResponse, ModerateStreamRequest, ModerateStreamResponse, Verdict,
+};
 use redis::aio::MultiplexedConnection;
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 /// The smallest script that does what a limiter must: read the clock, read a key, write it with an expiry.
 const SCRIPT: &str = "local t = redis.call('TIME') \
@@ -43,6 +45,15 @@ impl ModerationService for Echo {
             handling: Handling::Publish.into(),
             ..ModerateResponse::default()
         }))
+    }
+
+    type ModerateStreamStream = tokio_stream::Empty<Result<ModerateStreamResponse, Status>>;
+
+    async fn moderate_stream(
+        &self,
+        _: Request<Streaming<ModerateStreamRequest>>,
+    ) -> Result<Response<Self::ModerateStreamStream>, Status> {
+        Err(Status::unimplemented("the baseline is for single calls"))
     }
 }
 

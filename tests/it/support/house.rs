@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use moderato::api::grpc::Bounds;
 use moderato::api::grpc::proto::ModerateRequest;
 use moderato::api::grpc::proto::ModerateResponse;
 use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClient;
@@ -14,7 +13,7 @@ use moderato::config;
 use moderato::limit::{Limiter, MemorySettings};
 use moderato::moderator::{LoadedModel, Moderator, Parts};
 use moderato::privacy::Pseudonymizer;
-use moderato::server::{Listeners, Server, ServerError};
+use moderato::server::{self, Listeners, Server, ServerError};
 use moderato::telemetry::Metrics;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -48,6 +47,7 @@ impl House {
             model: artifact::embedded().unwrap(),
             loaded_at: clock.now(),
         });
+        let (bounds, connections) = server::bounds(&config);
         let moderator = Moderator::new(Parts {
             metrics: Metrics::off(&config.sites),
             sites: Arc::new(config.sites),
@@ -63,10 +63,8 @@ impl House {
         let address = grpc.addresses()[0];
         let server = Server {
             moderator: Arc::new(moderator),
-            bounds: Bounds {
-                message_bytes_max: config.message_bytes_max,
-                in_flight_max: config.in_flight_max,
-            },
+            bounds,
+            connections,
             grpc,
             ops: None,
             drain_timeout: config.drain_timeout,

@@ -1,0 +1,54 @@
+//! Latency, at the client's side, at half of the load that a server can bear: beside the baseline, each at half of its own.
+
+use std::time::Instant;
+
+use crate::load::Load;
+use crate::{Server, VARIANTS, median, server};
+
+/// Calls that saturation is measured by.
+const CALLS: usize = 20_000;
+
+pub(crate) fn run(rounds: usize, seconds: usize) {
+    let redis = server::Redis::start();
+    let servers: Vec<_> = VARIANTS
+        .iter()
+        .map(|variant| Server::start(variant, &redis.url))
+        .collect();
+    let mut load = Load::new();
+    let mut p99 = vec![Vec::new(); VARIANTS.len()];
+    let mut rates = vec![0.0; VARIANTS.len()];
+    println!(
+        "{:<30} {:>12} {:>10} {:>10} {:>10}",
+        "variant", "calls/s", "p50 µs", "p99 µs", "ratio"
+    );
+    for round in 0..=rounds {
+        for (variant, server) in servers.iter().enumerate() {
+            let began = Instant::now();
+            load.run(&server.address, CALLS);
+            let rate = CALLS as f64 / began.elapsed().as_secs_f64() / 2.0;
+            rates[variant] = rate;
+            let latencies = load.paced(&server.address, rate, u32::try_from(seconds).expect("a few"));
+            let at = |share: f64| f64::from(latencies[(latencies.len() as f64 * share) as usize]);
+            // The first round warms up.
+            if round > 0 {
+                p99[variant].push((at(0.5), at(0.99)));
+            }
+        }
+        eprintln!("round {round} of {rounds} done");
+    }
+    for (variant, measured) in p99.iter().enumerate() {
+        let of = |pick: fn(&(f64, f64)) -> f64| median(&measured.iter().map(pick).collect::<Vec<_>>());
+        let ratio = VARIANTS[variant].baseline.map(|baseline| {
+            let ratios: Vec<_> = measured.iter().zip(&p99[baseline]).map(|(a, b)| a.1 / b.1).collect();
+            format!("{:.2} ×", median(&ratios))
+        });
+        println!(
+            "{:<30} {:>12.0} {:>10.0} {:>10.0} {:>10}",
+            VARIANTS[variant].name,
+            rates[variant],
+            of(|m| m.0),
+            of(|m| m.1),
+            ratio.unwrap_or_default()
+        );
+    }
+}
