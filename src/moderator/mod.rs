@@ -22,7 +22,7 @@ use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
 use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
 use crate::telemetry::Metrics;
-use crate::verdict::{QuotaState, ReasonCode, Verdict};
+use crate::verdict::{QuotaState, Verdict};
 
 use memo::Memo;
 use proxies::Proxies;
@@ -376,7 +376,7 @@ enum Counted {
 /// Whether the form goes back to its author.
 fn returned_to_author(signals: &[Signal], policy: &SitePolicy) -> bool {
     policy.effects.form == Effect::Pull(Verdict::Reject)
-        && signals.iter().any(|signal| signal.code != ReasonCode::HoneypotFilled)
+        && signals.iter().any(|signal| signal.code.is_of_form())
 }
 
 /// The site's thresholds, where it has its own, else the model's. Holding never begins above rejecting.

@@ -12,13 +12,18 @@ pub mod clean;
 mod letters;
 mod links;
 mod markup;
+mod seen;
 mod shape;
 mod stream;
 mod terms;
 mod undo;
+mod words;
 
+pub use links::Hosts;
+pub use seen::{Link, Seen, seen};
 pub use stream::Scratch;
 pub use terms::{N_VIEWS, Places, Sink, VIEWS, View, emit, emit_with_places};
+pub use words::{fold, has_unspaced};
 
 /// The version of this reading. A model holds the one that it was trained with, and is refused by another.
 pub const READING_VERSION: u32 = 1;
