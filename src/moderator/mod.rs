@@ -375,8 +375,7 @@ enum Counted {
 
 /// Whether the form goes back to its author.
 fn returned_to_author(signals: &[Signal], policy: &SitePolicy) -> bool {
-    policy.effects.form == Effect::Pull(Verdict::Reject)
-        && signals.iter().any(|signal| signal.code.is_of_form())
+    policy.effects.form == Effect::Pull(Verdict::Reject) && signals.iter().any(|signal| signal.code.is_of_form())
 }
 
 /// The site's thresholds, where it has its own, else the model's. Holding never begins above rejecting.

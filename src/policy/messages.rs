@@ -88,7 +88,11 @@ pub fn moderator_message(reason: &Reason) -> String {
             "The email address is of {}, where mailboxes are thrown away.",
             get("entry")
         ),
-        R::LinksTooMany => format!("The comment has {} links; this site allows {}.", get("links"), get("max")),
+        R::LinksTooMany => format!(
+            "The comment has {} links; this site allows {}.",
+            get("links"),
+            get("max")
+        ),
         R::LinksBbcode => "The comment has links in BBCode.".to_owned(),
         R::LinksHtml => "The comment has links in HTML.".to_owned(),
         R::ContentOnlyLink => "The comment is nothing but a link.".to_owned(),

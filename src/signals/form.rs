@@ -73,7 +73,9 @@ pub(super) fn faults(comment: &Comment, required: FieldSet, lengths: &Lengths) -
 
 /// A form that came back sooner than a person can read it. Programs that announce links have no form.
 pub(super) fn too_fast(comment: &Comment, min: Duration) -> Option<Signal> {
-    let age = comment.form_age.filter(|age| *age < min && !comment.kind.is_of_program())?;
+    let age = comment
+        .form_age
+        .filter(|age| *age < min && !comment.kind.is_of_program())?;
     let params = vec![
         ("form_age_ms", age.as_millis().to_string()),
         ("min_ms", min.as_millis().to_string()),

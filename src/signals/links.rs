@@ -34,14 +34,20 @@ impl Links {
         Self {
             n_counted: foreign().filter(|link| link.counts).count(),
             any_foreign: foreign().next().is_some(),
-            website: (!website.is_empty()).then(|| Link::of_address(website.trim())).flatten(),
+            website: (!website.is_empty())
+                .then(|| Link::of_address(website.trim()))
+                .flatten(),
             seen,
         }
     }
 
     /// Where they lead, the author's website last.
     pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
-        self.seen.links.iter().chain(&self.website).map(|link| link.host.as_str())
+        self.seen
+            .links
+            .iter()
+            .chain(&self.website)
+            .map(|link| link.host.as_str())
     }
 
     /// Says what is to be said of them.

@@ -85,7 +85,9 @@ impl Walk {
                 continue;
             }
             let rest = &text[pos..];
-            let tag = matches!(rest.as_bytes()[0], b'<' | b'[').then(|| markup::tag(rest)).flatten();
+            let tag = matches!(rest.as_bytes()[0], b'<' | b'[')
+                .then(|| markup::tag(rest))
+                .flatten();
             if let Some((tag, n)) = tag {
                 self.tag(tag, rest.as_bytes().get(1) == Some(&b'/'));
                 let mut end = pos + n;
@@ -153,7 +155,11 @@ mod tests {
         check("see http://a.example/x and shop.example.com/y or www.b.ru", 3, false);
         check("<a href=\"http://a.example/x\">http://a.example/x</a> nice", 1, false);
         check("<a href='http://a.example'>cheap pills</a>", 1, true);
-        check("[url=http://a.example]http://a.example[/url] [url]http://b.example[/url]", 2, true);
+        check(
+            "[url=http://a.example]http://a.example[/url] [url]http://b.example[/url]",
+            2,
+            true,
+        );
         check("[url=http://a.example]a.com b.com c.com[/url]", 3, true);
         check("mail me@a.com please", 0, false);
         check("http://a.example/x", 1, true);

@@ -18,10 +18,14 @@ pub fn fold(text: &str, out: &mut String) {
     out.reserve(text.len() + 2);
     out.push(' ');
     let text = without_markup(text);
-    let text = if text.is_ascii() || is_nfkc_quick(text.chars()) == IsNormalized::Yes {
+    // What is not written goes first: behind it a mark joins its letter.
+    let written = |c: &char| c.is_ascii() || !(is_invisible(*c) || is_optional(*c));
+    let is_plain =
+        text.is_ascii() || (text.chars().all(|c| written(&c)) && is_nfkc_quick(text.chars()) == IsNormalized::Yes);
+    let text = if is_plain {
         text
     } else {
-        Cow::Owned(text.nfkc().collect())
+        Cow::Owned(text.chars().filter(written).nfkc().collect())
     };
     let mut word = out.len();
     for c in text.chars() {
@@ -29,8 +33,6 @@ pub fn fold(text: &str, out: &mut String) {
             out.push(c.to_ascii_lowercase());
         } else if c.is_ascii() {
             end_word(out, &mut word);
-        } else if is_invisible(c) || is_optional(c) {
-            // Neither a letter nor a gap.
         } else if c.is_alphanumeric() || c.general_category_group() == GeneralCategoryGroup::Mark {
             lower(c, out);
         } else {

@@ -111,7 +111,14 @@ mod tests {
 
     #[test]
     fn a_name_stands_for_what_is_below_it() {
-        let names = names(&["Spam.example", "www.pills.co.uk", "*.top", "10.1.2.3", "казино.example", "*.github.io"]);
+        let names = names(&[
+            "Spam.example",
+            "www.pills.co.uk",
+            "*.top",
+            "10.1.2.3",
+            "казино.example",
+            "*.github.io",
+        ]);
         for (host, entry) in [
             ("spam.example", "spam.example"),
             ("a.b.spam.example", "spam.example"),

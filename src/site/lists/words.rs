@@ -181,7 +181,21 @@ mod tests {
 
     #[test]
     fn whole_words_and_no_scunthorpe() {
-        let words = list(&["cunt", "ass", "ano", "казино", "賭場", "buy now", "buy it now", "now", "don't", "카지노"], &[]);
+        let words = list(
+            &[
+                "cunt",
+                "ass",
+                "ano",
+                "казино",
+                "賭場",
+                "buy now",
+                "buy it now",
+                "now",
+                "don't",
+                "카지노",
+            ],
+            &[],
+        );
         for (text, entry) in [
             ("Scunthorpe, classic, assassin, bass", None),
             ("You ASS!", Some("ass")),
@@ -219,8 +233,20 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused() {
         let mut builder = WordsBuilder::default();
-        assert!(builder.word("!!!").unwrap_err().to_string().contains("no letter or digit"));
-        assert!(builder.word("a b c d e f g h i").unwrap_err().to_string().contains("more than 8 words"));
+        assert!(
+            builder
+                .word("!!!")
+                .unwrap_err()
+                .to_string()
+                .contains("no letter or digit")
+        );
+        assert!(
+            builder
+                .word("a b c d e f g h i")
+                .unwrap_err()
+                .to_string()
+                .contains("more than 8 words")
+        );
         assert!(builder.part("as").unwrap_err().to_string().contains("at least 3"));
         assert!(builder.part("buy now").unwrap_err().to_string().contains("among words"));
         assert!(builder.build().is_empty());
