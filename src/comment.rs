@@ -112,8 +112,10 @@ pub struct Comment {
     pub author: Author,
     /// What sort of text it is.
     pub kind: Kind,
-    /// The caller's id of the article; empty if unknown.
-    pub article_id: String,
+    /// The caller's id of the article, or else the address of its page; empty if unknown.
+    pub article: String,
+    /// The caller's id of the comment that this one replies to; empty if unknown.
+    pub parent_id: String,
     /// From showing the page to sending the form.
     pub form_age: Option<Duration>,
     /// Hosts that the article itself links to, lower case.

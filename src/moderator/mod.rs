@@ -4,6 +4,7 @@
 //! reading, the quotas, the judge. It must never know how a submission came in (that is for the doors). Start reading
 //! in [`Moderator::moderate`].
 
+mod double;
 mod memo;
 mod proxies;
 mod report;
@@ -22,8 +23,9 @@ use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
 use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
 use crate::telemetry::Metrics;
-use crate::verdict::{QuotaState, Verdict};
+use crate::verdict::{Handling, QuotaState, Verdict};
 
+use double::Clicks;
 use memo::Memo;
 use proxies::Proxies;
 
@@ -67,6 +69,7 @@ pub struct Moderator {
     clock: Clock,
     metrics: Metrics,
     proxies: Proxies,
+    clicks: Clicks<(Memo, Measured)>,
     nonce: [u8; 16],
     decisions: AtomicU64,
 }
@@ -93,6 +96,7 @@ impl Moderator {
             metrics,
             nonce,
             proxies: Proxies::default(),
+            clicks: Clicks::default(),
             decisions: AtomicU64::new(0),
         }
     }
@@ -132,11 +136,14 @@ impl Moderator {
             self.counted(submission, policy)
         };
         self.watch_address(submission, policy);
+        let click = self.click(submission);
         let Measured {
             velocity,
             redis_away,
             replay,
-        } = self.measure(submission, policy, counted, &memo, started).await?;
+        } = self
+            .measure_once(click, submission, policy, counted, &memo, started)
+            .await?;
         let replayed = replay.is_some();
         let memo = replay.unwrap_or(memo);
         let evidence = Evidence {
@@ -147,6 +154,10 @@ impl Moderator {
             classifier: memo.classifier,
         };
         let judgement = self.judgement(submission, policy, &evidence, memo, replayed);
+        if let (Some(key), Handling::RetryLater | Handling::ReturnToAuthor) = (click, judgement.decision.handling) {
+            // Sending it again is what its author was asked for.
+            self.clicks.forget(key);
+        }
         if !submission.dry_run {
             let took = self.clock.now().since(started);
             self.metrics
@@ -195,6 +206,35 @@ impl Moderator {
     fn next_decision_id(&self) -> [u8; 16] {
         self.pseudonymizer
             .decision(&self.nonce, self.decisions.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// What a second click has in common with the first, where author and article are known.
+    fn click(&self, submission: &Submission) -> Option<double::Key> {
+        let comment = &submission.comment;
+        if submission.dry_run || submission.action != Action::Submit || comment.article.is_empty() {
+            return None;
+        }
+        let author = &comment.author;
+        let who = match (author.id.expose().as_str(), &author.address) {
+            ("", None) => return None,
+            ("", Some(address)) => self
+                .pseudonymizer
+                .network(&submission.site, Network::of(*address.expose(), 32, 128)),
+            (id, _) => self.pseudonymizer.account(&submission.site, id),
+        };
+        let sent = [
+            comment.article.as_str(),
+            &comment.parent_id,
+            comment.parent_content.expose(),
+            author.name.expose(),
+            author.email.expose(),
+            author.url.expose(),
+            comment.content.expose(),
+        ];
+        let trust = [author.trust as u8, comment.kind as u8];
+        let mut parts = vec![trust.as_slice()];
+        parts.extend(sent.map(str::as_bytes));
+        Some(self.pseudonymizer.click(&submission.site, who, &parts))
     }
 
     /// The model's reading of the text.
@@ -255,6 +295,37 @@ impl Moderator {
         }
         let network = Network::of(address, policy.ipv4_prefix, policy.ipv6_prefix);
         Counted::Subject(self.pseudonymizer.network(site, network))
+    }
+
+    /// As `measure`, but a second click gets what the first one got. Of two that come at once, one measures and the other
+    /// waits for it.
+    async fn measure_once(
+        &self,
+        click: Option<double::Key>,
+        submission: &Submission,
+        policy: &SitePolicy,
+        counted: Counted,
+        memo: &Memo,
+        now: Timestamp,
+    ) -> Result<Measured, Refusal> {
+        let measure = || self.measure(submission, policy, counted, memo, now);
+        let Some(key) = click else {
+            return measure().await;
+        };
+        let first = self.clicks.first(key, now);
+        let mut is_first = false;
+        let (first_memo, measured) = first
+            .get_or_try_init(|| async {
+                is_first = true;
+                let measured = measure().await?;
+                Ok((measured.replay.clone().unwrap_or_else(|| memo.clone()), measured))
+            })
+            .await?;
+        let mut measured = measured.clone();
+        if !is_first {
+            measured.replay = Some(first_memo.clone());
+        }
+        Ok(measured)
     }
 
     /// Asks the limiter, once, for the quotas and for the request id.
@@ -356,6 +427,7 @@ impl Moderator {
 }
 
 /// What the limiter said.
+#[derive(Clone)]
 struct Measured {
     velocity: Velocity,
     /// Redis was to be asked, and this process answered alone.

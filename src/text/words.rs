@@ -70,7 +70,8 @@ fn lower(c: char, out: &mut String) {
     match c {
         'ς' => out.push('σ'),
         'ß' | 'ẞ' => out.push_str("ss"),
-        'İ' => out.push('i'),
+        // Turkish has two letters i; their capitals are told apart by none but Turks.
+        'İ' | 'ı' => out.push('i'),
         _ => out.extend(c.to_lowercase()),
     }
 }
@@ -135,7 +136,7 @@ mod tests {
             ("<b class=\"ass\">Hi</b>&nbsp;you &amp; me", " hi you me "),
             ("كَازِينُو كازيـــنو", " كازينو كازينو "),
             ("हिन्दी कैसीनो", " हिन्दी कैसीनो "),
-            ("İstanbul", " istanbul "),
+            ("İstanbul HIRSIZ hırsız", " istanbul hirsiz hirsiz "),
         ] {
             assert_eq!(folded(text), words, "{text}");
         }
