@@ -11,7 +11,13 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use tokio::sync::OnceCell;
 
+use super::memo::Memo;
+use super::{Counted, Measured, Moderator, Refusal, Submission};
 use crate::clock::Timestamp;
+use crate::comment::Action;
+use crate::limit::{Answer, Mode, Take};
+use crate::privacy::Network;
+use crate::site::SitePolicy;
 
 /// Whoever sends the same again within this time has clicked twice.
 pub(super) const WITHIN: Duration = Duration::from_secs(60);
@@ -87,6 +93,87 @@ impl<T> Clicks<T> {
     fn part(&self, key: Key) -> MutexGuard<'_, Part<T>> {
         let part = &self.parts[usize::from(key[0]) % PARTS];
         part.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Moderator {
+    /// What a second click has in common with the first, where author and article are known.
+    pub(super) fn click(&self, submission: &Submission) -> Option<Key> {
+        let comment = &submission.comment;
+        if submission.dry_run || submission.action != Action::Submit || comment.article.is_empty() {
+            return None;
+        }
+        let author = &comment.author;
+        let who = match (author.id.expose().as_str(), &author.address) {
+            ("", None) => return None,
+            ("", Some(address)) => self
+                .pseudonymizer
+                .network(&submission.site, Network::of(*address.expose(), 32, 128)),
+            (id, _) => self.pseudonymizer.account(&submission.site, id),
+        };
+        let sent = [
+            comment.article.as_str(),
+            &comment.parent_id,
+            comment.parent_content.expose(),
+            author.name.expose(),
+            author.email.expose(),
+            author.url.expose(),
+            comment.content.expose(),
+        ];
+        let trust = [author.trust as u8, comment.kind as u8];
+        let mut parts = vec![trust.as_slice()];
+        parts.extend(sent.map(str::as_bytes));
+        Some(self.pseudonymizer.click(&submission.site, who, &parts))
+    }
+
+    /// As `measure`, but a second click gets what the first one got. Of two that come at once, one measures and the other
+    /// waits for it.
+    pub(super) async fn measure_once(
+        &self,
+        click: Option<Key>,
+        submission: &Submission,
+        policy: &SitePolicy,
+        counted: Counted,
+        memo: &Memo,
+        now: Timestamp,
+    ) -> Result<Measured, Refusal> {
+        let measure = || self.measure(submission, policy, counted, memo, now);
+        let Some(key) = click else {
+            return measure().await;
+        };
+        let first = self.clicks.first(key, now);
+        let mut is_first = false;
+        let (first_memo, measured) = first
+            .get_or_try_init(|| async {
+                is_first = true;
+                let measured = measure().await?;
+                Ok((measured.replay.clone().unwrap_or_else(|| memo.clone()), measured))
+            })
+            .await?;
+        let mut measured = measured.clone();
+        if !is_first {
+            self.refuse_reused_id(submission, now).await?;
+            measured.replay = Some(first_memo.clone());
+        }
+        Ok(measured)
+    }
+
+    /// A second click need not be counted, but its request id may not stand for another body.
+    async fn refuse_reused_id(&self, submission: &Submission, now: Timestamp) -> Result<(), Refusal> {
+        let Some(claim) = self.claim(submission, &[]) else {
+            return Ok(());
+        };
+        let take = Take {
+            site: &submission.site,
+            subject: None,
+            quotas: &[],
+            claim: Some(claim),
+            mode: Mode::Peek,
+        };
+        match self.limiter.take(&take, now).await.answer {
+            Answer::Conflict => Err(Refusal::RequestIdReused),
+            Answer::Fresh(_) | Answer::Replayed { .. } => Ok(()),
+        }
     }
 }
 

@@ -208,35 +208,6 @@ impl Moderator {
             .decision(&self.nonce, self.decisions.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// What a second click has in common with the first, where author and article are known.
-    fn click(&self, submission: &Submission) -> Option<double::Key> {
-        let comment = &submission.comment;
-        if submission.dry_run || submission.action != Action::Submit || comment.article.is_empty() {
-            return None;
-        }
-        let author = &comment.author;
-        let who = match (author.id.expose().as_str(), &author.address) {
-            ("", None) => return None,
-            ("", Some(address)) => self
-                .pseudonymizer
-                .network(&submission.site, Network::of(*address.expose(), 32, 128)),
-            (id, _) => self.pseudonymizer.account(&submission.site, id),
-        };
-        let sent = [
-            comment.article.as_str(),
-            &comment.parent_id,
-            comment.parent_content.expose(),
-            author.name.expose(),
-            author.email.expose(),
-            author.url.expose(),
-            comment.content.expose(),
-        ];
-        let trust = [author.trust as u8, comment.kind as u8];
-        let mut parts = vec![trust.as_slice()];
-        parts.extend(sent.map(str::as_bytes));
-        Some(self.pseudonymizer.click(&submission.site, who, &parts))
-    }
-
     /// The model's reading of the text.
     fn weigh(&self, comment: &Comment, policy: &SitePolicy) -> Classifier {
         if !policy.classifier || comment.author.trust == Trust::Staff {
@@ -297,35 +268,12 @@ impl Moderator {
         Counted::Subject(self.pseudonymizer.network(site, network))
     }
 
-    /// As `measure`, but a second click gets what the first one got. Of two that come at once, one measures and the other
-    /// waits for it.
-    async fn measure_once(
-        &self,
-        click: Option<double::Key>,
-        submission: &Submission,
-        policy: &SitePolicy,
-        counted: Counted,
-        memo: &Memo,
-        now: Timestamp,
-    ) -> Result<Measured, Refusal> {
-        let measure = || self.measure(submission, policy, counted, memo, now);
-        let Some(key) = click else {
-            return measure().await;
-        };
-        let first = self.clicks.first(key, now);
-        let mut is_first = false;
-        let (first_memo, measured) = first
-            .get_or_try_init(|| async {
-                is_first = true;
-                let measured = measure().await?;
-                Ok((measured.replay.clone().unwrap_or_else(|| memo.clone()), measured))
-            })
-            .await?;
-        let mut measured = measured.clone();
-        if !is_first {
-            measured.replay = Some(first_memo.clone());
-        }
-        Ok(measured)
+    fn claim<'a>(&self, submission: &Submission, payload: &'a [u8]) -> Option<Claim<'a>> {
+        submission.request.as_ref().map(|request| Claim {
+            request: self.pseudonymizer.request(&submission.site, &request.id),
+            fingerprint: self.pseudonymizer.body(&request.body),
+            payload,
+        })
     }
 
     /// Asks the limiter, once, for the quotas and for the request id.
@@ -345,15 +293,7 @@ impl Moderator {
         };
         let payload = memo.encode();
         // A dry run is remembered nowhere, so there is nothing that could be replayed.
-        let claim = submission
-            .request
-            .as_ref()
-            .filter(|_| !submission.dry_run)
-            .map(|request| Claim {
-                request: self.pseudonymizer.request(&submission.site, &request.id),
-                fingerprint: self.pseudonymizer.body(&request.body),
-                payload: &payload,
-            });
+        let claim = self.claim(submission, &payload).filter(|_| !submission.dry_run);
         if unmeasured.is_some() && claim.is_none() {
             let velocity = unmeasured.unwrap_or(Velocity::NotMeasured);
             return Ok(Measured {

@@ -8,12 +8,17 @@ pub const fn field(code: ReasonCode) -> &'static str {
     use ReasonCode as R;
     match code {
         R::AuthorNameMissing | R::AuthorNameTooLong => "comment.author_name",
-        R::AuthorEmailMissing | R::AuthorEmailInvalid | R::AuthorEmailTooLong => "comment.author_email",
+        R::AuthorEmailMissing | R::AuthorEmailInvalid | R::AuthorEmailTooLong | R::AuthorEmailDisposable => {
+            "comment.author_email"
+        }
         R::AuthorUrlMissing | R::AuthorUrlInvalid | R::AuthorUrlTooLong => "comment.author_url",
-        R::ContentMissing | R::ContentTooLong => "comment.content",
+        R::ContentMissing
+        | R::ContentTooLong
+        | R::LinksTooMany
+        | R::LinksBbcode
+        | R::LinksHtml
+        | R::ContentOnlyLink => "comment.content",
         R::HoneypotFilled => "comment.honeypot",
-        R::AuthorEmailDisposable => "comment.author_email",
-        R::LinksTooMany | R::LinksBbcode | R::LinksHtml | R::ContentOnlyLink => "comment.content",
         R::FormTooFast => "comment.form_age",
         R::KindPingback | R::KindTrackback => "comment.kind",
         R::ListBlocked

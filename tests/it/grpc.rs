@@ -536,14 +536,24 @@ async fn a_double_click_gets_the_first_decision_and_spends_nothing() {
             (first.decision_id.clone(), first.verdict, first.quotas.clone())
         );
     }
-    // Somebody else, another article, another parent, another text: each is a comment of its own.
-    for change in [
-        (&|comment: &mut moderato::api::grpc::proto::Comment| comment.author_name = "Bob".to_owned())
-            as &dyn Fn(&mut _),
-        &|comment| comment.article_id = "river".to_owned(),
-        &|comment| comment.parent_id = "17".to_owned(),
-        &|comment| comment.content.push('!'),
-    ] {
+    // An id that stands for another body is a mistake also then.
+    let mut mistaken = click(&|comment| comment.user_agent = "another".to_owned());
+    mistaken.request_id = "zero".to_owned();
+    let mut claimed = click(&|comment| comment.article_id = "tunnel".to_owned());
+    claimed.request_id = "zero".to_owned();
+    assert!(!house.moderate(claimed).await.unwrap().replayed);
+    assert_eq!(
+        house.moderate(mistaken).await.unwrap_err().code(),
+        Code::InvalidArgument
+    );
+    // Another article (above), somebody else, another parent, another text: each is a comment of its own.
+    type Change = fn(&mut Comment);
+    let others: [Change; 3] = [
+        |comment| comment.author_name = "Bob".to_owned(),
+        |comment| comment.parent_id = "17".to_owned(),
+        |comment| comment.content.push('!'),
+    ];
+    for change in others {
         let other = house.moderate(click(&change)).await.unwrap();
         assert!(!other.replayed && other.decision_id != first.decision_id);
     }
