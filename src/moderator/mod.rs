@@ -8,6 +8,7 @@ mod double;
 mod memo;
 mod proxies;
 mod report;
+mod status;
 mod submission;
 
 use std::net::IpAddr;
@@ -22,13 +23,14 @@ use crate::policy::{self, Classifier, Evidence, Velocity};
 use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
 use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Events, Metrics};
 use crate::verdict::{Handling, QuotaState, Verdict};
 
 use double::Clicks;
 use memo::Memo;
 use proxies::Proxies;
 
+pub use status::{ModelStatus, Problem, Status};
 pub use submission::{Judgement, Refusal, RequestId, Submission};
 
 /// A model at work.
@@ -55,6 +57,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where decisions are counted.
     pub metrics: Metrics,
+    /// How many of them are logged.
+    pub events: Events,
     /// Random bytes of this process: they make decision ids unguessable, and unlike those of other processes.
     pub nonce: [u8; 16],
 }
@@ -68,6 +72,7 @@ pub struct Moderator {
     pseudonymizer: Pseudonymizer,
     clock: Clock,
     metrics: Metrics,
+    events: Events,
     proxies: Proxies,
     clicks: Clicks<(Memo, Measured)>,
     nonce: [u8; 16],
@@ -84,6 +89,7 @@ impl Moderator {
             pseudonymizer,
             clock,
             metrics,
+            events,
             nonce,
         } = parts;
         let model = model.map(Arc::new);
@@ -94,6 +100,7 @@ impl Moderator {
             pseudonymizer,
             clock,
             metrics,
+            events,
             nonce,
             proxies: Proxies::default(),
             clicks: Clicks::default(),
@@ -162,7 +169,7 @@ impl Moderator {
             let took = self.clock.now().since(started);
             self.metrics
                 .decided(&submission.site, &judgement.decision, replayed, took.as_secs_f64());
-            report::decided(&submission.site, &judgement);
+            report::decided(&self.events, &submission.site, &judgement, took);
         }
         Ok(judgement)
     }
