@@ -218,7 +218,7 @@ async fn told_to_stop_under_load_it_cuts_nothing_that_has_begun() {
 async fn stop_under_load(round: usize) {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("moderato.toml");
-    std::fs::write(&config, format!("{QUICK}[service]\nlog = \"moderato=debug\"\n")).unwrap();
+    std::fs::write(&config, format!("{QUICK}[telemetry]\nlog_approvals = 1.0\n")).unwrap();
     let service = Service::start(&["--config", config.to_str().unwrap()]);
     let answered = Arc::new(AtomicUsize::new(0));
     let mut callers = JoinSet::new();

@@ -9,6 +9,7 @@ mod convert;
 mod deadline;
 mod ending;
 mod model;
+mod observe;
 mod pressure;
 mod service;
 mod status;
@@ -29,6 +30,8 @@ pub use model::ModelDoor;
 pub use pressure::{CallBounds, Gate};
 pub use service::ModerationDoor;
 pub use stream::StreamBounds;
+
+use observe::Observed;
 
 /// The wire types, generated from `proto/moderato/v1/moderation.proto`.
 pub mod proto {
@@ -122,6 +125,6 @@ pub fn router<H: Health>(
         .add_service(gate.ending(health))
         .add_service(gate.ending(reflection().build_v1()?))
         .add_service(gate.ending(reflection().build_v1alpha()?))
-        .add_service(gate.guard(moderation))
-        .add_service(gate.guard(model)))
+        .add_service(Observed::new(gate.guard(moderation), moderator))
+        .add_service(Observed::new(gate.guard(model), moderator)))
 }
