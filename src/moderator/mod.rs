@@ -7,6 +7,7 @@
 mod memo;
 mod proxies;
 mod report;
+mod status;
 mod submission;
 
 use std::net::IpAddr;
@@ -21,12 +22,13 @@ use crate::policy::{self, Classifier, Evidence, Velocity};
 use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
 use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Events, Metrics};
 use crate::verdict::{QuotaState, ReasonCode, Verdict};
 
 use memo::Memo;
 use proxies::Proxies;
 
+pub use status::{ModelStatus, Problem, Status};
 pub use submission::{Judgement, Refusal, RequestId, Submission};
 
 /// A model at work.
@@ -53,6 +55,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where decisions are counted.
     pub metrics: Metrics,
+    /// How many of them are logged.
+    pub events: Events,
     /// Random bytes of this process: they make decision ids unguessable, and unlike those of other processes.
     pub nonce: [u8; 16],
 }
@@ -66,6 +70,7 @@ pub struct Moderator {
     pseudonymizer: Pseudonymizer,
     clock: Clock,
     metrics: Metrics,
+    events: Events,
     proxies: Proxies,
     nonce: [u8; 16],
     decisions: AtomicU64,
@@ -81,6 +86,7 @@ impl Moderator {
             pseudonymizer,
             clock,
             metrics,
+            events,
             nonce,
         } = parts;
         let model = model.map(Arc::new);
@@ -91,6 +97,7 @@ impl Moderator {
             pseudonymizer,
             clock,
             metrics,
+            events,
             nonce,
             proxies: Proxies::default(),
             decisions: AtomicU64::new(0),
@@ -151,7 +158,7 @@ impl Moderator {
             let took = self.clock.now().since(started);
             self.metrics
                 .decided(&submission.site, &judgement.decision, replayed, took.as_secs_f64());
-            report::decided(&submission.site, &judgement);
+            report::decided(&self.events, &submission.site, &judgement, took);
         }
         Ok(judgement)
     }
