@@ -164,7 +164,7 @@ impl SpamModel {
             (hash, Worth { steps, in_ham })
         });
         let model = Self {
-            table: Table::new(worths).map_err(|Crowded| InvalidParts::Crowded)?,
+            table: Table::new(&worths).map_err(|Crowded| InvalidParts::Crowded)?,
             step: f64::from(weight_step),
             base_log_odds,
             thresholds,

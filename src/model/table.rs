@@ -51,7 +51,7 @@ const HOME_BITS_MAX: u32 = 27;
 
 impl Table {
     /// A table of distinct hashes in ascending order.
-    pub(crate) fn new(terms: impl ExactSizeIterator<Item = (u32, Worth)> + Clone) -> Result<Self, Crowded> {
+    pub(crate) fn new(terms: &(impl ExactSizeIterator<Item = (u32, Worth)> + Clone)) -> Result<Self, Crowded> {
         let n_terms = terms.len();
         // Half full at most: hardly a term stands further than two slots from home.
         let fits = (2 * n_terms).next_power_of_two().trailing_zeros();
@@ -72,7 +72,7 @@ impl Table {
             let distance = u32::try_from(at - home).ok().filter(|_| at - home <= distance_max)?;
             #[expect(clippy::cast_sign_loss, reason = "the sixteen bits are read back as they are")]
             let steps = u32::from(worth.steps as u16);
-            slots[at] = check + distance * DISTANCE | u32::from(worth.in_ham) * HAM | steps;
+            slots[at] = (check + distance * DISTANCE) | (u32::from(worth.in_ham) * HAM) | steps;
             free = at + 1;
         }
         Some(Self {
@@ -182,7 +182,7 @@ mod tests {
 
     fn table(hashes: &[u32]) -> Result<Table, Crowded> {
         let terms: BTreeMap<u32, Worth> = hashes.iter().map(|&hash| (hash, worth(hash))).collect();
-        Table::new(terms.into_iter().collect::<Vec<_>>().into_iter())
+        Table::new(&terms.into_iter().collect::<Vec<_>>().into_iter())
     }
 
     proptest! {
