@@ -37,6 +37,7 @@ use observe::Observed;
 pub mod proto {
     #![expect(
         clippy::doc_markdown,
+        clippy::large_enum_variant,
         clippy::missing_errors_doc,
         clippy::allow_attributes,
         clippy::allow_attributes_without_reason,
