@@ -16,7 +16,7 @@ pub(crate) fn run(rounds: usize, seconds: usize) {
         .collect();
     let mut load = Load::new();
     let mut p99 = vec![Vec::new(); VARIANTS.len()];
-    let mut rates = vec![0.0; VARIANTS.len()];
+    let mut rates = vec![0; VARIANTS.len()];
     println!(
         "{:<30} {:>12} {:>10} {:>10} {:>10}",
         "variant", "calls/s", "p50 µs", "p99 µs", "ratio"
@@ -25,13 +25,14 @@ pub(crate) fn run(rounds: usize, seconds: usize) {
         for (variant, server) in servers.iter().enumerate() {
             let began = Instant::now();
             load.run(&server.address, CALLS);
-            let rate = CALLS as f64 / began.elapsed().as_secs_f64() / 2.0;
+            let millis = usize::try_from(began.elapsed().as_millis()).expect("a short run");
+            let rate = CALLS * 1000 / millis.max(1) / 2;
             rates[variant] = rate;
             let latencies = load.paced(&server.address, rate, u32::try_from(seconds).expect("a few"));
-            let at = |share: f64| f64::from(latencies[(latencies.len() as f64 * share) as usize]);
+            let at = |permille: usize| f64::from(latencies[latencies.len() * permille / 1000]);
             // The first round warms up.
             if round > 0 {
-                p99[variant].push((at(0.5), at(0.99)));
+                p99[variant].push((at(500), at(990)));
             }
         }
         eprintln!("round {round} of {rounds} done");
@@ -43,7 +44,7 @@ pub(crate) fn run(rounds: usize, seconds: usize) {
             format!("{:.2} ×", median(&ratios))
         });
         println!(
-            "{:<30} {:>12.0} {:>10.0} {:>10.0} {:>10}",
+            "{:<30} {:>12} {:>10.0} {:>10.0} {:>10}",
             VARIANTS[variant].name,
             rates[variant],
             of(|m| m.0),

@@ -86,7 +86,7 @@ impl Load {
 impl Load {
     /// Calls at a steady rate (a second) for some seconds, whether the earlier ones are answered or not; the latencies in
     /// µs, sorted.
-    pub(crate) fn paced(&mut self, address: &str, rate: f64, seconds: u32) -> Vec<u32> {
+    pub(crate) fn paced(&mut self, address: &str, rate: usize, seconds: u32) -> Vec<u32> {
         let first = self.authors.load(Ordering::Relaxed);
         let (latencies, made) = self.runtime.block_on(async {
             let mut clients = Vec::new();
@@ -100,7 +100,8 @@ impl Load {
             let mut ticks = tokio::time::interval(Duration::from_millis(1));
             while start.elapsed() < Duration::from_secs(seconds.into()) {
                 ticks.tick().await;
-                let due = (start.elapsed().as_secs_f64() * rate) as usize;
+                let micros = usize::try_from(start.elapsed().as_micros()).expect("a short run");
+                let due = micros * rate / 1_000_000;
                 for n in made..due {
                     let mut client = clients[n % CONNECTIONS].clone();
                     calls.spawn(async move {

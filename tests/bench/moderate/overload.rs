@@ -26,19 +26,19 @@ pub(crate) fn run(seconds: usize) {
     // Warm, then alone: one call at a time, a thousand a second.
     load.run(&server.address, 5_000);
     let before = calls(&ops);
-    load.paced(&server.address, 1_000.0, 5);
+    load.paced(&server.address, 1_000, 5);
     let calm = calls(&ops);
     let memory = memory_kib(&server);
     let flood = load.flood(&server.address, u32::try_from(seconds).expect("a few"));
     let crowded = calls(&ops);
     let (memory_after, peak) = (memory_kib(&server), peak_kib(&server));
-    load.paced(&server.address, 1_000.0, 5);
+    load.paced(&server.address, 1_000, 5);
     let after = calls(&ops);
 
-    let at = |share: f64| {
+    let at = |permille: usize| {
         flood
             .refused
-            .get((flood.refused.len() as f64 * share) as usize)
+            .get(flood.refused.len() * permille / 1000)
             .copied()
             .unwrap_or(0)
     };
@@ -59,8 +59,8 @@ pub(crate) fn run(seconds: usize) {
         flood.answered,
         flood.refused.len(),
         flood.failed,
-        at(0.5),
-        at(0.99)
+        at(500),
+        at(990)
     );
     println!("resident memory: {memory} KiB before, {memory_after} KiB after, peak {peak} KiB");
 }
