@@ -4,6 +4,7 @@
 //! reading, the quotas, the judge. It must never know how a submission came in (that is for the doors). Start reading
 //! in [`Moderator::moderate`].
 
+mod epochs;
 mod memo;
 mod proxies;
 mod report;
@@ -16,15 +17,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::{Clock, Timestamp};
 use crate::comment::{Action, AuthorKey, Comment, Trust};
-use crate::limit::{Answer, Claim, Limiter, Mode, Outcome, Source, Take};
+use crate::limit::{Answer, Limiter, Outcome, Source};
 use crate::model::{Reading, SpamModel, SpamProbability, Thresholds};
 use crate::policy::{self, Classifier, Evidence, Velocity};
 use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
 use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
-use crate::telemetry::{Events, Metrics};
+use crate::telemetry::{Call, Events, Method, Metrics, Traces};
 use crate::verdict::{QuotaState, ReasonCode, Verdict};
 
+use epochs::Wanted;
 use memo::Memo;
 use proxies::Proxies;
 
@@ -57,6 +59,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// How many of them are logged.
     pub events: Events,
+    /// Where traced calls are told.
+    pub traces: Traces,
     /// Random bytes of this process: they make decision ids unguessable, and unlike those of other processes.
     pub nonce: [u8; 16],
 }
@@ -71,6 +75,7 @@ pub struct Moderator {
     clock: Clock,
     metrics: Metrics,
     events: Events,
+    traces: Traces,
     proxies: Proxies,
     nonce: [u8; 16],
     decisions: AtomicU64,
@@ -87,6 +92,7 @@ impl Moderator {
             clock,
             metrics,
             events,
+            traces,
             nonce,
         } = parts;
         let model = model.map(Arc::new);
@@ -98,6 +104,7 @@ impl Moderator {
             clock,
             metrics,
             events,
+            traces,
             nonce,
             proxies: Proxies::default(),
             decisions: AtomicU64::new(0),
@@ -132,18 +139,17 @@ impl Moderator {
             classifier: self.weigh(&submission.comment, policy),
             model_version: self.model_version(),
         };
-        let counted = if returned_to_author(&signals, policy) {
-            // Nobody spends a quota on a form that has to be mended first.
-            Counted::NotMeasured
-        } else {
-            self.counted(submission, policy)
-        };
+        // The clock costs more than most stations: it is read between them only for those who look on.
+        let mark = || submission.call.as_ref().map(|_| self.clock.now());
+        let weighed_at = mark();
+        let returned = returned_to_author(&signals, policy);
         self.watch_address(submission, policy);
         let Measured {
             velocity,
             redis_away,
             replay,
-        } = self.measure(submission, policy, counted, &memo, started).await?;
+        } = self.measure(submission, policy, returned, &memo, started).await?;
+        let counted_at = mark();
         let replayed = replay.is_some();
         let memo = replay.unwrap_or(memo);
         let evidence = Evidence {
@@ -154,11 +160,14 @@ impl Moderator {
             classifier: memo.classifier,
         };
         let judgement = self.judgement(submission, policy, &evidence, memo, replayed);
+        if let Some(((call, weighed_at), counted_at)) = submission.call.as_ref().zip(weighed_at).zip(counted_at) {
+            report::traced(call, &submission.site, &judgement, weighed_at, counted_at);
+        }
         if !submission.dry_run {
             let took = self.clock.now().since(started);
             self.metrics
                 .decided(&submission.site, &judgement.decision, replayed, took.as_secs_f64());
-            report::decided(&self.events, &submission.site, &judgement, took);
+            report::decided(&self.events, submission, &judgement, took);
         }
         Ok(judgement)
     }
@@ -183,6 +192,16 @@ impl Moderator {
             classifier: memo.classifier,
         };
         Ok(self.judgement(submission, policy, &evidence, memo, false))
+    }
+
+    /// A call begins; `None` if it is not traced. `parent` is the caller's `traceparent`.
+    pub fn trace(&self, method: Method, parent: Option<&str>) -> Option<Call> {
+        self.traces.begin(method, parent, || self.clock.now())
+    }
+
+    /// A traced call has ended with this gRPC status code.
+    pub fn traced(&self, call: &Call, method: Method, code: i32) {
+        call.end(method, code, self.clock.now());
     }
 
     fn policy(&self, site: &SiteId) -> Result<&SitePolicy, Refusal> {
@@ -219,20 +238,20 @@ impl Moderator {
         Classifier::Scored(assessment, thresholds(loaded.model.thresholds(), policy))
     }
 
-    /// Who is counted, if anybody.
-    fn counted(&self, submission: &Submission, policy: &SitePolicy) -> Counted {
+    /// Who is counted, if anybody, under the pseudonym that `epoch` gives.
+    fn counted(epoch: &Pseudonymizer, submission: &Submission, policy: &SitePolicy) -> Counted {
         let author = &submission.comment.author;
         if submission.action != Action::Submit || author.trust == Trust::Staff || policy.quotas.is_empty() {
             return Counted::NotMeasured;
         }
         let id = author.id.expose();
         if author.trust >= Trust::Authenticated && !id.is_empty() {
-            return Counted::Subject(self.pseudonymizer.account(&submission.site, id));
+            return Counted::Subject(epoch.account(&submission.site, id));
         }
         let Some(address) = author.address.as_ref().map(|address| *address.expose()) else {
             return Counted::NoAddress;
         };
-        self.network(&submission.site, address, policy)
+        Self::network(epoch, &submission.site, address, policy)
     }
 
     /// Looks for the signs of a proxy whose address is passed on for its readers'.
@@ -249,19 +268,19 @@ impl Moderator {
         else {
             return;
         };
-        match self.network(&submission.site, address, policy) {
+        match Self::network(&self.pseudonymizer, &submission.site, address, policy) {
             // Mostly the very subject that is counted; an account's address is looked at too.
             Counted::Subject(network) => self.proxies.public(&submission.site, network, &self.metrics),
             _ => self.proxies.not_public(&submission.site),
         }
     }
 
-    fn network(&self, site: &SiteId, address: IpAddr, policy: &SitePolicy) -> Counted {
+    fn network(epoch: &Pseudonymizer, site: &SiteId, address: IpAddr, policy: &SitePolicy) -> Counted {
         if !policy.judge_private_addresses && !privacy::is_public(address) {
             return Counted::AddressNotPublic;
         }
         let network = Network::of(address, policy.ipv4_prefix, policy.ipv6_prefix);
-        Counted::Subject(self.pseudonymizer.network(site, network))
+        Counted::Subject(epoch.network(site, network))
     }
 
     /// Asks the limiter, once, for the quotas and for the request id.
@@ -269,28 +288,24 @@ impl Moderator {
         &self,
         submission: &Submission,
         policy: &SitePolicy,
-        counted: Counted,
+        returned: bool,
         memo: &Memo,
         now: Timestamp,
     ) -> Result<Measured, Refusal> {
-        let unmeasured = match counted {
+        let wanted = Wanted {
+            submission,
+            policy,
+            // Nobody spends a quota on a form that has to be mended first.
+            returned,
+            payload: &memo.encode(),
+        };
+        let unmeasured = match wanted.counted(&self.pseudonymizer) {
             Counted::Subject(_) => None,
             Counted::NotMeasured => Some(Velocity::NotMeasured),
             Counted::NoAddress => Some(Velocity::NoAddress),
             Counted::AddressNotPublic => Some(Velocity::AddressNotPublic),
         };
-        let payload = memo.encode();
-        // A dry run is remembered nowhere, so there is nothing that could be replayed.
-        let claim = submission
-            .request
-            .as_ref()
-            .filter(|_| !submission.dry_run)
-            .map(|request| Claim {
-                request: self.pseudonymizer.request(&submission.site, &request.id),
-                fingerprint: self.pseudonymizer.body(&request.body),
-                payload: &payload,
-            });
-        if unmeasured.is_some() && claim.is_none() {
+        if unmeasured.is_some() && wanted.claims().is_none() {
             let velocity = unmeasured.unwrap_or(Velocity::NotMeasured);
             return Ok(Measured {
                 velocity,
@@ -298,18 +313,7 @@ impl Moderator {
                 replay: None,
             });
         }
-        let take = Take {
-            site: &submission.site,
-            subject: if let Counted::Subject(key) = counted {
-                Some(key)
-            } else {
-                None
-            },
-            quotas: if unmeasured.is_none() { &policy.quotas } else { &[] },
-            claim,
-            mode: if submission.dry_run { Mode::Peek } else { Mode::Spend },
-        };
-        let taken = self.limiter.take(&take, now).await;
+        let taken = self.take(&wanted, now).await;
         let redis_away = taken.source == Source::LocalForRedis;
         let (outcomes, replay) = match taken.answer {
             Answer::Conflict => return Err(Refusal::RequestIdReused),

@@ -15,7 +15,7 @@ use moderato::limit::{Limiter, MemorySettings};
 use moderato::model::{Reading, SpamModel};
 use moderato::moderator::{LoadedModel, Moderator, Parts};
 use moderato::privacy::Pseudonymizer;
-use moderato::telemetry::{Events, Metrics};
+use moderato::telemetry::{Events, Metrics, Traces};
 use prost::Message;
 use sha2::{Digest, Sha256};
 
@@ -137,6 +137,7 @@ fn house() -> Moderator {
     Moderator::new(Parts {
         metrics: Metrics::off(&config.sites),
             events: Events::OBJECTIONS,
+            traces: Traces::Off,
         sites: Arc::new(config.sites),
         model: artifact::embedded().ok().map(|model| LoadedModel {
             model,
