@@ -21,7 +21,10 @@ fn yaml(name: &str) -> Yaml {
 fn rules() -> Vec<Yaml> {
     let file = yaml("alerts.yaml");
     let groups = file["groups"].as_vec().unwrap();
-    groups.iter().flat_map(|group| group["rules"].as_vec().unwrap().clone()).collect()
+    groups
+        .iter()
+        .flat_map(|group| group["rules"].as_vec().unwrap().clone())
+        .collect()
 }
 
 /// The words of an expression that begin with `moderato_`.
@@ -32,7 +35,9 @@ fn metrics(expression: &str) -> Vec<&str> {
 
 fn is_printed(series: &str) -> bool {
     CATALOG.iter().any(|metric| match metric.kind {
-        Kind::Histogram => ["_bucket", "_sum", "_count"].iter().any(|part| series == format!("{}{part}", metric.name)),
+        Kind::Histogram => ["_bucket", "_sum", "_count"]
+            .iter()
+            .any(|part| series == format!("{}{part}", metric.name)),
         Kind::Counter | Kind::Gauge => series == metric.name,
     })
 }
@@ -44,12 +49,18 @@ fn every_rule_is_whole_and_names_metrics_that_there_are() {
     for rule in &rules {
         let name = rule["alert"].as_str().unwrap();
         let expression = rule["expr"].as_str().unwrap_or_else(|| panic!("{name} has no expr"));
-        assert!(["page", "ticket"].contains(&rule["labels"]["severity"].as_str().unwrap()), "{name}");
+        assert!(
+            ["page", "ticket"].contains(&rule["labels"]["severity"].as_str().unwrap()),
+            "{name}"
+        );
         assert!(rule["annotations"]["summary"].as_str().is_some(), "{name} says nothing");
         let named = metrics(expression);
         assert!(!named.is_empty(), "{name} watches nothing");
         for series in named {
-            assert!(is_printed(series), "{name} watches {series}, which /metrics does not print");
+            assert!(
+                is_printed(series),
+                "{name} watches {series}, which /metrics does not print"
+            );
         }
         for (open, close) in [('(', ')'), ('{', '}'), ('[', ']')] {
             let count = |c| expression.matches(c).count();
@@ -61,7 +72,11 @@ fn every_rule_is_whole_and_names_metrics_that_there_are() {
 #[test]
 fn what_matters_has_a_rule() {
     let rules = rules();
-    let watched = |metric: &str| rules.iter().any(|rule| metrics(rule["expr"].as_str().unwrap()).contains(&metric));
+    let watched = |metric: &str| {
+        rules
+            .iter()
+            .any(|rule| metrics(rule["expr"].as_str().unwrap()).contains(&metric))
+    };
     for metric in [
         "moderato_ready",
         "moderato_decisions_total",
@@ -91,14 +106,22 @@ fn compose_runs_without_rights_on_a_root_that_cannot_be_written() {
     let dockerfile = fs::read_to_string(path("Dockerfile")).unwrap();
     assert!(dockerfile.contains("\nUSER 65532:65532\n"));
     let toolchain = format!("FROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
-    assert!(dockerfile.contains(&toolchain), "the image is not built with the Rust of Cargo.toml");
+    assert!(
+        dockerfile.contains(&toolchain),
+        "the image is not built with the Rust of Cargo.toml"
+    );
 }
 
 /// Where systemd is at hand, it reads the unit itself; where it is not, there is nothing to ask.
 #[test]
 fn systemd_understands_the_unit() {
     let unit = fs::read_to_string(path("moderato.service")).unwrap();
-    for line in ["DynamicUser=yes", "ProtectSystem=strict", "NoNewPrivileges=yes", "CapabilityBoundingSet="] {
+    for line in [
+        "DynamicUser=yes",
+        "ProtectSystem=strict",
+        "NoNewPrivileges=yes",
+        "CapabilityBoundingSet=",
+    ] {
         assert!(unit.lines().any(|own| own == line), "{line}");
     }
     // It has to be an executable that there is; this test's own will do.
@@ -116,7 +139,11 @@ fn systemd_understands_the_unit() {
 /// Where Prometheus' own tool is at hand, it reads the rules itself.
 #[test]
 fn prometheus_understands_the_rules() {
-    let Ok(output) = Command::new("promtool").args(["check", "rules"]).arg(path("alerts.yaml")).output() else {
+    let Ok(output) = Command::new("promtool")
+        .args(["check", "rules"])
+        .arg(path("alerts.yaml"))
+        .output()
+    else {
         return;
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

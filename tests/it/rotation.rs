@@ -10,7 +10,8 @@ const OLD: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1
 const NEW: &str = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff000102030405060708090a0b0c0d0e0f";
 
 /// A quota that does not recover while a test runs, and a budget that a busy machine keeps.
-const SETTINGS: &str = "[limiter]\nredis_budget = \"5s\"\n[defaults.quotas.minute]\nburst = 5\ngrants = 1\nper = \"30d\"\n";
+const SETTINGS: &str =
+    "[limiter]\nredis_budget = \"5s\"\n[defaults.quotas.minute]\nburst = 5\ngrants = 1\nper = \"30d\"\n";
 
 fn replica(redis: &RedisServer, config: &tempfile::NamedTempFile, current: &str, previous: Option<&str>) -> Service {
     let (url, config) = (redis.url(), config.path().to_str().unwrap());
@@ -42,7 +43,11 @@ async fn nobody_is_forgotten_while_a_fleet_changes_its_key() {
     assert_eq!(left(&old, "b").await, Some(3));
     // The first replica with the new key knows what was counted under the old one, and which requests were answered.
     let both = replica(&redis, &config, NEW, Some(OLD));
-    assert_eq!(left(&both, "b").await, Some(3), "answered before, and not counted again");
+    assert_eq!(
+        left(&both, "b").await,
+        Some(3),
+        "answered before, and not counted again"
+    );
     assert_eq!(left(&both, "c").await, Some(2));
     // A replica that has not been changed yet knows what that one counted.
     assert_eq!(left(&old, "d").await, Some(1));
@@ -57,12 +62,19 @@ async fn nobody_is_forgotten_while_a_fleet_changes_its_key() {
 
 #[test]
 fn a_previous_key_needs_another_one_after_it() {
-    for (current, says) in [(None, "there is no MODERATO_PSEUDONYM_KEY"), (Some(OLD), "the same key")] {
+    for (current, says) in [
+        (None, "there is no MODERATO_PSEUDONYM_KEY"),
+        (Some(OLD), "the same key"),
+    ] {
         let mut command = moderato(&["serve", "--check"]);
         command.env("MODERATO_PSEUDONYM_KEY_PREVIOUS", OLD);
         current.map(|key| command.env("MODERATO_PSEUDONYM_KEY", key));
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(3));
-        assert!(stderr(&output).contains(says) && !stderr(&output).contains(OLD), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains(says) && !stderr(&output).contains(OLD),
+            "{}",
+            stderr(&output)
+        );
     }
 }

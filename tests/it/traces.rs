@@ -51,7 +51,10 @@ impl Collector {
 
     fn spans(&self) -> Vec<Span> {
         let requests = self.requests.lock().unwrap();
-        let scopes = requests.iter().flat_map(|request| &request.resource_spans).flat_map(|resource| &resource.scope_spans);
+        let scopes = requests
+            .iter()
+            .flat_map(|request| &request.resource_spans)
+            .flat_map(|resource| &resource.scope_spans);
         scopes.flat_map(|scope| scope.spans.clone()).collect()
     }
 }
@@ -67,13 +70,20 @@ fn traced(collector: SocketAddr, settings: &str) -> Service {
 
 fn from(traceparent: &str) -> Request<moderato::api::grpc::proto::ModerateRequest> {
     let mut request = Request::new(request(PLAIN));
-    request.metadata_mut().insert("traceparent", traceparent.parse().unwrap());
+    request
+        .metadata_mut()
+        .insert("traceparent", traceparent.parse().unwrap());
     request
 }
 
 fn attribute(span: &Span, key: &str) -> String {
     let found = span.attributes.iter().find(|attribute| attribute.key == key);
-    format!("{:?}", found.unwrap_or_else(|| panic!("{key} is not among {:?}", span.attributes)).value)
+    format!(
+        "{:?}",
+        found
+            .unwrap_or_else(|| panic!("{key} is not among {:?}", span.attributes))
+            .value
+    )
 }
 
 #[tokio::test]
@@ -93,7 +103,11 @@ async fn a_call_continues_its_callers_trace() {
     assert_eq!(code, Some(0), "{logs}");
     let spans = collector.spans();
     let calls: Vec<_> = spans.iter().filter(|span| span.name.ends_with("/Moderate")).collect();
-    assert_eq!((calls.len(), spans.len()), (2, 4), "two calls, and two stations of the one that was judged: {spans:?}");
+    assert_eq!(
+        (calls.len(), spans.len()),
+        (2, 4),
+        "two calls, and two stations of the one that was judged: {spans:?}"
+    );
     for call in &calls {
         assert_eq!(hex::encode(&call.trace_id), TRACE);
         assert_eq!(hex::encode(&call.parent_span_id), PARENT);
@@ -112,7 +126,10 @@ async fn a_call_continues_its_callers_trace() {
 
 #[tokio::test]
 async fn a_collector_that_is_not_there_costs_no_call() {
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let service = traced(gone, "[telemetry]\ntraces_share = 1.0\n");
     let mut client = service.client().await;
     for _ in 0..3 {
@@ -120,7 +137,10 @@ async fn a_collector_that_is_not_there_costs_no_call() {
     }
     let (code, _, logs) = tokio::task::spawn_blocking(|| service.stop()).await.unwrap();
     assert_eq!(code, Some(0), "{logs}");
-    assert!(logs.contains("collector") || logs.contains("Export"), "a person has to be told: {logs}");
+    assert!(
+        logs.contains("collector") || logs.contains("Export"),
+        "a person has to be told: {logs}"
+    );
 }
 
 #[test]

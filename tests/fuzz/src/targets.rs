@@ -89,9 +89,17 @@ pub fn artifact(data: &[u8]) {
     let _ = artifact::decode(data);
     let sealed = [data, &Sha256::digest(data)[..]].concat();
     if let Ok(model) = artifact::decode(&sealed) {
-        let probability = model.assess(&Reading::of("a model that can be read can weigh")).probability.get();
+        let probability = model
+            .assess(&Reading::of("a model that can be read can weigh"))
+            .probability
+            .get();
         assert!((0.0..=1.0).contains(&probability), "{probability}");
-        assert!(model.thresholds().reject_at.is_none_or(|at| at >= model.thresholds().hold_at));
+        assert!(
+            model
+                .thresholds()
+                .reject_at
+                .is_none_or(|at| at >= model.thresholds().hold_at)
+        );
     }
 }
 
@@ -101,8 +109,13 @@ pub fn request(data: &[u8]) {
         return;
     };
     let secrets = request.comment.as_ref().map(|comment| {
-        [&comment.content, &comment.author_name, &comment.author_email, &comment.author_ip]
-            .map(|secret| secret.trim().to_owned())
+        [
+            &comment.content,
+            &comment.author_name,
+            &comment.author_email,
+            &comment.author_ip,
+        ]
+        .map(|secret| secret.trim().to_owned())
     });
     let request_again = request.clone();
     let answer = RUNTIME.with(|runtime| {
@@ -123,7 +136,11 @@ pub fn request(data: &[u8]) {
         }
         Err(status) => {
             // A telling secret only: "a" is in every message.
-            for secret in secrets.into_iter().flatten().filter(|secret| secret.chars().count() > 12) {
+            for secret in secrets
+                .into_iter()
+                .flatten()
+                .filter(|secret| secret.chars().count() > 12)
+            {
                 assert!(!status.message().contains(&secret), "an error quotes the comment");
             }
         }
@@ -136,8 +153,8 @@ fn house() -> Moderator {
     let clock = Clock::manual(Timestamp::from_micros(1_700_000_000_000_000));
     Moderator::new(Parts {
         metrics: Metrics::off(&config.sites),
-            events: Events::OBJECTIONS,
-            traces: Traces::Off,
+        events: Events::OBJECTIONS,
+        traces: Traces::Off,
         sites: Arc::new(config.sites),
         model: artifact::embedded().ok().map(|model| LoadedModel {
             model,
