@@ -26,7 +26,10 @@ const TIME_MAX: Duration = Duration::from_millis(5);
 /// What people and bots may fill a comment with: pieces that are repeated, each made different by its number where
 /// `{}` stands.
 const KINDS: [(&str, &str); 18] = [
-    ("prose", "I read the whole article {} and still wonder what the council wants to do. "),
+    (
+        "prose",
+        "I read the whole article {} and still wonder what the council wants to do. ",
+    ),
     ("distinct words", "w{}x "),
     ("links", "http://h{}.example.com/{}?q={} "),
     ("bare links", "h{}.example.org "),
@@ -72,7 +75,11 @@ fn time(model: &SpamModel, text: &str) -> Duration {
 fn instructions(kind: usize, length: usize) -> Option<u64> {
     let program = std::env::current_exe().ok()?;
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*SpamModel*assess*"])
+        .args([
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+            "--toggle-collect=*SpamModel*assess*",
+        ])
         .arg(program)
         .args(["count", &kind.to_string(), &length.to_string()])
         .output()
@@ -103,7 +110,10 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    println!("{:16} {:>9} {:>12} {:>12} {:>12} {:>7}", "64 KiB of", "ms", "Ir 4 KiB", "Ir 16 KiB", "Ir 64 KiB", "growth");
+    println!(
+        "{:16} {:>9} {:>12} {:>12} {:>12} {:>7}",
+        "64 KiB of", "ms", "Ir 4 KiB", "Ir 16 KiB", "Ir 64 KiB", "growth"
+    );
     let mut kept = true;
     for (index, (kind, piece)) in KINDS.into_iter().enumerate() {
         let took = time(&model, &fill(piece, LENGTHS[2]));
@@ -114,7 +124,10 @@ fn main() -> ExitCode {
         };
         kept &= took <= TIME_MAX && growth <= GROWTH_MAX;
         let [a, b, c] = counts.map(|count| count.map_or("–".to_owned(), |count| count.to_string()));
-        println!("{kind:16} {:9.3} {a:>12} {b:>12} {c:>12} {growth:7.2}", took.as_secs_f64() * 1e3);
+        println!(
+            "{kind:16} {:9.3} {a:>12} {b:>12} {c:>12} {growth:7.2}",
+            took.as_secs_f64() * 1e3
+        );
     }
     if kept {
         ExitCode::SUCCESS

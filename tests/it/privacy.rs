@@ -139,7 +139,10 @@ fn plain(value: &Value) -> String {
     match value {
         Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(" "),
-        Value::Map(pairs) => pairs.iter().map(|(k, v)| format!("{} {}", plain(k), plain(v))).collect(),
+        Value::Map(pairs) => pairs
+            .iter()
+            .map(|(k, v)| format!("{} {}", plain(k), plain(v)))
+            .collect(),
         other => format!("{other:?}"),
     }
 }
@@ -167,9 +170,18 @@ async fn redis_traces_and_files_hold_nothing_of_an_author_in_good_times_and_bad(
     let settings = "[service]\nlog = \"trace\"\n[limiter]\nredis_budget = \"2s\"\n\
                     [telemetry]\ntraces_share = 1.0\nlog_approvals = 1.0\n[site.gazette]\nclassifier = true\n";
     std::fs::write(&config, settings).unwrap();
-    let args = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--redis", &redis.url()];
+    let args = [
+        "--listen",
+        "127.0.0.1:0",
+        "--ops-listen",
+        "127.0.0.1:0",
+        "--redis",
+        &redis.url(),
+    ];
     let mut command = moderato(&[&["serve", "--config", "moderato.toml"][..], &args].concat());
-    command.current_dir(dir.path()).env("MODERATO_PSEUDONYM_KEY", "5a".repeat(32));
+    command
+        .current_dir(dir.path())
+        .env("MODERATO_PSEUDONYM_KEY", "5a".repeat(32));
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}"));
     let mut service = Service::start_from(&mut command);
     let ops = service.next_line().trim_start_matches("listening on ops ").to_owned();
@@ -195,7 +207,8 @@ async fn redis_traces_and_files_hold_nothing_of_an_author_in_good_times_and_bad(
                 request_id: format!("{EMAIL}-{n}-{i}"),
                 ..Default::default()
             });
-            call.metadata_mut().insert("tracestate", "vendor=canary-account-77".parse().unwrap());
+            call.metadata_mut()
+                .insert("tracestate", "vendor=canary-account-77".parse().unwrap());
             call.metadata_mut().insert("x-reader", EMAIL.parse().unwrap());
             calls.push(call);
         }
@@ -207,7 +220,10 @@ async fn redis_traces_and_files_hold_nothing_of_an_author_in_good_times_and_bad(
         }
     }
     let kept = contents(&redis);
-    assert!(kept.lines().count() >= 4, "Redis has to hold something, or this test cannot fail: {kept}");
+    assert!(
+        kept.lines().count() >= 4,
+        "Redis has to hold something, or this test cannot fail: {kept}"
+    );
     assert_clean("Redis", &kept);
     redis.kill();
     for call in calls(2) {
@@ -223,7 +239,10 @@ async fn redis_traces_and_files_hold_nothing_of_an_author_in_good_times_and_bad(
     assert_clean("the log", &logs);
     assert_clean("standard output", &rest);
     let traces = collector.text();
-    assert!(traces.contains("moderato.decision_id"), "traces have to say something: {traces}");
+    assert!(
+        traces.contains("moderato.decision_id"),
+        "traces have to say something: {traces}"
+    );
     assert_clean("a trace", &traces);
     assert_clean("a file", &files(dir.path()));
 }
@@ -231,7 +250,12 @@ async fn redis_traces_and_files_hold_nothing_of_an_author_in_good_times_and_bad(
 #[test]
 fn checking_a_configuration_shows_no_secret() {
     let key = "5a".repeat(32);
-    let mut command = moderato(&["serve", "--check", "--redis", "redis://user:canary-account-77@127.0.0.1:1/"]);
+    let mut command = moderato(&[
+        "serve",
+        "--check",
+        "--redis",
+        "redis://user:canary-account-77@127.0.0.1:1/",
+    ]);
     let output = command.env("MODERATO_PSEUDONYM_KEY", &key).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     for said in [stdout(&output), stderr(&output)] {
