@@ -247,10 +247,11 @@ mod tests {
     #[tokio::test]
     async fn the_callers_word_counts_before_our_share() {
         let traces = Traces::otlp("http://127.0.0.1:9", 0.0).unwrap();
+        let unsampled = PARENT.replace("-01", "-00");
         let begin = |parent| traces.begin(Method::Moderate, parent, || Timestamp::from_micros(1));
         let call = begin(Some(PARENT)).unwrap();
         assert_eq!(call.trace_id(), "0af7651916cd43dd8448eb211c80319c");
-        assert!(begin(Some(&PARENT.replace("-01", "-00"))).is_none());
+        assert!(begin(Some(&unsampled)).is_none());
         assert!(begin(None).is_none());
         let all = Traces::otlp("http://127.0.0.1:9", 1.0).unwrap();
         // What is no traceparent is none.
