@@ -4,6 +4,7 @@
 //! reading, the quotas, the judge. It must never know how a submission came in (that is for the doors). Start reading
 //! in [`Moderator::moderate`].
 
+mod double;
 mod epochs;
 mod memo;
 mod proxies;
@@ -17,16 +18,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::{Clock, Timestamp};
 use crate::comment::{Action, AuthorKey, Comment, Trust};
-use crate::limit::{Answer, Limiter, Outcome, Source};
+use crate::limit::{Answer, Claim, Limiter, Mode, Outcome, Source, Take};
 use crate::model::{Reading, SpamModel, SpamProbability, Thresholds};
 use crate::policy::{self, Classifier, Evidence, Velocity};
 use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
 use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
 use crate::telemetry::{Call, Events, Method, Metrics, Traces};
-use crate::verdict::{QuotaState, ReasonCode, Verdict};
+use crate::verdict::{Handling, QuotaState, Verdict};
 
-use epochs::Wanted;
+use double::Clicks;
 use memo::Memo;
 use proxies::Proxies;
 
@@ -77,6 +78,7 @@ pub struct Moderator {
     events: Events,
     traces: Traces,
     proxies: Proxies,
+    clicks: Clicks<(Memo, Measured)>,
     nonce: [u8; 16],
     decisions: AtomicU64,
 }
@@ -107,6 +109,7 @@ impl Moderator {
             traces,
             nonce,
             proxies: Proxies::default(),
+            clicks: Clicks::default(),
             decisions: AtomicU64::new(0),
         }
     }
@@ -142,13 +145,21 @@ impl Moderator {
         // The clock costs more than most stations: it is read between them only for those who look on.
         let mark = || submission.call.as_ref().map(|_| self.clock.now());
         let weighed_at = mark();
-        let returned = returned_to_author(&signals, policy);
+        let counted = if returned_to_author(&signals, policy) {
+            // Nobody spends a quota on a form that has to be mended first.
+            Counted::NotMeasured
+        } else {
+            Self::counted(&self.pseudonymizer, submission, policy)
+        };
         self.watch_address(submission, policy);
+        let click = self.click(submission);
         let Measured {
             velocity,
             redis_away,
             replay,
-        } = self.measure(submission, policy, returned, &memo, started).await?;
+        } = self
+            .measure_once(click, submission, policy, counted, &memo, started)
+            .await?;
         let counted_at = mark();
         let replayed = replay.is_some();
         let memo = replay.unwrap_or(memo);
@@ -160,6 +171,10 @@ impl Moderator {
             classifier: memo.classifier,
         };
         let judgement = self.judgement(submission, policy, &evidence, memo, replayed);
+        if let (Some(key), Handling::RetryLater | Handling::ReturnToAuthor) = (click, judgement.decision.handling) {
+            // Sending it again is what its author was asked for.
+            self.clicks.forget(key);
+        }
         if let Some(((call, weighed_at), counted_at)) = submission.call.as_ref().zip(weighed_at).zip(counted_at) {
             report::traced(call, &submission.site, &judgement, weighed_at, counted_at);
         }
@@ -283,29 +298,33 @@ impl Moderator {
         Counted::Subject(epoch.network(site, network))
     }
 
+    fn claim<'a>(epoch: &Pseudonymizer, submission: &Submission, payload: &'a [u8]) -> Option<Claim<'a>> {
+        submission.request.as_ref().map(|request| Claim {
+            request: epoch.request(&submission.site, &request.id),
+            fingerprint: epoch.body(&request.body),
+            payload,
+        })
+    }
+
     /// Asks the limiter, once, for the quotas and for the request id.
     async fn measure(
         &self,
         submission: &Submission,
         policy: &SitePolicy,
-        returned: bool,
+        counted: Counted,
         memo: &Memo,
         now: Timestamp,
     ) -> Result<Measured, Refusal> {
-        let wanted = Wanted {
-            submission,
-            policy,
-            // Nobody spends a quota on a form that has to be mended first.
-            returned,
-            payload: &memo.encode(),
-        };
-        let unmeasured = match wanted.counted(&self.pseudonymizer) {
+        let unmeasured = match counted {
             Counted::Subject(_) => None,
             Counted::NotMeasured => Some(Velocity::NotMeasured),
             Counted::NoAddress => Some(Velocity::NoAddress),
             Counted::AddressNotPublic => Some(Velocity::AddressNotPublic),
         };
-        if unmeasured.is_some() && wanted.claims().is_none() {
+        let payload = memo.encode();
+        // A dry run is remembered nowhere, so there is nothing that could be replayed.
+        let claim = Self::claim(&self.pseudonymizer, submission, &payload).filter(|_| !submission.dry_run);
+        if unmeasured.is_some() && claim.is_none() {
             let velocity = unmeasured.unwrap_or(Velocity::NotMeasured);
             return Ok(Measured {
                 velocity,
@@ -313,7 +332,18 @@ impl Moderator {
                 replay: None,
             });
         }
-        let taken = self.take(&wanted, now).await;
+        let take = Take {
+            site: &submission.site,
+            subject: if let Counted::Subject(key) = counted {
+                Some(key)
+            } else {
+                None
+            },
+            quotas: if unmeasured.is_none() { &policy.quotas } else { &[] },
+            claim,
+            mode: if submission.dry_run { Mode::Peek } else { Mode::Spend },
+        };
+        let taken = self.take(&take, submission, policy, now).await;
         let redis_away = taken.source == Source::LocalForRedis;
         let (outcomes, replay) = match taken.answer {
             Answer::Conflict => return Err(Refusal::RequestIdReused),
@@ -367,6 +397,7 @@ impl Moderator {
 }
 
 /// What the limiter said.
+#[derive(Clone)]
 struct Measured {
     velocity: Velocity,
     /// Redis was to be asked, and this process answered alone.
@@ -386,8 +417,7 @@ enum Counted {
 
 /// Whether the form goes back to its author.
 fn returned_to_author(signals: &[Signal], policy: &SitePolicy) -> bool {
-    policy.effects.form == Effect::Pull(Verdict::Reject)
-        && signals.iter().any(|signal| signal.code != ReasonCode::HoneypotFilled)
+    policy.effects.form == Effect::Pull(Verdict::Reject) && signals.iter().any(|signal| signal.code.is_of_form())
 }
 
 /// The site's thresholds, where it has its own, else the model's. Holding never begins above rejecting.

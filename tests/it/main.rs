@@ -13,6 +13,7 @@ mod architecture;
 mod cases;
 mod cli;
 mod deploy;
+mod desk;
 mod evaluate;
 mod fleet;
 mod grpc;

@@ -19,8 +19,11 @@ use moderato::telemetry::{Events, Metrics, Traces};
 use prost::Message;
 use sha2::{Digest, Sha256};
 
+/// Takes any bytes, and panics if what must hold does not.
+pub type Target = fn(&[u8]);
+
 /// Every target with its name, which is that of its corpus.
-pub const ALL: [(&str, fn(&[u8])); 5] = [
+pub const ALL: [(&str, Target); 5] = [
     ("text", text),
     ("links", links),
     ("artifact", artifact),
