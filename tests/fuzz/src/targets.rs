@@ -32,11 +32,11 @@ pub const ALL: [(&str, Target); 5] = [
 ];
 
 thread_local! {
-    static MODEL: SpamModel = artifact::embedded().expect("the shipped model is one");
+    static MODEL: SpamModel = artifact::embedded().unwrap();
     static HOUSE: RefCell<ModerationDoor> = RefCell::new(ModerationDoor::new(Arc::new(house())));
     static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread()
         .build()
-        .expect("a runtime starts");
+        .unwrap();
 }
 
 /// Any text is read, weighed and explained, and the explanation points into it.
@@ -152,7 +152,7 @@ pub fn request(data: &[u8]) {
 
 fn house() -> Moderator {
     let settings = "defaults.judge_private_addresses = true\n[site.strict]\nrequired.anonymous = [\"content\"]\n";
-    let config = config::parse(settings, Path::new("fuzz.toml")).expect("the settings are right");
+    let config = config::parse(settings, Path::new("fuzz.toml")).unwrap();
     let clock = Clock::manual(Timestamp::from_micros(1_700_000_000_000_000));
     Moderator::new(Parts {
         metrics: Metrics::off(&config.sites),
