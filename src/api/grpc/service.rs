@@ -13,6 +13,7 @@ use super::proto::{ModerateRequest, ModerateResponse, ModerateStreamRequest};
 use super::stream::{Answers, Judge, Streams};
 use super::{convert, status};
 use crate::moderator::Moderator;
+use crate::telemetry::Call;
 
 /// The door to [`Moderator::moderate`].
 #[derive(Debug)]
@@ -32,9 +33,11 @@ impl ModerationDoor {
 async fn judge(
     moderator: &Moderator,
     request: ModerateRequest,
+    call: Option<Call>,
     patience: Duration,
 ) -> Result<ModerateResponse, Status> {
-    let submission = convert::submission(request).map_err(status::invalid)?;
+    let mut submission = convert::submission(request).map_err(status::invalid)?;
+    submission.call = call;
     let judgement = moderator
         .moderate(&submission, patience)
         .await
@@ -47,7 +50,8 @@ impl ModerationService for ModerationDoor {
     async fn moderate(&self, request: Request<ModerateRequest>) -> Result<Response<ModerateResponse>, Status> {
         let deadline = request.extensions().get::<Deadline>();
         let patience = deadline.map_or(Duration::MAX, |deadline| deadline.patience(Instant::now()));
-        judge(&self.moderator, request.into_inner(), patience)
+        let call = request.extensions().get::<Call>().cloned();
+        judge(&self.moderator, request.into_inner(), call, patience)
             .await
             .map(Response::new)
     }
@@ -60,10 +64,10 @@ impl ModerationService for ModerationDoor {
     ) -> Result<Response<Self::ModerateStreamStream>, Status> {
         let deadline = request.extensions().get::<Deadline>().and_then(|deadline| deadline.0);
         let held = request.extensions().get::<Held>().cloned().unwrap_or_default();
-        let moderator = Arc::clone(&self.moderator);
+        let (moderator, call) = (Arc::clone(&self.moderator), request.extensions().get::<Call>().cloned());
         let judge: Judge = Arc::new(move |request| {
-            let moderator = Arc::clone(&moderator);
-            Box::pin(async move { judge(&moderator, request, Duration::MAX).await })
+            let (moderator, call) = (Arc::clone(&moderator), call.clone());
+            Box::pin(async move { judge(&moderator, request, call, Duration::MAX).await })
         });
         let answers = Answers::new(request.into_inner(), judge, self.streams.clone(), deadline, held);
         Ok(Response::new(answers))
