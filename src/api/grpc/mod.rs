@@ -103,9 +103,11 @@ pub fn router<H: Health>(
     gate: &Gate,
     health: HealthServer<H>,
 ) -> Result<Router, tonic_reflection::server::Error> {
-    let moderation =
-        ModerationServiceServer::new(ModerationDoor::new(Arc::clone(moderator), gate.streams(bounds.streams)))
-            .max_decoding_message_size(bounds.message_bytes_max);
+    let moderation = ModerationServiceServer::new(ModerationDoor::with_streams(
+        Arc::clone(moderator),
+        gate.streams(bounds.streams),
+    ))
+    .max_decoding_message_size(bounds.message_bytes_max);
     let model = ModelServiceServer::new(ModelDoor::new(Arc::clone(moderator)))
         .max_decoding_message_size(bounds.message_bytes_max);
     // Older tools (grpcurl up to 1.8.6) ask for v1alpha only; the types of error details let them decode those.

@@ -23,8 +23,13 @@ pub struct ModerationDoor {
 }
 
 impl ModerationDoor {
-    /// A door to this house.
-    pub(super) const fn new(moderator: Arc<Moderator>, streams: Streams) -> Self {
+    /// A door to this house for single calls; its streams end at once.
+    pub fn new(moderator: Arc<Moderator>) -> Self {
+        Self::with_streams(moderator, Streams::closed())
+    }
+
+    /// A door to this house, with streams.
+    pub(super) const fn with_streams(moderator: Arc<Moderator>, streams: Streams) -> Self {
         Self { moderator, streams }
     }
 }

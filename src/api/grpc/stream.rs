@@ -44,6 +44,22 @@ pub(super) struct Streams {
     pub(super) stopped: watch::Receiver<bool>,
 }
 
+impl Streams {
+    /// Streams that end before they begin, as those of a process that is stopping do.
+    pub(super) fn closed() -> Self {
+        let bounds = StreamBounds {
+            in_flight_max: 1,
+            idle_timeout: Duration::ZERO,
+            age_max: Duration::ZERO,
+        };
+        Self {
+            bounds,
+            places: Arc::new(Semaphore::new(1)),
+            stopped: watch::channel(true).1,
+        }
+    }
+}
+
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Judges one comment of a stream.
