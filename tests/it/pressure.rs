@@ -234,10 +234,9 @@ async fn stop_under_load(round: usize) {
                     match client.moderate(request).await {
                         Ok(_) => answered.fetch_add(1, Ordering::Relaxed),
                         Err(status) => {
-                            assert!(
-                                !matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled),
-                                "{status:?}"
-                            );
+                            // One that found the connection closed was not sent; one that waited in vain was cut.
+                            assert_ne!(status.code(), Code::DeadlineExceeded);
+                            assert!(!status.message().contains("Timeout"), "{status:?}");
                             return;
                         }
                     };
