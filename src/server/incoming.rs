@@ -21,6 +21,9 @@ const OPENING_BYTES: usize = 24 + 9;
 /// How long accepting rests when the system has no file descriptors or memory left.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How long the other side may take to hang up after we have.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// Bounds on connections.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionBounds {
@@ -91,6 +94,8 @@ pub(super) struct Connection {
     bounds: ConnectionBounds,
     /// Bytes of the opening that are still to come.
     opening: usize,
+    /// Set once we have hung up: when we stop waiting for the other side to.
+    linger: Option<Pin<Box<Sleep>>>,
     /// When it is looked at next.
     look: Pin<Box<Sleep>>,
     _place: OwnedSemaphorePermit,
@@ -103,6 +108,7 @@ impl Connection {
             activity: Activity::begin(),
             bounds,
             opening: OPENING_BYTES,
+            linger: None,
             look: Box::pin(sleep(bounds.handshake_timeout)),
             _place: place,
         }
@@ -170,7 +176,25 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let Self { stream, linger, .. } = &mut *self;
+        let linger = match linger {
+            Some(linger) => linger,
+            None => {
+                ready!(Pin::new(&mut *stream).poll_shutdown(context))?;
+                linger.insert(Box::pin(sleep(LINGER)))
+            }
+        };
+        // What the other side had under way is read and forgotten: a connection that is closed on unread bytes is reset,
+        // and a reset takes back answers that the other side has not read yet.
+        let mut forgotten = [0; 4096];
+        loop {
+            let mut buffer = ReadBuf::new(&mut forgotten);
+            match Pin::new(&mut *stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => return linger.as_mut().poll(context).map(Ok),
+            }
+        }
     }
 
     fn poll_write_vectored(

@@ -151,7 +151,7 @@ async fn slow_callers_and_an_endless_one_harm_nobody() {
     // With `MODERATO_LONG` as many as a busy day.
     let (quick, slow) = if long() { (1_500, 500) } else { (150, 50) };
     let house = House::start(&format!(
-        "{QUICK}[pressure]\nhandshake_timeout = \"2s\"\nidle_timeout = \"2s\""
+        "{QUICK}[pressure]\nhandshake_timeout = \"2s\"\nidle_timeout = \"2s\"\ncall_timeout = \"5m\""
     ))
     .await;
     let (items, outbound) = mpsc::unbounded_channel();
