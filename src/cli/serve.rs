@@ -21,7 +21,7 @@ use crate::telemetry::{self, Metrics};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   moderato serve                                            gRPC on 127.0.0.1:50051, limits in memory, shipped model
-  moderato serve --listen 0.0.0.0:50051 --model my.moderato
+  moderato serve --listen 127.0.0.1:0 --model my.moderato   another model, on a free port
   MODERATO_PSEUDONYM_KEY=$(moderato key new) moderato serve --redis redis://127.0.0.1/
   moderato serve --print-default-config > moderato.toml     every setting, with its meaning
 
@@ -43,6 +43,9 @@ pub(super) struct Args {
     /// Where operators look in over HTTP: /metrics, /livez, /readyz [default: nowhere]
     #[arg(long, value_name = "ADDR")]
     ops_listen: Option<SocketAddr>,
+    /// Listen beyond loopback although nothing keeps strangers from calling, or from reading along
+    #[arg(long)]
+    serve_unprotected_beyond_loopback: bool,
     /// Print the default configuration with its comments, and end
     #[arg(long)]
     print_default_config: bool,
@@ -59,8 +62,10 @@ pub(super) fn run(args: &Args) -> CommandResult {
     }
     let mut config = config::load(args.config.as_deref()).map_err(|error| Failure::new(Exit::Config, error))?;
     if !args.listen.is_empty() {
-        config.listen.clone_from(&args.listen);
+        config.set_listen(args.listen.clone());
     }
+    config.access.serve_unprotected_beyond_loopback |= args.serve_unprotected_beyond_loopback;
+    config.protected().map_err(|error| Failure::new(Exit::Config, error))?;
     let clock = Clock::System;
     let model = load_model(args.model.as_deref(), &clock)?;
     let limiter = limiter(&config, args.redis.as_deref())?;

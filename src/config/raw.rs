@@ -7,6 +7,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+/// The most that a rate or a burst may be.
+pub(super) const RATE_MAX: u32 = 1_000_000;
+
 /// Keys that may be set although the embedded defaults leave them out, with an example of their type.
 const OPTIONAL: [(&str, Value); 2] = [("hold_at", Value::Float(0.5)), ("reject_at", Value::Float(0.5))];
 
@@ -36,21 +39,6 @@ pub(super) struct Service {
     pub(super) in_flight_max: u64,
     pub(super) drain_timeout: String,
     pub(super) log: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Limiter {
-    pub(super) subjects_max: u64,
-    pub(super) request_bytes_max: u64,
-    pub(super) redis_budget: String,
-    pub(super) redis_in_flight_max: u64,
-    pub(super) redis_connect_timeout: String,
-    pub(super) redis_local_share: f64,
-    pub(super) redis_debts_max: u64,
-    pub(super) redis_tls_ca_file: String,
-    pub(super) redis_tls_cert_file: String,
-    pub(super) redis_tls_key_file: String,
 }
 
 /// Lays `over` on `base`, whose sections and keys are all there are. Unknown keys and wrong types are added to
@@ -145,7 +133,7 @@ fn wrong_type(path: &str, expected: &Value, given: &Value) -> String {
     )
 }
 
-fn unknown<'a>(path: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn unknown<'a>(path: &str, known: impl Iterator<Item = &'a str>) -> String {
     let key = path.rsplit('.').next().unwrap_or(path);
     let nearest = known
         .map(|name| (strsim::damerau_levenshtein(key, name), name))
@@ -166,6 +154,14 @@ pub(super) fn section<T: DeserializeOwned>(table: &Table, path: &str, problems: 
             None
         }
     }
+}
+
+/// A number above zero.
+pub(super) fn at_least_one(path: &str, value: u64, problems: &mut Vec<String>) -> usize {
+    if value == 0 {
+        problems.push(format!("{path}: is 0; at least 1 is needed"));
+    }
+    usize::try_from(value).unwrap_or(usize::MAX)
 }
 
 /// A duration such as `20ms`, `10s`, `1m`, `1h` or `1d`: above zero, at most 366 days.

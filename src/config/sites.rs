@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 use toml::Table;
 
 use super::raw::{self, Merged};
-use crate::site::{Effect, Effects, Field, FieldSet, Lengths, Quota, RedisAway, Required, SiteId, SitePolicy, Sites};
+use crate::site::{
+    Callers, Effect, Effects, Field, FieldSet, Lengths, Quota, RedisAway, Required, SiteId, SitePolicy, Sites,
+};
 use crate::verdict::Verdict;
 
 #[derive(Debug, Deserialize)]
@@ -26,6 +28,9 @@ struct RawPolicy {
     lengths: RawLengths,
     effects: RawEffects,
     quotas: BTreeMap<String, RawQuota>,
+    /// Read by `access`: who may call is no part of how is judged.
+    #[serde(rename = "keys")]
+    _keys: Vec<toml::Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,6 +91,7 @@ pub(super) fn resolve(merged: &Merged, allow_unknown: bool, problems: &mut Vec<S
     Some(Sites {
         named,
         unnamed: allow_unknown.then_some(defaults),
+        callers: Callers::default(),
     })
 }
 
@@ -276,6 +282,9 @@ fn quotas(raw: &BTreeMap<String, RawQuota>, path: &str, problems: &mut Vec<Strin
 
 /// The start of the digest of a policy's settings. TOML tables are sorted, so equal settings give equal text.
 fn version(table: &Table) -> String {
+    // Who may call does not change how is judged.
+    let mut table = table.clone();
+    table.remove("keys");
     let digest = Sha256::digest(table.to_string().as_bytes());
     hex::encode(&digest[..6])
 }

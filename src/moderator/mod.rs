@@ -4,6 +4,7 @@
 //! reading, the quotas, the judge. It must never know how a submission came in (that is for the doors). Start reading
 //! in [`Moderator::moderate`].
 
+mod admission;
 mod memo;
 mod proxies;
 mod report;
@@ -12,6 +13,8 @@ mod submission;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
 
 use crate::clock::{Clock, Timestamp};
 use crate::comment::{Action, AuthorKey, Comment, Trust};
@@ -24,9 +27,11 @@ use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
 use crate::telemetry::Metrics;
 use crate::verdict::{QuotaState, ReasonCode, Verdict};
 
+use admission::CallerQuotas;
 use memo::Memo;
 use proxies::Proxies;
 
+pub use admission::{Caller, Denied};
 pub use submission::{Judgement, Refusal, RequestId, Submission};
 
 /// A model at work.
@@ -60,7 +65,8 @@ pub struct Parts {
 /// Judges submissions. One for the whole process; share it behind an `Arc`.
 #[derive(Debug)]
 pub struct Moderator {
-    sites: Arc<Sites>,
+    sites: ArcSwap<Sites>,
+    caller_quotas: CallerQuotas,
     model: Option<Arc<LoadedModel>>,
     limiter: Limiter,
     pseudonymizer: Pseudonymizer,
@@ -85,7 +91,8 @@ impl Moderator {
         } = parts;
         let model = model.map(Arc::new);
         Self {
-            sites,
+            sites: ArcSwap::new(sites),
+            caller_quotas: CallerQuotas::default(),
             model,
             limiter,
             pseudonymizer,
@@ -118,7 +125,7 @@ impl Moderator {
     /// The calling program's mistakes; an author's mistakes are part of the judgement.
     pub async fn moderate(&self, submission: &Submission) -> Result<Judgement, Refusal> {
         let started = self.clock.now();
-        let policy = self.policy(&submission.site)?;
+        let policy = &*self.policy(&submission.site)?;
         let signals = signals::collect(&submission.comment, policy, FieldSet::default());
         let memo = Memo {
             decision_id: self.next_decision_id(),
@@ -162,7 +169,7 @@ impl Moderator {
     /// # Errors
     /// The site is unknown.
     pub fn check(&self, submission: &Submission, unknown: FieldSet) -> Result<Judgement, Refusal> {
-        let policy = self.policy(&submission.site)?;
+        let policy = &*self.policy(&submission.site)?;
         let memo = Memo {
             decision_id: [0; 16],
             classifier: self.weigh(&submission.comment, policy),
@@ -178,10 +185,16 @@ impl Moderator {
         Ok(self.judgement(submission, policy, &evidence, memo, false))
     }
 
-    fn policy(&self, site: &SiteId) -> Result<&SitePolicy, Refusal> {
+    /// Every site's policy, and who may call, as of now: an immutable snapshot.
+    pub fn sites(&self) -> Arc<Sites> {
+        self.sites.load_full()
+    }
+
+    fn policy(&self, site: &SiteId) -> Result<Arc<SitePolicy>, Refusal> {
         self.sites
+            .load()
             .get(site)
-            .map(AsRef::as_ref)
+            .cloned()
             .ok_or_else(|| Refusal::UnknownSite(site.clone()))
     }
 

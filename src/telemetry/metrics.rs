@@ -19,6 +19,10 @@ const PROBABILITY_BUCKETS: [f64; 9] = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.
 /// The label of all sites that are not configured; no site can be named like this.
 const OTHER: &str = "(other)";
 
+/// Why a call was denied, as `moderato_calls_denied_total` labels it: no valid key, another site's, not an administrator's,
+/// too many calls.
+pub const DENIALS: [&str; 4] = ["key", "site", "admin", "calls"];
+
 /// The metrics of one process.
 pub struct Metrics {
     sites: BTreeMap<SiteId, SiteMetrics>,
@@ -27,6 +31,7 @@ pub struct Metrics {
     duration: Histogram,
     probability: Histogram,
     degraded: [(Degraded, Counter); 2],
+    denied: [(&'static str, Counter); 4],
     redis_up: Gauge,
     redis_changes: Counter,
 }
@@ -89,6 +94,7 @@ impl Metrics {
                     metrics::counter!("moderato_degraded_total", "what" => what.as_str()),
                 )
             }),
+            denied: DENIALS.map(|why| (why, metrics::counter!("moderato_calls_denied_total", "why" => why))),
             redis_up: metrics::gauge!("moderato_redis_up"),
             redis_changes: metrics::counter!("moderato_redis_changes_total"),
         }
@@ -114,6 +120,11 @@ impl Metrics {
             self.probability.record(probability);
         }
         self.duration.record(seconds);
+    }
+
+    /// Counts a call that was denied, by one of [`DENIALS`].
+    pub fn denied(&self, why: &'static str) {
+        count(&self.denied, why);
     }
 
     /// Notes whether one address sends more than its share of a site's comments.
@@ -172,6 +183,10 @@ fn describe() {
         "moderato_address_not_public_total",
         "Comments whose author_ip is not public: most likely a proxy's address is passed on for the reader's"
     );
+    describe_counter!(
+        "moderato_calls_denied_total",
+        "Calls denied for who made them: no valid key, another site's, not an administrator's, too many calls"
+    );
     describe_gauge!(
         "moderato_address_dominant",
         "1 while one address sends more than a fifth of the site's comments: most likely a proxy's"
@@ -213,6 +228,7 @@ mod tests {
         let sites = Sites {
             named: BTreeMap::new(),
             unnamed: None,
+            callers: crate::site::Callers::default(),
         };
         let (metrics, handle) = Metrics::prometheus(&sites).unwrap();
         let decision = Decision {

@@ -10,7 +10,7 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
-pub use metrics::Metrics;
+pub use metrics::{DENIALS, Metrics};
 use tracing_subscriber::util::TryInitError;
 
 /// Why there are no logs.

@@ -11,7 +11,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("verdict", &[]),
     ("clock", &[]),
     ("comment", &["sensitive"]),
-    ("site", &["comment", "verdict"]),
+    ("site", &["clock", "comment", "verdict"]),
     ("text", &[]),
     ("model", &["comment", "sensitive", "text"]),
     ("eval", &["comment", "verdict"]),
@@ -52,7 +52,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "verdict",
         ],
     ),
-    ("config", &["comment", "site", "verdict"]),
+    ("config", &["clock", "comment", "site", "verdict"]),
     ("server", &["api", "limit", "moderator"]),
     // The command line glues rooms together; it is the top.
     (

@@ -9,6 +9,7 @@
     reason = "a test that finds something else than it expects has to stop"
 )]
 
+mod access;
 mod architecture;
 mod cases;
 mod cli;

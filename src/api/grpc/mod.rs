@@ -3,6 +3,7 @@
 //! It must never judge: what an author did wrong passes through as a fact. Start reading in [`router`], then
 //! `service.rs` and `convert.rs`.
 
+mod auth;
 mod bound;
 mod convert;
 mod model;
@@ -37,6 +38,7 @@ pub mod proto {
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/moderato.v1.descriptors"));
 }
 
+use auth::Guarded;
 use proto::model_service_server::ModelServiceServer;
 use proto::moderation_service_server::ModerationServiceServer;
 
@@ -95,6 +97,6 @@ pub fn router<H: Health>(
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
-        .add_service(in_flight.bound(moderation))
-        .add_service(model))
+        .add_service(Guarded::new(in_flight.bound(moderation), Arc::clone(moderator)))
+        .add_service(Guarded::new(model, Arc::clone(moderator))))
 }

@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::proto::moderation_service_server::ModerationService;
 use super::proto::{ModerateRequest, ModerateResponse};
-use super::{convert, status};
+use super::{auth, convert, status};
 use crate::moderator::Moderator;
 
 /// The door to [`Moderator::moderate`].
@@ -25,7 +25,9 @@ impl ModerationDoor {
 #[tonic::async_trait]
 impl ModerationService for ModerationDoor {
     async fn moderate(&self, request: Request<ModerateRequest>) -> Result<Response<ModerateResponse>, Status> {
+        let caller = auth::caller(&request)?.clone();
         let submission = convert::submission(request.into_inner()).map_err(status::invalid)?;
+        auth::site(&self.moderator, &caller, &submission.site)?;
         let judgement = self
             .moderator
             .moderate(&submission)
