@@ -1,5 +1,8 @@
 //! Wiring: from a configuration to a house behind its doors, and the life of that process.
 
+mod reload;
+mod tls;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +20,11 @@ use crate::api::grpc::{self, Bounds, InFlight};
 use crate::api::ops;
 use crate::limit::RedisState;
 use crate::moderator::Moderator;
+
+use tls::TlsIncoming;
+
+pub use reload::Reload;
+pub use tls::Tls;
 
 /// How often metrics are tidied up.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -54,6 +62,7 @@ pub enum ServerError {
 #[derive(Debug)]
 pub struct Listeners {
     listeners: Vec<TcpListener>,
+    tls: Option<Tls>,
 }
 
 impl Listeners {
@@ -75,7 +84,14 @@ impl Listeners {
             })?;
             listeners.push(listener);
         }
-        Ok(Self { listeners })
+        Ok(Self { listeners, tls: None })
+    }
+
+    /// Speaks TLS on all of them.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<Tls>) -> Self {
+        self.tls = tls;
+        self
     }
 
     /// Where they listen.
@@ -109,6 +125,8 @@ pub struct Server {
     pub grpc: Listeners,
     /// Where operators look in, with what renders the metrics.
     pub ops: Option<(Listeners, PrometheusHandle)>,
+    /// Who takes a changed configuration over, if anybody.
+    pub reload: Option<Reload>,
     /// How long calls may take to finish at the end.
     pub drain_timeout: Duration,
 }
@@ -128,11 +146,22 @@ impl Server {
         for listener in self.grpc.listeners {
             let router = grpc::router(&self.moderator, self.bounds, &in_flight, health.clone())?;
             let until = ended(stopped.clone());
-            let incoming = TcpListenerStream::new(listener);
-            doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) });
+            match self.grpc.tls.clone() {
+                None => {
+                    let incoming = TcpListenerStream::new(listener);
+                    doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) });
+                }
+                Some(tls) => {
+                    let incoming = TlsIncoming::new(listener, tls, Arc::clone(&self.moderator));
+                    doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) });
+                }
+            }
         }
         // Watchers end with this function: they are aborted when the set is dropped.
         let mut watchers = JoinSet::new();
+        if let Some(reload) = self.reload {
+            watchers.spawn(reload.watch(Arc::clone(&self.moderator), self.grpc.tls.clone()));
+        }
         if let Some((listeners, metrics)) = self.ops {
             for listener in listeners.listeners {
                 let router = ops::router(Arc::clone(&self.moderator), metrics.clone());

@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
+use arc_swap::ArcSwap;
 
 use super::{CommandResult, Exit, Failure, output};
 use crate::api::grpc::Bounds;
 use crate::artifact;
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Loaded, Source};
 use crate::limit::{Limiter, MemorySettings, RedisSettings};
 use crate::moderator::{LoadedModel, Moderator, Parts};
 use crate::privacy::Pseudonymizer;
-use crate::server::{Listeners, Server, ServerError};
+use crate::server::{Listeners, Reload, Server, ServerError};
 use crate::telemetry::{self, Metrics};
 
 /// `moderato serve`
@@ -22,6 +23,7 @@ use crate::telemetry::{self, Metrics};
 #[command(after_help = "Examples:
   moderato serve                                            gRPC on 127.0.0.1:50051, limits in memory, shipped model
   moderato serve --listen 127.0.0.1:0 --model my.moderato   another model, on a free port
+  moderato serve --listen 0.0.0.0:50051 --config my.toml     where others can call: with TLS and keys
   MODERATO_PSEUDONYM_KEY=$(moderato key new) moderato serve --redis redis://127.0.0.1/
   moderato serve --print-default-config > moderato.toml     every setting, with its meaning
 
@@ -60,12 +62,13 @@ pub(super) fn run(args: &Args) -> CommandResult {
         output::line(config::DEFAULT_TOML.trim_end())?;
         return Ok(Exit::Ok);
     }
-    let mut config = config::load(args.config.as_deref()).map_err(|error| Failure::new(Exit::Config, error))?;
-    if !args.listen.is_empty() {
-        config.set_listen(args.listen.clone());
-    }
-    config.access.serve_unprotected_beyond_loopback |= args.serve_unprotected_beyond_loopback;
-    config.protected().map_err(|error| Failure::new(Exit::Config, error))?;
+    let source = Source {
+        file: args.config.clone(),
+        listen: args.listen.clone(),
+        serve_unprotected_beyond_loopback: args.serve_unprotected_beyond_loopback,
+    };
+    let loaded = source.load().map_err(|error| Failure::new(Exit::Config, error))?;
+    let Loaded { config, tls } = loaded.clone();
     let clock = Clock::System;
     let model = load_model(args.model.as_deref(), &clock)?;
     let limiter = limiter(&config, args.redis.as_deref())?;
@@ -92,7 +95,12 @@ pub(super) fn run(args: &Args) -> CommandResult {
     };
     runtime.block_on(async {
         // Bound before anything is built on it: a taken port is the commonest mistake.
-        let grpc = Listeners::bind("--listen", &config.listen).await.map_err(failure)?;
+        let reload = Reload::new(source, &loaded).map_err(|error| Failure::new(Exit::Unexpected, error))?;
+        let tls = tls.map(|tls| Arc::new(ArcSwap::new(tls)));
+        let grpc = Listeners::bind("--listen", &config.listen)
+            .await
+            .map_err(failure)?
+            .with_tls(tls);
         let ops = match rendered {
             None => None,
             Some((address, rendered)) => Some((
@@ -124,6 +132,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
             },
             grpc,
             ops,
+            reload: Some(reload),
             drain_timeout: config.drain_timeout,
         };
         // Nobody has to read this; a closed standard output does not stop a service.

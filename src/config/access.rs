@@ -1,13 +1,15 @@
 //! `[access]` and the lists of keys: who may call. A key itself never stands in a configuration, only its hash.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use serde::Deserialize;
 use toml::value::Datetime;
 use toml::{Table, Value};
 
-use super::ConfigError;
 use super::raw::{self, Merged};
+use super::tls::TlsFiles;
+use super::{ConfigError, file};
 use crate::clock::Timestamp;
 use crate::site::{CallerKey, Callers, KeyHash, Opens, SiteId, Sites};
 
@@ -22,6 +24,9 @@ const ENTRY: [(&str, &str); 4] = [
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawAccess {
+    tls_cert_file: String,
+    tls_key_file: String,
+    tls_client_ca_file: String,
     admin_keys: Vec<Value>,
     caller_calls_per_second: u32,
     serve_unprotected_beyond_loopback: bool,
@@ -30,12 +35,18 @@ struct RawAccess {
 /// Who may call, and from where, apart from the keys, which are part of [`Sites`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessConfig {
+    /// The files that TLS is made from; `None` is plain text.
+    pub tls: Option<TlsFiles>,
     /// Listen also where strangers may be, although nothing keeps them out.
     pub serve_unprotected_beyond_loopback: bool,
 }
 
 /// Reads the section and every site's keys; the keys go into `sites`.
-pub(super) fn resolve(merged: &Merged, sites: Option<&mut Sites>, problems: &mut Vec<String>) -> Option<AccessConfig> {
+pub(super) fn resolve(
+    merged: &Merged<'_>,
+    sites: Option<&mut Sites>,
+    problems: &mut Vec<String>,
+) -> Option<AccessConfig> {
     let raw: RawAccess = merged.section("access", problems)?;
     let admin = keys(&raw.admin_keys, "access.admin_keys", problems);
     let mut entries: Vec<(Opens, CallerKey)> = admin.into_iter().map(|key| (Opens::Admin, key)).collect();
@@ -62,7 +73,25 @@ pub(super) fn resolve(merged: &Merged, sites: Option<&mut Sites>, problems: &mut
         sites.callers.calls_per_second = raw.caller_calls_per_second;
     }
     Some(AccessConfig {
+        tls: tls(&raw, merged.dir, problems),
         serve_unprotected_beyond_loopback: raw.serve_unprotected_beyond_loopback,
+    })
+}
+
+fn tls(raw: &RawAccess, dir: &Path, problems: &mut Vec<String>) -> Option<TlsFiles> {
+    // A path that is whole already stays as it is.
+    let file = |path: &str| file(path).map(|path| dir.join(path));
+    let (cert, key) = (file(&raw.tls_cert_file), file(&raw.tls_key_file));
+    let client_ca = file(&raw.tls_client_ca_file);
+    if cert.is_some() != key.is_some() {
+        problems.push("access.tls_cert_file and tls_key_file: name both or neither".to_owned());
+    } else if cert.is_none() && client_ca.is_some() {
+        problems.push("access.tls_client_ca_file: needs tls_cert_file and tls_key_file, too".to_owned());
+    }
+    Some(TlsFiles {
+        cert: cert?,
+        key: key?,
+        client_ca,
     })
 }
 
@@ -170,13 +199,30 @@ pub(super) fn all_loopback(listen: &[SocketAddr]) -> bool {
 }
 
 /// Refuses to let strangers call, unless told to in so many words.
-pub(super) fn protected(listen: &[SocketAddr], access: &AccessConfig) -> Result<(), ConfigError> {
+pub(super) fn protected(listen: &[SocketAddr], access: &AccessConfig, sites: &Sites) -> Result<(), ConfigError> {
     let beyond: Vec<_> = listen.iter().filter(|address| !all_loopback(&[**address])).collect();
     if beyond.is_empty() || access.serve_unprotected_beyond_loopback {
         return Ok(());
     }
+    let certificates = access.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+    let missing = match (access.tls.is_some(), certificates || sites.callers.key_needed()) {
+        (true, true) => return Ok(()),
+        (true, false) => {
+            "whoever reaches it may call: give callers keys (`moderato key new --site ID`) or certificates \
+                          (access.tls_client_ca_file)"
+        }
+        (false, true) => {
+            "keys and readers' names, addresses and comments go there in plain text: set access.tls_cert_file \
+                          and tls_key_file"
+        }
+        (false, false) => {
+            "whoever reaches it may call and read along: set access.tls_cert_file and tls_key_file, and give \
+                           callers keys (`moderato key new --site ID`) or certificates (access.tls_client_ca_file)"
+        }
+    };
     let addresses: Vec<_> = beyond.iter().map(ToString::to_string).collect();
     Err(ConfigError::Unprotected {
         addresses: addresses.join(", "),
+        missing,
     })
 }

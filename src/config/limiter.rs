@@ -47,7 +47,7 @@ struct RawLimiter {
 }
 
 /// Reads the section.
-pub(super) fn resolve(merged: &Merged, problems: &mut Vec<String>) -> Option<LimiterConfig> {
+pub(super) fn resolve(merged: &Merged<'_>, problems: &mut Vec<String>) -> Option<LimiterConfig> {
     let raw: RawLimiter = merged.section("limiter", problems)?;
     let mut at_least_one = |key: &str, value| raw::at_least_one(&format!("limiter.{key}"), value, problems);
     let subjects_max = at_least_one("subjects_max", raw.subjects_max);

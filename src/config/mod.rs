@@ -8,7 +8,10 @@ mod limiter;
 mod raw;
 mod secrets;
 mod sites;
+mod source;
+mod tls;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,6 +21,8 @@ use crate::site::Sites;
 pub use access::{AccessConfig, key_entry};
 pub use limiter::LimiterConfig;
 pub use secrets::{PseudonymKey, new_caller_key, new_key, nonce, pseudonym_key};
+pub use source::{Loaded, Source};
+pub use tls::TlsFiles;
 
 /// The embedded defaults, with a comment on every key.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
@@ -33,6 +38,10 @@ pub struct Config {
     pub in_flight_max: usize,
     /// How long calls may take to finish at the end.
     pub drain_timeout: Duration,
+    /// How often the files are looked at for changes.
+    pub reload_interval: Duration,
+    /// The settings that a running service keeps until it is started again: their keys and values.
+    pub fixed: BTreeMap<String, String>,
     /// The log filter.
     pub log: String,
     /// The limiter's bounds.
@@ -55,7 +64,7 @@ impl Config {
     /// # Errors
     /// Names the addresses, and what would protect them.
     pub fn protected(&self) -> Result<(), ConfigError> {
-        access::protected(&self.listen, &self.access)
+        access::protected(&self.listen, &self.access, &self.sites)
     }
 }
 
@@ -88,13 +97,14 @@ pub enum ConfigError {
     },
     /// Strangers could call.
     #[error(
-        "{addresses} can be reached from other machines, and calls are not encrypted: listen on 127.0.0.1, or, if whoever \
-         reaches that address may read readers' names, addresses and comments on the way, say so with \
-         --serve-unprotected-beyond-loopback or access.serve_unprotected_beyond_loopback = true"
+        "{addresses} can be reached from other machines, and {missing}; or listen on 127.0.0.1 alone; or, if that is as it \
+         should be, say so with --serve-unprotected-beyond-loopback or access.serve_unprotected_beyond_loopback = true"
     )]
     Unprotected {
         /// Which addresses.
         addresses: String,
+        /// What is missing, and how to have it.
+        missing: &'static str,
     },
     /// No day of the calendar.
     #[error("{0:?} is not a day, such as 2027-12-31")]
@@ -131,7 +141,8 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     let base: toml::Table = DEFAULT_TOML.parse().map_err(syntax)?;
     let over: toml::Table = text.parse().map_err(syntax)?;
     let mut problems = Vec::new();
-    let merged = raw::merge(&base, &over, &mut problems);
+    let dir = path.parent().unwrap_or(Path::new(""));
+    let merged = raw::merge(&base, &over, dir, &mut problems);
     // Also where keys were wrong: what is said of the values belongs to the same answer.
     let config = resolve(&merged, &mut problems);
     match config {
@@ -144,7 +155,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
 }
 
 /// Checks the merged table. Every mistake is added to `problems`: no part waits for another to be right.
-fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
+fn resolve(merged: &raw::Merged<'_>, problems: &mut Vec<String>) -> Option<Config> {
     let service: Option<raw::Service> = merged.section("service", problems);
     let limiter = limiter::resolve(merged, problems);
     let allow_unknown_sites = service.as_ref().is_none_or(|service| service.allow_unknown_sites);
@@ -153,6 +164,7 @@ fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
     let service = service?;
     let listen = addresses(&service.listen, problems);
     let drain_timeout = raw::duration("service.drain_timeout", &service.drain_timeout, problems);
+    let reload_interval = raw::duration("service.reload_interval", &service.reload_interval, problems);
     let message_bytes_max = raw::at_least_one("service.message_bytes_max", service.message_bytes_max, problems);
     let in_flight_max = raw::at_least_one("service.in_flight_max", service.in_flight_max, problems);
     let mut config = Config {
@@ -160,6 +172,8 @@ fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
         message_bytes_max,
         in_flight_max,
         drain_timeout: drain_timeout?,
+        reload_interval: reload_interval?,
+        fixed: merged.fixed(),
         log: service.log,
         limiter: limiter?,
         access: access?,

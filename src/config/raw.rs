@@ -1,6 +1,7 @@
 //! What a file says: merged over the embedded defaults, key by key, whose types are the schema.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -15,7 +16,9 @@ const OPTIONAL: [(&str, Value); 2] = [("hold_at", Value::Float(0.5)), ("reject_a
 
 /// The sections, each complete.
 #[derive(Debug)]
-pub(super) struct Merged {
+pub(super) struct Merged<'a> {
+    /// Where relative paths begin: the folder of the file.
+    pub(super) dir: &'a Path,
     /// Every section of the embedded defaults but `[defaults]`, by name.
     pub(super) sections: BTreeMap<String, Table>,
     pub(super) defaults: Table,
@@ -23,7 +26,18 @@ pub(super) struct Merged {
     pub(super) sites: Vec<(String, Table)>,
 }
 
-impl Merged {
+impl Merged<'_> {
+    /// What takes a restart to change: every key outside `[access]`, `[defaults]` and the sites, but for one that is
+    /// about sites.
+    pub(super) fn fixed(&self) -> BTreeMap<String, String> {
+        let sections = self.sections.iter().filter(|(name, _)| *name != "access");
+        let keys = sections.flat_map(|(name, table)| {
+            let keys = table.iter().filter(|(key, _)| *key != "allow_unknown_sites");
+            keys.map(move |(key, value)| (format!("{name}.{key}"), value.to_string()))
+        });
+        keys.collect()
+    }
+
     /// Reads one section.
     pub(super) fn section<T: DeserializeOwned>(&self, name: &str, problems: &mut Vec<String>) -> Option<T> {
         section(self.sections.get(name)?, name, problems)
@@ -38,12 +52,13 @@ pub(super) struct Service {
     pub(super) message_bytes_max: u64,
     pub(super) in_flight_max: u64,
     pub(super) drain_timeout: String,
+    pub(super) reload_interval: String,
     pub(super) log: String,
 }
 
 /// Lays `over` on `base`, whose sections and keys are all there are. Unknown keys and wrong types are added to
 /// `problems`, each with its path and the nearest key.
-pub(super) fn merge(base: &Table, over: &Table, problems: &mut Vec<String>) -> Merged {
+pub(super) fn merge<'a>(base: &Table, over: &Table, dir: &'a Path, problems: &mut Vec<String>) -> Merged<'a> {
     let tables = base
         .iter()
         .filter_map(|(name, value)| Some((name.clone(), value.as_table()?.clone())));
@@ -70,6 +85,7 @@ pub(super) fn merge(base: &Table, over: &Table, problems: &mut Vec<String>) -> M
         sites.push((name.clone(), site));
     }
     Merged {
+        dir,
         sections,
         defaults,
         sites,

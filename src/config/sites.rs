@@ -73,7 +73,7 @@ struct RawQuota {
 }
 
 /// Resolves every site. `None` only if something is wrong, which `problems` then says.
-pub(super) fn resolve(merged: &Merged, allow_unknown: bool, problems: &mut Vec<String>) -> Option<Sites> {
+pub(super) fn resolve(merged: &Merged<'_>, allow_unknown: bool, problems: &mut Vec<String>) -> Option<Sites> {
     let defaults = policy(&merged.defaults, "defaults", problems).map(Arc::new);
     let mut named = BTreeMap::new();
     for (name, table) in &merged.sites {

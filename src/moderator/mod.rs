@@ -10,6 +10,7 @@ mod proxies;
 mod report;
 mod submission;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -188,6 +189,20 @@ impl Moderator {
     /// Every site's policy, and who may call, as of now: an immutable snapshot.
     pub fn sites(&self) -> Arc<Sites> {
         self.sites.load_full()
+    }
+
+    /// Judges by these sites and lets in these callers from now on; calls under way go on as they began. Names what became
+    /// different: the sites that came, went or judge otherwise.
+    pub fn replace_sites(&self, sites: Sites) -> Vec<String> {
+        let sites = Arc::new(sites);
+        self.metrics.know(&sites);
+        let old = self.sites.swap(Arc::clone(&sites));
+        let version = |sites: &Sites, site: &SiteId| sites.named.get(site).map(|policy| policy.version.clone());
+        let all: BTreeSet<&SiteId> = old.named.keys().chain(sites.named.keys()).collect();
+        let different = all.into_iter().filter(|site| version(&old, site) != version(&sites, site));
+        let unnamed = |sites: &Sites| sites.unnamed.as_ref().map(|policy| policy.version.clone());
+        let others = (unnamed(&old) != unnamed(&sites)).then(|| "(any other site)".to_owned());
+        different.map(ToString::to_string).chain(others).collect()
     }
 
     fn policy(&self, site: &SiteId) -> Result<Arc<SitePolicy>, Refusal> {

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use metrics::{Counter, Gauge, Histogram, Unit};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use crate::site::{SiteId, Sites};
 use crate::verdict::{Decision, Degraded, NotEvaluated, ReasonCode, Verdict};
@@ -25,13 +27,17 @@ pub const DENIALS: [&str; 4] = ["key", "site", "admin", "calls"];
 
 /// The metrics of one process.
 pub struct Metrics {
-    sites: BTreeMap<SiteId, SiteMetrics>,
-    other: SiteMetrics,
+    sites: ArcSwap<BTreeMap<SiteId, Arc<SiteMetrics>>>,
+    recorder: Option<PrometheusRecorder>,
+    other: Arc<SiteMetrics>,
     reasons: Vec<(ReasonCode, Counter)>,
     duration: Histogram,
     probability: Histogram,
     degraded: [(Degraded, Counter); 2],
     denied: [(&'static str, Counter); 4],
+    handshakes_failed: Counter,
+    reloads: [Counter; 2],
+    config_refused: Gauge,
     redis_up: Gauge,
     redis_changes: Counter,
 }
@@ -63,8 +69,12 @@ impl Metrics {
             )?
             .build_recorder();
         let handle = recorder.handle();
+        let metrics = metrics::with_local_recorder(&recorder, || Self::register(sites));
         Ok((
-            metrics::with_local_recorder(&recorder, || Self::register(sites)),
+            Self {
+                recorder: Some(recorder),
+                ..metrics
+            },
             handle,
         ))
     }
@@ -72,12 +82,9 @@ impl Metrics {
     fn register(sites: &Sites) -> Self {
         describe();
         Self {
-            sites: sites
-                .named
-                .keys()
-                .map(|site| (site.clone(), SiteMetrics::register(site.as_str())))
-                .collect(),
-            other: SiteMetrics::register(OTHER),
+            sites: ArcSwap::new(Arc::new(SiteMetrics::register_all(sites))),
+            recorder: None,
+            other: Arc::new(SiteMetrics::register(OTHER)),
             reasons: ReasonCode::ALL
                 .map(|code| {
                     (
@@ -95,6 +102,10 @@ impl Metrics {
                 )
             }),
             denied: DENIALS.map(|why| (why, metrics::counter!("moderato_calls_denied_total", "why" => why))),
+            handshakes_failed: metrics::counter!("moderato_tls_handshakes_failed_total"),
+            reloads: ["applied", "refused"]
+                .map(|outcome| metrics::counter!("moderato_config_reloads_total", "outcome" => outcome)),
+            config_refused: metrics::gauge!("moderato_config_refused"),
             redis_up: metrics::gauge!("moderato_redis_up"),
             redis_changes: metrics::counter!("moderato_redis_changes_total"),
         }
@@ -127,6 +138,11 @@ impl Metrics {
         count(&self.denied, why);
     }
 
+    /// Counts a connection that came to nothing: plain text, no certificate or a wrong one, too slow.
+    pub fn handshake_failed(&self) {
+        self.handshakes_failed.increment(1);
+    }
+
     /// Notes whether one address sends more than its share of a site's comments.
     pub fn dominant(&self, site: &SiteId, is_so: bool) {
         self.site(site).address_dominant.set(f64::from(u8::from(is_so)));
@@ -138,12 +154,33 @@ impl Metrics {
         self.redis_changes.increment(u64::from(changed));
     }
 
-    fn site(&self, site: &SiteId) -> &SiteMetrics {
-        self.sites.get(site).unwrap_or(&self.other)
+    /// Counts these sites by their names from now on.
+    pub fn know(&self, sites: &Sites) {
+        let register = || SiteMetrics::register_all(sites);
+        let registered = match &self.recorder {
+            Some(recorder) => metrics::with_local_recorder(recorder, register),
+            None => metrics::with_local_recorder(&metrics::NoopRecorder, register),
+        };
+        self.sites.store(Arc::new(registered));
+    }
+
+    /// Counts an attempt to take a changed configuration over, and notes whether it is at work.
+    pub fn reloaded(&self, applied: bool) {
+        self.reloads[usize::from(!applied)].increment(1);
+        self.config_refused.set(f64::from(u8::from(!applied)));
+    }
+
+    fn site(&self, site: &SiteId) -> Arc<SiteMetrics> {
+        Arc::clone(self.sites.load().get(site).unwrap_or(&self.other))
     }
 }
 
 impl SiteMetrics {
+    fn register_all(sites: &Sites) -> BTreeMap<SiteId, Arc<Self>> {
+        let register = |site: &SiteId| (site.clone(), Arc::new(Self::register(site.as_str())));
+        sites.named.keys().map(register).collect()
+    }
+
     fn register(site: &str) -> Self {
         let label = || site.to_owned();
         Self {
@@ -187,6 +224,18 @@ fn describe() {
         "moderato_calls_denied_total",
         "Calls denied for who made them: no valid key, another site's, not an administrator's, too many calls"
     );
+    describe_counter!(
+        "moderato_tls_handshakes_failed_total",
+        "Connections that came to nothing: plain text, no certificate or a wrong one, too slow"
+    );
+    describe_counter!(
+        "moderato_config_reloads_total",
+        "Changed configurations, by whether they were applied or refused"
+    );
+    describe_gauge!(
+        "moderato_config_refused",
+        "1 while the configuration on disk is refused and an older one is at work"
+    );
     describe_gauge!(
         "moderato_address_dominant",
         "1 while one address sends more than a fifth of the site's comments: most likely a proxy's"
@@ -210,7 +259,7 @@ fn describe() {
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metrics")
-            .field("sites", &self.sites.len())
+            .field("sites", &self.sites.load().len())
             .finish_non_exhaustive()
     }
 }

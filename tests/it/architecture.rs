@@ -53,7 +53,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("config", &["clock", "comment", "site", "verdict"]),
-    ("server", &["api", "limit", "moderator"]),
+    ("server", &["api", "config", "limit", "moderator"]),
     // The command line glues rooms together; it is the top.
     (
         "cli",
@@ -109,7 +109,7 @@ const IMPURE: &[&str] = &[
 
 /// Each library with the places that may name it.
 const HOMES: &[(&str, &[&str])] = &[
-    ("tonic::", &["api", "server.rs", "cli/check"]),
+    ("tonic::", &["api", "server", "cli/check"]),
     ("prost::", &["api"]),
     ("redis::", &["limit/redis"]),
     ("linfa", &["train"]),
@@ -121,7 +121,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml::", &["config"]),
     ("hmac::", &["privacy.rs"]),
     ("email_address::", &["signals/form.rs"]),
-    ("rustls::", &["cli/mod.rs"]),
+    ("rustls::", &["cli/mod.rs", "config", "server"]),
 ];
 
 /// Who may look inside [`moderato::sensitive::Sensitive`].

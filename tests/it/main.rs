@@ -26,4 +26,5 @@ mod limiter_script;
 mod privacy;
 mod quality;
 mod support;
+mod tls;
 mod train;

@@ -69,6 +69,7 @@ impl House {
             },
             grpc,
             ops: None,
+            reload: None,
             drain_timeout: config.drain_timeout,
         };
         let (stop, stopped) = oneshot::channel::<()>();
