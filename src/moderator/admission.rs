@@ -170,7 +170,7 @@ mod tests {
         let retry_after = Duration::from_millis(250);
         assert_eq!(take("a", now), Err(Denied::TooManyCalls { retry_after }));
         assert_eq!(take("b", now), Ok(()), "callers do not share");
-        assert_eq!(take("a", now + 249_999).is_ok(), false);
+        assert!(take("a", now + 249_999).is_err());
         assert_eq!(take("a", now + 250_000), Ok(()));
     }
 
