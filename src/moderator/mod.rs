@@ -199,7 +199,9 @@ impl Moderator {
         let old = self.sites.swap(Arc::clone(&sites));
         let version = |sites: &Sites, site: &SiteId| sites.named.get(site).map(|policy| policy.version.clone());
         let all: BTreeSet<&SiteId> = old.named.keys().chain(sites.named.keys()).collect();
-        let different = all.into_iter().filter(|site| version(&old, site) != version(&sites, site));
+        let different = all
+            .into_iter()
+            .filter(|site| version(&old, site) != version(&sites, site));
         let unnamed = |sites: &Sites| sites.unnamed.as_ref().map(|policy| policy.version.clone());
         let others = (unnamed(&old) != unnamed(&sites)).then(|| "(any other site)".to_owned());
         different.map(ToString::to_string).chain(others).collect()

@@ -92,19 +92,31 @@ impl Reload {
     /// Puts a configuration to work.
     fn apply(&mut self, loaded: Loaded, moderator: &Moderator, tls: Option<&Tls>) -> Result<(), String> {
         if loaded.tls.is_some() != tls.is_some() {
-            return Err("access.tls_cert_file: TLS cannot be turned on or off in a running service; restart it".to_owned());
+            return Err(
+                "access.tls_cert_file: TLS cannot be turned on or off in a running service; restart it".to_owned(),
+            );
         }
         self.files = loaded.files(&self.source);
-        let restart = loaded.config.fixed.iter().filter(|(key, value)| self.fixed.get(*key) != Some(value));
+        let restart = loaded
+            .config
+            .fixed
+            .iter()
+            .filter(|(key, value)| self.fixed.get(*key) != Some(value));
         let restart: Vec<_> = restart.map(|(key, _)| key.as_str()).collect();
         let changed = moderator.replace_sites(loaded.config.sites);
         if let (Some(tls), Some(new)) = (tls, loaded.tls) {
             tls.store(new);
         }
         moderator.metrics().reloaded(true);
-        tracing::info!(sites_changed = changed.join(","), "the configuration was read anew and is at work");
+        tracing::info!(
+            sites_changed = changed.join(","),
+            "the configuration was read anew and is at work"
+        );
         if !restart.is_empty() {
-            tracing::warn!(keys = restart.join(","), "these settings were changed too, and need a restart");
+            tracing::warn!(
+                keys = restart.join(","),
+                "these settings were changed too, and need a restart"
+            );
         }
         Ok(())
     }

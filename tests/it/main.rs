@@ -26,6 +26,7 @@ mod limiter_flood;
 mod limiter_script;
 mod privacy;
 mod quality;
+mod reload;
 mod support;
 mod tls;
 mod train;

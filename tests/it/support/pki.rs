@@ -1,8 +1,11 @@
 //! A certificate authority of the test's own, with what it signs, as files.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 /// An authority.
@@ -59,6 +62,27 @@ impl Authority {
         path.to_owned()
     }
 
+    /// The certificate that a server on this machine shows, in DER format.
+    pub(crate) async fn certificate(&self, address: &str) -> Vec<u8> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots
+            .add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap())
+            .unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let tcp = tokio::net::TcpStream::connect(address).await.unwrap();
+        let name = "localhost".try_into().unwrap();
+        let tls = tokio_rustls::TlsConnector::from(Arc::new(config))
+            .connect(name, tcp)
+            .await
+            .unwrap();
+        tls.get_ref().1.peer_certificates().unwrap()[0].to_vec()
+    }
+
     /// Connects to a server whose certificate this authority has signed.
     pub(crate) async fn connect(
         &self,
@@ -77,6 +101,11 @@ impl Authority {
 }
 
 impl Signed {
+    /// The certificate in DER format.
+    pub(crate) fn der(&self) -> Vec<u8> {
+        CertificateDer::from_pem_slice(self.cert.as_bytes()).unwrap().to_vec()
+    }
+
     /// Writes both; each file appears whole.
     pub(crate) fn write(&self, cert: &Path, key: &Path) {
         for (path, text) in [(cert, &self.cert), (key, &self.key)] {
