@@ -9,6 +9,7 @@ mod raw;
 mod secrets;
 mod sites;
 mod source;
+mod telemetry;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,8 @@ use crate::site::Sites;
 pub use access::{AccessConfig, key_entry};
 pub use limiter::LimiterConfig;
 pub use secrets::{PseudonymKey, new_caller_key, new_key, nonce, pseudonym_key};
-pub use source::{Loaded, Source};
+pub use source::{Loaded, Seen, Source};
+pub use telemetry::{OPS_LISTEN_DEFAULT, TelemetryConfig, ops_address};
 pub use tls::TlsFiles;
 
 /// The embedded defaults, with a comment on every key.
@@ -32,6 +34,8 @@ pub const DEFAULT_TOML: &str = include_str!("default.toml");
 pub struct Config {
     /// Where gRPC listens.
     pub listen: Vec<SocketAddr>,
+    /// Where operators look in, if anywhere.
+    pub ops_listen: Option<SocketAddr>,
     /// The largest message that is read, in bytes.
     pub message_bytes_max: usize,
     /// Calls under way at once.
@@ -44,6 +48,8 @@ pub struct Config {
     pub fixed: BTreeMap<String, String>,
     /// The log filter.
     pub log: String,
+    /// What is told of each decision.
+    pub telemetry: TelemetryConfig,
     /// The limiter's bounds.
     pub limiter: LimiterConfig,
     /// Who may call, and from where.
@@ -161,14 +167,21 @@ fn resolve(merged: &raw::Merged<'_>, problems: &mut Vec<String>) -> Option<Confi
     let allow_unknown_sites = service.as_ref().is_none_or(|service| service.allow_unknown_sites);
     let mut sites = sites::resolve(merged, allow_unknown_sites, problems);
     let access = access::resolve(merged, sites.as_mut(), problems);
+    let telemetry = telemetry::resolve(merged, problems);
     let service = service?;
     let listen = addresses(&service.listen, problems);
+    let ops_listen = telemetry::ops_address(&service.ops_listen).unwrap_or_else(|problem| {
+        problems.push(format!("service.ops_listen: {problem}"));
+        None
+    });
     let drain_timeout = raw::duration("service.drain_timeout", &service.drain_timeout, problems);
     let reload_interval = raw::duration("service.reload_interval", &service.reload_interval, problems);
     let message_bytes_max = raw::at_least_one("service.message_bytes_max", service.message_bytes_max, problems);
     let in_flight_max = raw::at_least_one("service.in_flight_max", service.in_flight_max, problems);
     let mut config = Config {
         listen: Vec::new(),
+        ops_listen,
+        telemetry: telemetry?,
         message_bytes_max,
         in_flight_max,
         drain_timeout: drain_timeout?,

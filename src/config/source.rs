@@ -1,9 +1,11 @@
 //! Where a configuration comes from: the file and the flags that go before it. It can be loaded again at any time.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::ServerConfig;
 
@@ -27,6 +29,8 @@ pub struct Loaded {
     pub config: Config,
     /// TLS, where it is set up.
     pub tls: Option<Arc<ServerConfig>>,
+    /// How every file that it was read from looked, before it was read: what changes later looks different.
+    pub seen: Seen,
 }
 
 impl Source {
@@ -35,12 +39,15 @@ impl Source {
     /// # Errors
     /// Everything that is wrong, at once.
     pub fn load(&self) -> Result<Loaded, ConfigError> {
+        let mut seen = Seen::look(&self.file);
         let mut config = super::load(self.file.as_deref())?;
         if !self.listen.is_empty() {
             config.set_listen(self.listen.clone());
         }
         config.access.serve_unprotected_beyond_loopback |= self.serve_unprotected_beyond_loopback;
         config.protected()?;
+        seen.0
+            .extend(Seen::look(config.access.tls.iter().flat_map(super::TlsFiles::all)).0);
         let mut problems = Vec::new();
         let tls = config.access.tls.as_ref().map(|files| tls::load(files, &mut problems));
         match tls {
@@ -51,15 +58,28 @@ impl Source {
             tls => Ok(Loaded {
                 config,
                 tls: tls.flatten(),
+                seen,
             }),
         }
     }
 }
 
-impl Loaded {
-    /// Every file that it was read from.
-    pub fn files(&self, source: &Source) -> BTreeSet<PathBuf> {
-        let tls = self.config.access.tls.iter().flat_map(super::TlsFiles::all);
-        source.file.iter().chain(tls).cloned().collect()
+/// How files looked from outside when they were read: when each was written, its size, its place on the disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen(BTreeMap<PathBuf, Option<(SystemTime, u64, u64)>>);
+
+impl Seen {
+    fn look<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Self {
+        let look = |path: &PathBuf| {
+            let file = std::fs::metadata(path).ok()?;
+            Some((file.modified().ok()?, file.len(), file.ino()))
+        };
+        Self(paths.into_iter().map(|path| (path.clone(), look(path))).collect())
+    }
+
+    /// How the same files look now.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self::look(self.0.keys())
     }
 }

@@ -8,6 +8,7 @@ mod admission;
 mod memo;
 mod proxies;
 mod report;
+mod status;
 mod submission;
 
 use std::collections::BTreeSet;
@@ -25,7 +26,7 @@ use crate::policy::{self, Classifier, Evidence, Velocity};
 use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
 use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Events, Metrics};
 use crate::verdict::{QuotaState, ReasonCode, Verdict};
 
 use admission::CallerQuotas;
@@ -33,6 +34,7 @@ use memo::Memo;
 use proxies::Proxies;
 
 pub use admission::{Caller, Denied};
+pub use status::{ModelStatus, Problem, Status};
 pub use submission::{Judgement, Refusal, RequestId, Submission};
 
 /// A model at work.
@@ -59,6 +61,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where decisions are counted.
     pub metrics: Metrics,
+    /// How many of them are logged.
+    pub events: Events,
     /// Random bytes of this process: they make decision ids unguessable, and unlike those of other processes.
     pub nonce: [u8; 16],
 }
@@ -73,6 +77,7 @@ pub struct Moderator {
     pseudonymizer: Pseudonymizer,
     clock: Clock,
     metrics: Metrics,
+    events: Events,
     proxies: Proxies,
     nonce: [u8; 16],
     decisions: AtomicU64,
@@ -88,6 +93,7 @@ impl Moderator {
             pseudonymizer,
             clock,
             metrics,
+            events,
             nonce,
         } = parts;
         let model = model.map(Arc::new);
@@ -99,6 +105,7 @@ impl Moderator {
             pseudonymizer,
             clock,
             metrics,
+            events,
             nonce,
             proxies: Proxies::default(),
             decisions: AtomicU64::new(0),
@@ -159,7 +166,7 @@ impl Moderator {
             let took = self.clock.now().since(started);
             self.metrics
                 .decided(&submission.site, &judgement.decision, replayed, took.as_secs_f64());
-            report::decided(&submission.site, &judgement);
+            report::decided(&self.events, &submission.site, &judgement, took);
         }
         Ok(judgement)
     }

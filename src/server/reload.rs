@@ -4,30 +4,26 @@
 //! ones together; of one with mistakes nothing is taken, and all of them are said at once. A call goes by the policy it
 //! began with.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task;
 
 use super::Tls;
-use crate::config::{Loaded, Source};
+use crate::config::{Loaded, Seen, Source};
 use crate::moderator::Moderator;
 
 /// Watches a configuration.
 #[derive(Debug)]
 pub struct Reload {
     source: Source,
-    files: BTreeSet<PathBuf>,
+    seen: Seen,
     fixed: BTreeMap<String, String>,
     interval: Duration,
     hangups: Signal,
 }
-
-/// How a file looks from outside: when it was written, its size, its place on the disk.
-type Looks = Option<(SystemTime, u64, u64)>;
 
 impl Reload {
     /// Watches what was loaded from this source and is at work now. From here on SIGHUP does not end the process.
@@ -36,7 +32,7 @@ impl Reload {
     /// The system lets nobody wait for signals.
     pub fn new(source: Source, loaded: &Loaded) -> std::io::Result<Self> {
         Ok(Self {
-            files: loaded.files(&source),
+            seen: loaded.seen.clone(),
             fixed: loaded.config.fixed.clone(),
             interval: loaded.config.reload_interval,
             // What is listened on stays; so what is safe to do there is judged by that.
@@ -52,7 +48,6 @@ impl Reload {
     pub(super) async fn watch(mut self, moderator: Arc<Moderator>, tls: Option<Tls>) {
         let mut tick = tokio::time::interval(self.interval);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut applied = looks(&self.files);
         let mut pending = None;
         let mut refused = String::new();
         loop {
@@ -60,9 +55,9 @@ impl Reload {
                 _ = self.hangups.recv() => true,
                 _ = tick.tick() => false,
             };
-            let now = looks(&self.files);
+            let now = self.seen.again();
             // A file that is just being written looks different at each look, and half a file may read well.
-            let changed = now != applied && pending.as_ref() == Some(&now);
+            let changed = now != self.seen && pending.as_ref() == Some(&now);
             if !asked && !changed && refused.is_empty() {
                 pending = Some(now);
                 continue;
@@ -75,7 +70,10 @@ impl Reload {
             };
             let outcome = outcome.and_then(|loaded| self.apply(loaded, &moderator, tls.as_ref()));
             match outcome {
-                Ok(()) => refused.clear(),
+                Ok(seen) => {
+                    self.seen = seen;
+                    refused.clear();
+                }
                 // What is refused is looked at again, whatever it takes to mend it, and said once.
                 Err(error) if error != refused || asked => {
                     moderator.metrics().reloaded(false);
@@ -84,19 +82,17 @@ impl Reload {
                 }
                 Err(_) => {}
             }
-            applied = now;
             pending = None;
         }
     }
 
     /// Puts a configuration to work.
-    fn apply(&mut self, loaded: Loaded, moderator: &Moderator, tls: Option<&Tls>) -> Result<(), String> {
+    fn apply(&self, loaded: Loaded, moderator: &Moderator, tls: Option<&Tls>) -> Result<Seen, String> {
         if loaded.tls.is_some() != tls.is_some() {
             return Err(
                 "access.tls_cert_file: TLS cannot be turned on or off in a running service; restart it".to_owned(),
             );
         }
-        self.files = loaded.files(&self.source);
         let restart = loaded
             .config
             .fixed
@@ -118,15 +114,6 @@ impl Reload {
                 "these settings were changed too, and need a restart"
             );
         }
-        Ok(())
+        Ok(loaded.seen)
     }
-}
-
-fn looks(files: &BTreeSet<PathBuf>) -> Vec<Looks> {
-    use std::os::unix::fs::MetadataExt;
-    let look = |path: &PathBuf| {
-        let file = std::fs::metadata(path).ok()?;
-        Some((file.modified().ok()?, file.len(), file.ino()))
-    };
-    files.iter().map(look).collect()
 }

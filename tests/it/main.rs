@@ -24,6 +24,7 @@ mod limiter_faults;
 mod limiter_fleet;
 mod limiter_flood;
 mod limiter_script;
+mod ops;
 mod privacy;
 mod quality;
 mod reload;

@@ -1,11 +1,9 @@
 //! TLS and mutual TLS on the service's own listener, through the built command.
 
-use std::path::Path;
-
 use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClient;
 use moderato::site::KeyHash;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tonic::{Code, Request};
+use tonic::Request;
 
 use crate::support::pki::{Authority, Signed};
 use crate::support::process::{Service, moderato, run, stderr, stdout};
@@ -64,12 +62,11 @@ async fn over_tls_a_call_is_answered_and_plain_text_is_not() {
         .unwrap();
 
     // Plain text: the connection is closed, and nothing is said that would help.
-    let plain = ModerationServiceClient::connect(service.url()).await;
-    let status = match plain {
-        Ok(mut client) => client.moderate(request(PLAIN)).await.unwrap_err().code(),
-        Err(_) => Code::Unavailable,
+    let refused = match ModerationServiceClient::connect(service.url()).await {
+        Ok(mut client) => client.moderate(request(PLAIN)).await.is_err(),
+        Err(_) => true,
     };
-    assert!(matches!(status, Code::Unavailable | Code::Unknown), "{status:?}");
+    assert!(refused);
     let mut raw = tokio::net::TcpStream::connect(&service.address).await.unwrap();
     raw.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
@@ -226,5 +223,4 @@ fn beyond_loopback_tls_and_a_way_to_know_callers_are_needed() {
     ]);
     assert_eq!(plain.status.code(), Some(3));
     assert!(stderr(&plain).contains("plain text"), "{}", stderr(&plain));
-    assert!(Path::new(&folder.text("ca.pem")).exists());
 }

@@ -29,7 +29,9 @@ pub(super) struct Guarded<S> {
 }
 
 impl<S> Guarded<S> {
-    pub(super) const fn new(inner: S, moderator: Arc<Moderator>) -> Self {
+    /// Guards `inner`. It belongs outside of whatever costs more than reading a key.
+    pub(super) fn new(inner: S, moderator: &Arc<Moderator>) -> Self {
+        let moderator = Arc::clone(moderator);
         Self { inner, moderator }
     }
 }

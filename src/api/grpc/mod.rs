@@ -7,6 +7,7 @@ mod auth;
 mod bound;
 mod convert;
 mod model;
+mod observe;
 mod service;
 mod status;
 
@@ -22,6 +23,8 @@ use crate::site::FieldSet;
 pub use bound::InFlight;
 pub use model::ModelDoor;
 pub use service::ModerationDoor;
+
+use observe::Observed;
 
 /// The wire types, generated from `proto/moderato/v1/moderation.proto`.
 pub mod proto {
@@ -97,6 +100,9 @@ pub fn router<H: Health>(
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
-        .add_service(Guarded::new(in_flight.bound(moderation), Arc::clone(moderator)))
-        .add_service(Guarded::new(model, Arc::clone(moderator))))
+        .add_service(Observed::new(
+            Guarded::new(in_flight.bound(moderation), moderator),
+            moderator,
+        ))
+        .add_service(Observed::new(Guarded::new(model, moderator), moderator)))
 }

@@ -39,7 +39,10 @@ impl Protection {
             text.push_str("tls_cert_file = \"server.pem\"\ntls_key_file = \"server.key\"\n");
         }
         if kind.has_key() {
-            text.push_str(&format!("[site.bench]\nkeys = [{{ hash = \"{}\" }}]\n", KeyHash::of(KEY)));
+            text.push_str(&format!(
+                "[site.bench]\nkeys = [{{ hash = \"{}\" }}]\n",
+                KeyHash::of(KEY)
+            ));
         }
         let name = format!("moderato{}{}.toml", u8::from(kind.has_tls()), u8::from(kind.has_key()));
         let path = self.dir.path().join(name);
