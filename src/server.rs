@@ -3,14 +3,16 @@
 mod reload;
 mod tls;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_stream::StreamExt;
 use tokio_stream::wrappers::TcpListenerStream;
 
 use tonic_health::ServingStatus;
@@ -143,16 +145,14 @@ impl Server {
         for listener in self.grpc.listeners {
             let router = grpc::router(&self.moderator, self.bounds, &in_flight, health.clone())?;
             let until = ended(stopped.clone());
+            let incoming = TcpListenerStream::new(listener).map(without_delay);
             match self.grpc.tls.clone() {
-                None => {
-                    let incoming = TcpListenerStream::new(listener);
-                    doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) });
-                }
+                None => doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) }),
                 Some(tls) => {
-                    let incoming = TlsIncoming::new(listener, tls, Arc::clone(&self.moderator));
-                    doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) });
+                    let incoming = TlsIncoming::new(incoming, tls, Arc::clone(&self.moderator));
+                    doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) })
                 }
-            }
+            };
         }
         // Watchers end with this function: they are aborted when the set is dropped.
         let mut watchers = JoinSet::new();
@@ -209,6 +209,13 @@ impl Server {
             Ok(())
         })
     }
+}
+
+/// Answers are small and waited for: none is kept back for company.
+fn without_delay(peer: io::Result<TcpStream>) -> io::Result<TcpStream> {
+    let peer = peer?;
+    peer.set_nodelay(true)?;
+    Ok(peer)
 }
 
 async fn report(reporter: &HealthReporter, status: ServingStatus) {

@@ -54,6 +54,18 @@ pub(super) struct Args {
     /// Check the configuration and the model, say what was found, and end
     #[arg(long)]
     check: bool,
+    /// How --check prints every setting as it came out, for each site
+    #[arg(long, value_enum, default_value = "text", requires = "check")]
+    format: Format,
+}
+
+/// How `--check` speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// TOML.
+    Text,
+    /// One object.
+    Json,
 }
 
 /// Runs the command.
@@ -75,7 +87,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
     let key = config::pseudonym_key(args.redis.is_some()).map_err(|error| Failure::new(Exit::Config, error))?;
     let logs = telemetry::prepare(&config.log).map_err(|error| Failure::new(Exit::Config, error))?;
     if args.check {
-        return describe(&config, &model);
+        return describe(&config, &model, args.format);
     }
     logs.start().map_err(|error| Failure::new(Exit::Unexpected, error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -225,15 +237,30 @@ fn failure(error: ServerError) -> Failure {
 }
 
 /// `--check`: what a start would find.
-fn describe(config: &Config, model: &LoadedModel) -> CommandResult {
+fn describe(config: &Config, model: &LoadedModel, format: Format) -> CommandResult {
+    let thresholds = model.model.thresholds();
+    let mut resolved = config.resolved.clone();
+    resolved.set_thresholds(
+        thresholds.hold_at.get(),
+        thresholds.reject_at.map(crate::model::SpamProbability::get),
+    );
     let listen: Vec<_> = config.listen.iter().map(ToString::to_string).collect();
-    output::line(&format!("configuration ok: grpc on {}", listen.join(", ")))?;
-    output::line(&format!("model {}", model.model.version()))?;
-    let unnamed = config.sites.unnamed.iter().map(|policy| ("(any other site)", policy));
-    let named = config.sites.named.iter().map(|(id, policy)| (id.as_str(), policy));
-    for (name, policy) in named.chain(unnamed) {
-        output::line(&format!("site {name}: policy {}\n{policy:#?}", policy.version))?;
+    if format == Format::Json {
+        let found = serde_json::json!({
+            "ok": true,
+            "listen": listen,
+            "model_version": model.model.version(),
+            "configuration": resolved.to_json(),
+        });
+        output::line(&format!("{found:#}"))?;
+        return Ok(Exit::Ok);
     }
+    output::line(&format!("# configuration ok: grpc on {}", listen.join(", ")))?;
+    output::line(&format!(
+        "# model {}, whose thresholds are at work where a site has none",
+        model.model.version()
+    ))?;
+    output::line(resolved.to_toml().trim_end())?;
     Ok(Exit::Ok)
 }
 

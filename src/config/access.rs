@@ -27,8 +27,10 @@ struct RawAccess {
     tls_cert_file: String,
     tls_key_file: String,
     tls_client_ca_file: String,
-    admin_keys: Vec<Value>,
-    caller_calls_per_second: u32,
+    /// Read from the table itself, in which days are still days.
+    #[serde(rename = "admin_keys")]
+    _admin_keys: Vec<Value>,
+    caller_calls_per_second: u64,
     serve_unprotected_beyond_loopback: bool,
 }
 
@@ -48,13 +50,14 @@ pub(super) fn resolve(
     problems: &mut Vec<String>,
 ) -> Option<AccessConfig> {
     let raw: RawAccess = merged.section("access", problems)?;
-    let admin = keys(&raw.admin_keys, "access.admin_keys", problems);
+    let of = |table: &Table, list: &str| table.get(list).and_then(Value::as_array).cloned().unwrap_or_default();
+    let admin = merged.sections.get("access").map(|access| of(access, "admin_keys")).unwrap_or_default();
+    let admin = keys(&admin, "access.admin_keys", problems);
     let mut entries: Vec<(Opens, CallerKey)> = admin.into_iter().map(|key| (Opens::Admin, key)).collect();
-    let of = |table: &Table| table.get("keys").and_then(Value::as_array).cloned().unwrap_or_default();
-    let defaults = of(&merged.defaults);
+    let defaults = of(&merged.defaults, "keys");
     let unnamed = keys(&defaults, "defaults.keys", problems);
     for (name, table) in &merged.sites {
-        let own = of(table);
+        let own = of(table, "keys");
         // What is wrong with inherited keys has been said.
         let keys = if own == defaults {
             unnamed.clone()
@@ -65,12 +68,21 @@ pub(super) fn resolve(
             entries.extend(keys.into_iter().map(|key| (Opens::Site(site.clone()), key)));
         }
     }
+    let rate = u32::try_from(raw.caller_calls_per_second)
+        .ok()
+        .filter(|rate| *rate <= raw::RATE_MAX);
+    if rate.is_none() {
+        problems.push(format!(
+            "access.caller_calls_per_second: is more than {}; 0 is no limit",
+            raw::RATE_MAX
+        ));
+    }
     if let Some(sites) = sites {
         if sites.unnamed.is_some() {
             entries.extend(unnamed.into_iter().map(|key| (Opens::Unnamed, key)));
         }
         sites.callers = Callers::new(entries);
-        sites.callers.calls_per_second = raw.caller_calls_per_second;
+        sites.callers.calls_per_second = rate.unwrap_or(0);
     }
     Some(AccessConfig {
         tls: tls(&raw, merged.dir, problems),

@@ -6,6 +6,7 @@
 mod access;
 mod limiter;
 mod raw;
+mod resolved;
 mod secrets;
 mod sites;
 mod source;
@@ -21,6 +22,7 @@ use crate::site::Sites;
 
 pub use access::{AccessConfig, key_entry};
 pub use limiter::LimiterConfig;
+pub use resolved::Resolved;
 pub use secrets::{PseudonymKey, new_caller_key, new_key, nonce, pseudonym_key};
 pub use source::{Loaded, Seen, Source};
 pub use telemetry::{OPS_LISTEN_DEFAULT, TelemetryConfig, ops_address};
@@ -50,6 +52,8 @@ pub struct Config {
     pub log: String,
     /// What is told of each decision.
     pub telemetry: TelemetryConfig,
+    /// What every setting came out as.
+    pub resolved: Resolved,
     /// The limiter's bounds.
     pub limiter: LimiterConfig,
     /// Who may call, and from where.
@@ -190,6 +194,7 @@ fn resolve(merged: &raw::Merged<'_>, problems: &mut Vec<String>) -> Option<Confi
         log: service.log,
         limiter: limiter?,
         access: access?,
+        resolved: sites.as_ref().map(|sites| Resolved::new(merged, sites))?,
         sites: sites?,
     };
     config.set_listen(listen);

@@ -107,22 +107,22 @@ fn overlay(base: &mut Table, over: &Table, path: &str, problems: &mut Vec<String
             Some(Value::Table(inner)) if value.is_table() => {
                 overlay(inner, value.as_table().unwrap_or(&Table::new()), &path, problems);
             }
-            Some(old) if same_type(old, value) => *old = value.clone(),
+            Some(old) if same_type(old, value) => match out_of_place(key, old, value) {
+                None => *old = value.clone(),
+                Some(problem) => problems.push(format!("{path}: {problem}")),
+            },
             Some(old) => problems.push(wrong_type(&path, old, value)),
             None if names_quota && value.is_table() => {
-                // A quota of a new name starts from nothing: what it leaves out is reported when it is read.
-                let mut quota = Table::new();
-                quota.insert("shadow".to_owned(), Value::Boolean(false));
-                for (key, value) in value.as_table().into_iter().flatten() {
-                    quota.insert(key.clone(), value.clone());
+                if let Some(quota) = new_quota(value.as_table().unwrap_or(&Table::new()), &path, problems) {
+                    base.insert(key.clone(), Value::Table(quota));
                 }
-                base.insert(key.clone(), Value::Table(quota));
             }
             None => match optional {
                 Some(example) if same_type(&example, value) => {
                     base.insert(key.clone(), value.clone());
                 }
                 Some(example) => problems.push(wrong_type(&path, &example, value)),
+                None if names_quota => problems.push(format!("{path}: must be a section, [{path}]")),
                 None => {
                     let known = base.keys().map(String::as_str);
                     let extra = if base.contains_key("quotas") {
@@ -135,6 +135,42 @@ fn overlay(base: &mut Table, over: &Table, path: &str, problems: &mut Vec<String
             },
         }
     }
+}
+
+/// A quota of a new name has nothing to start from but `shadow`: it must say everything else.
+fn new_quota(given: &Table, path: &str, problems: &mut Vec<String>) -> Option<Table> {
+    let example: Table = "burst = 0\ngrants = 0\nper = \"1d\"\neffect = \"hold\"\nshadow = false"
+        .parse()
+        .ok()?;
+    let before = problems.len();
+    let mut quota = example.clone();
+    overlay(&mut quota, given, path, problems);
+    for key in example
+        .keys()
+        .filter(|key| *key != "shadow" && !given.contains_key(*key))
+    {
+        problems.push(format!("{path}.{key}: is missing, and a new quota must say it"));
+    }
+    (problems.len() == before).then_some(quota)
+}
+
+/// What is wrong with a value of the right type: nothing here is negative, and a list holds one kind of thing.
+fn out_of_place(key: &str, old: &Value, given: &Value) -> Option<String> {
+    if given.as_integer().is_some_and(|number| number < 0) || given.as_float().is_some_and(|number| number < 0.0) {
+        return Some(format!("is {given}, and must not be negative"));
+    }
+    // Lists of keys say better what is wrong with an entry; all other lists are of texts.
+    let wrong = |item: &&Value| !key.ends_with("keys") && !item.is_str();
+    let wrong = given.as_array().and_then(|items| items.iter().find(wrong))?;
+    let example = old
+        .as_array()
+        .and_then(|items| items.first())
+        .map(|item| format!(", such as {item}"));
+    Some(format!(
+        "holds a {}, and must hold strings{}",
+        wrong.type_str(),
+        example.unwrap_or_default()
+    ))
 }
 
 /// Whole numbers pass where fractions are asked for.

@@ -21,8 +21,8 @@ struct RawPolicy {
     hold_at: Option<f64>,
     reject_at: Option<f64>,
     judge_private_addresses: bool,
-    ipv4_prefix: u8,
-    ipv6_prefix: u8,
+    ipv4_prefix: u64,
+    ipv6_prefix: u64,
     redis_away: String,
     required: RawRequired,
     lengths: RawLengths,
@@ -65,8 +65,8 @@ struct RawEffects {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawQuota {
-    burst: u32,
-    grants: u32,
+    burst: u64,
+    grants: u64,
     per: String,
     effect: String,
     shadow: bool,
@@ -74,15 +74,20 @@ struct RawQuota {
 
 /// Resolves every site. `None` only if something is wrong, which `problems` then says.
 pub(super) fn resolve(merged: &Merged<'_>, allow_unknown: bool, problems: &mut Vec<String>) -> Option<Sites> {
+    let before = problems.len();
     let defaults = policy(&merged.defaults, "defaults", problems).map(Arc::new);
     let mut named = BTreeMap::new();
     for (name, table) in &merged.sites {
         let path = format!("site.{name}");
         match SiteId::new(name) {
             Ok(id) => {
-                if let Some(policy) = policy(table, &path, problems) {
+                let mut of_site = Vec::new();
+                if let Some(policy) = policy(table, &path, &mut of_site) {
                     named.insert(id, Arc::new(policy));
                 }
+                // What is wrong with what it inherits has been said.
+                of_site.retain(|problem| !problems[before..].contains(&problem.replacen(&path, "defaults", 1)));
+                problems.append(&mut of_site);
             }
             Err(error) => problems.push(format!("{path}: the site's name {error}")),
         }
@@ -100,8 +105,8 @@ fn policy(table: &Table, path: &str, problems: &mut Vec<String>) -> Option<SiteP
     let before = problems.len();
     let key = |name: &str| format!("{path}.{name}");
     thresholds(&raw, path, problems);
-    in_range(&key("ipv4_prefix"), raw.ipv4_prefix, 8, 32, problems);
-    in_range(&key("ipv6_prefix"), raw.ipv6_prefix, 16, 128, problems);
+    let ipv4_prefix = in_range(&key("ipv4_prefix"), raw.ipv4_prefix, 8, 32, problems);
+    let ipv6_prefix = in_range(&key("ipv6_prefix"), raw.ipv6_prefix, 16, 128, problems);
     let redis_away = match raw.redis_away.as_str() {
         "local" => RedisAway::Local,
         "hold" => RedisAway::Hold,
@@ -120,8 +125,8 @@ fn policy(table: &Table, path: &str, problems: &mut Vec<String>) -> Option<SiteP
         hold_at: raw.hold_at,
         reject_at: raw.reject_at,
         judge_private_addresses: raw.judge_private_addresses,
-        ipv4_prefix: raw.ipv4_prefix,
-        ipv6_prefix: raw.ipv6_prefix,
+        ipv4_prefix,
+        ipv6_prefix,
         redis_away,
         required: Required {
             anonymous: fields(&key("required.anonymous"), &raw.required.anonymous, problems),
@@ -156,10 +161,12 @@ fn thresholds(raw: &RawPolicy, path: &str, problems: &mut Vec<String>) {
     }
 }
 
-fn in_range(key: &str, value: u8, min: u8, max: u8, problems: &mut Vec<String>) {
-    if !(min..=max).contains(&value) {
+fn in_range(key: &str, value: u64, min: u8, max: u8, problems: &mut Vec<String>) -> u8 {
+    let within = u8::try_from(value).ok().filter(|value| (min..=max).contains(value));
+    within.unwrap_or_else(|| {
         problems.push(format!("{key}: {value} is not between {min} and {max}"));
-    }
+        max
+    })
 }
 
 fn fields(key: &str, names: &[String], problems: &mut Vec<String>) -> FieldSet {
@@ -236,10 +243,11 @@ fn quotas(raw: &BTreeMap<String, RawQuota>, path: &str, problems: &mut Vec<Strin
         if !named {
             problems.push(format!("{key}: a quota's name is 1 to 32 letters, digits and '_'"));
         }
-        if !(1..=1_000_000).contains(&raw.burst) || !(1..=1_000_000).contains(&raw.grants) {
-            problems.push(format!("{key}: burst and grants are between 1 and 1000000"));
+        let number = |number: u64| u32::try_from(number).ok().filter(|n| (1..=raw::RATE_MAX).contains(n));
+        let (Some(burst), Some(grants)) = (number(raw.burst), number(raw.grants)) else {
+            problems.push(format!("{key}: burst and grants are between 1 and {}", raw::RATE_MAX));
             continue;
-        }
+        };
         let Some(per) = raw::duration(&format!("{key}.per"), &raw.per, problems) else {
             continue;
         };
@@ -255,16 +263,16 @@ fn quotas(raw: &BTreeMap<String, RawQuota>, path: &str, problems: &mut Vec<Strin
         // Rounded up to whole microseconds: never more than was promised.
         let micros = u64::try_from(per.as_micros())
             .unwrap_or(u64::MAX)
-            .div_ceil(u64::from(raw.grants));
+            .div_ceil(u64::from(grants));
         let interval = Duration::from_micros(micros);
-        if interval.saturating_mul(raw.burst) > Duration::from_secs(366 * 86_400) {
+        if interval.saturating_mul(burst) > Duration::from_secs(366 * 86_400) {
             problems.push(format!(
                 "{key}: takes longer than a year to fill up; lower burst or per"
             ));
         }
         quotas.push(Quota {
             name: name.clone(),
-            burst: raw.burst,
+            burst,
             interval,
             effect,
             shadow: raw.shadow,

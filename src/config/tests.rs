@@ -122,7 +122,6 @@ fn values_are_checked() {
             "defaults.required.anonymous",
         ),
         ("[defaults.quotas.minute]\nburst = 0", "defaults.quotas.minute"),
-        ("[defaults.quotas.new]\nburst = 1", "defaults"),
         ("[site.\"The Gazette\"]\nclassifier = false", "site.The Gazette"),
     ];
     for (text, key) in cases {

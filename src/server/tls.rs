@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -26,18 +26,18 @@ const HANDSHAKES_MAX: usize = 1_024;
 /// Certificates and keys, which may be replaced while connections are made.
 pub type Tls = Arc<ArcSwap<ServerConfig>>;
 
-/// The connections of one listener.
-pub(super) struct TlsIncoming {
-    listener: TcpListener,
+/// The connections of one listener: those that come in, once they speak TLS.
+pub(super) struct TlsIncoming<I, T> {
+    incoming: I,
     tls: Tls,
     moderator: Arc<Moderator>,
-    handshakes: JoinSet<io::Result<TlsStream<TcpStream>>>,
+    handshakes: JoinSet<io::Result<TlsStream<T>>>,
 }
 
-impl TlsIncoming {
-    pub(super) fn new(listener: TcpListener, tls: Tls, moderator: Arc<Moderator>) -> Self {
+impl<I, T> TlsIncoming<I, T> {
+    pub(super) fn new(incoming: I, tls: Tls, moderator: Arc<Moderator>) -> Self {
         Self {
-            listener,
+            incoming,
             tls,
             moderator,
             handshakes: JoinSet::new(),
@@ -45,16 +45,21 @@ impl TlsIncoming {
     }
 }
 
-impl Stream for TlsIncoming {
-    type Item = io::Result<TlsStream<TcpStream>>;
+impl<I, T> Stream for TlsIncoming<I, T>
+where
+    I: Stream<Item = io::Result<T>> + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Item = io::Result<TlsStream<T>>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
             while this.handshakes.len() < HANDSHAKES_MAX {
-                match this.listener.poll_accept(context) {
-                    Poll::Ready(Ok((peer, _))) => drop(this.handshakes.spawn(handshake(peer, this.tls.load_full()))),
-                    Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error))),
+                match Pin::new(&mut this.incoming).poll_next(context) {
+                    Poll::Ready(Some(Ok(peer))) => drop(this.handshakes.spawn(handshake(peer, this.tls.load_full()))),
+                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                    Poll::Ready(None) => return Poll::Ready(None),
                     Poll::Pending => break,
                 }
             }
@@ -68,9 +73,10 @@ impl Stream for TlsIncoming {
     }
 }
 
-async fn handshake(peer: TcpStream, tls: Arc<ServerConfig>) -> io::Result<TlsStream<TcpStream>> {
-    // Answers are small and waited for.
-    peer.set_nodelay(true)?;
+async fn handshake<T>(peer: T, tls: Arc<ServerConfig>) -> io::Result<TlsStream<T>>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
     let accepted = TlsAcceptor::from(tls).accept(peer);
     tokio::time::timeout(HANDSHAKE_TIMEOUT, accepted)
         .await

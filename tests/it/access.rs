@@ -210,3 +210,45 @@ async fn a_new_key_and_its_entry_fit_together() {
         );
     }
 }
+
+#[test]
+fn check_prints_each_sites_policy_and_no_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("moderato.toml");
+    let hash = KeyHash::of("a key").to_string();
+    let key = format!("keys = [{{ hash = \"{hash}\", name = \"backend\", expires = 2027-12-31 }}]");
+    let text =
+        format!("[access]\nadmin_{key}\n[site.gazette]\n{key}\nreject_at = 0.75\n[site.times]\nipv6_prefix = 56\n");
+    std::fs::write(&file, text).unwrap();
+    let check = |format: &str| {
+        let output = run(&[
+            "serve",
+            "--check",
+            "--format",
+            format,
+            "--config",
+            file.to_str().unwrap(),
+        ]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert!(!stdout(&output).contains(&hash[10..30]), "{}", stdout(&output));
+        stdout(&output)
+    };
+    let found: serde_json::Value = serde_json::from_str(&check("json")).unwrap();
+    let sites = &found["configuration"]["site"];
+    assert_eq!(sites["gazette"]["reject_at"], 0.75);
+    assert_eq!(
+        sites["gazette"]["keys"],
+        serde_json::json!([{ "name": "backend", "expires": "2027-12-31" }])
+    );
+    assert_eq!(sites["times"]["ipv6_prefix"], 56);
+    assert_eq!(sites["times"]["quotas"]["minute"]["burst"], 5);
+    assert!(sites["times"]["hold_at"].as_f64().unwrap() > 0.0, "the model's");
+    let versions = [&sites["gazette"]["policy_version"], &sites["times"]["policy_version"]];
+    assert!(versions[0].is_string() && versions[0] != versions[1]);
+    let text = check("text");
+    assert!(
+        text.contains("[site.times.quotas.minute]") && text.contains("configuration ok"),
+        "{text}"
+    );
+    assert_eq!(run(&["serve", "--format", "json"]).status.code(), Some(2));
+}

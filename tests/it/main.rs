@@ -13,6 +13,7 @@ mod access;
 mod architecture;
 mod cases;
 mod cli;
+mod config_files;
 mod evaluate;
 mod fleet;
 mod grpc;

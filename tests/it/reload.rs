@@ -65,7 +65,11 @@ async fn a_change_is_at_work_by_itself_or_at_a_signal_and_a_mistake_changes_noth
         &file,
         &format!("{SOON}listn = 1\n[site.gazette]\nclassifier = true\nreject_at = 7.0\n[site.new]\n"),
     );
-    let refused = async || http_get(&ops, "/metrics").await.contains("moderato_config_refused 1");
+    let refused = async || {
+        http_get(&ops, "/metrics")
+            .await
+            .contains("\nmoderato_config_refused 1\n")
+    };
     eventually("the mistake is seen", refused).await;
     assert_eq!(version(&mut client, "gazette").await.unwrap(), second);
     assert_eq!(version(&mut client, "new").await, Err(Code::NotFound));
@@ -82,7 +86,7 @@ async fn a_change_is_at_work_by_itself_or_at_a_signal_and_a_mistake_changes_noth
     .await;
     assert_eq!(version(&mut client, "gazette").await, Err(Code::NotFound));
     let metrics = http_get(&ops, "/metrics").await;
-    assert!(metrics.contains("moderato_config_refused 0"), "{metrics}");
+    assert!(metrics.contains("\nmoderato_config_refused 0\n"), "{metrics}");
     assert!(metrics.contains(r#"moderato_decisions_total{site="new""#), "{metrics}");
     assert!(!metrics.contains(r#"outcome="applied"} 0"#) && !metrics.contains(r#"outcome="refused"} 0"#));
 
