@@ -51,7 +51,11 @@ pub(super) fn resolve(
 ) -> Option<AccessConfig> {
     let raw: RawAccess = merged.section("access", problems)?;
     let of = |table: &Table, list: &str| table.get(list).and_then(Value::as_array).cloned().unwrap_or_default();
-    let admin = merged.sections.get("access").map(|access| of(access, "admin_keys")).unwrap_or_default();
+    let admin = merged
+        .sections
+        .get("access")
+        .map(|access| of(access, "admin_keys"))
+        .unwrap_or_default();
     let admin = keys(&admin, "access.admin_keys", problems);
     let mut entries: Vec<(Opens, CallerKey)> = admin.into_iter().map(|key| (Opens::Admin, key)).collect();
     let defaults = of(&merged.defaults, "keys");

@@ -5,6 +5,7 @@
 
 mod access;
 mod limiter;
+mod lists;
 mod raw;
 mod resolved;
 mod secrets;
@@ -13,7 +14,7 @@ mod source;
 mod telemetry;
 mod tls;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -60,6 +61,8 @@ pub struct Config {
     pub access: AccessConfig,
     /// Every site's policy, and its callers.
     pub sites: Sites,
+    /// The files that lists were read from: whoever watches the configuration for changes watches them too.
+    pub list_files: BTreeSet<PathBuf>,
 }
 
 impl Config {
@@ -154,7 +157,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     let dir = path.parent().unwrap_or(Path::new(""));
     let merged = raw::merge(&base, &over, dir, &mut problems);
     // Also where keys were wrong: what is said of the values belongs to the same answer.
-    let config = resolve(&merged, &mut problems);
+    let config = resolve(&merged, path, &mut problems);
     match config {
         Some(config) if problems.is_empty() => Ok(config),
         _ => Err(ConfigError::Problems {
@@ -165,11 +168,12 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
 }
 
 /// Checks the merged table. Every mistake is added to `problems`: no part waits for another to be right.
-fn resolve(merged: &raw::Merged<'_>, problems: &mut Vec<String>) -> Option<Config> {
+fn resolve(merged: &raw::Merged<'_>, path: &Path, problems: &mut Vec<String>) -> Option<Config> {
     let service: Option<raw::Service> = merged.section("service", problems);
     let limiter = limiter::resolve(merged, problems);
     let allow_unknown_sites = service.as_ref().is_none_or(|service| service.allow_unknown_sites);
-    let mut sites = sites::resolve(merged, allow_unknown_sites, problems);
+    let mut lists = lists::Compiler::new(path);
+    let mut sites = sites::resolve(merged, allow_unknown_sites, &mut lists, problems);
     let access = access::resolve(merged, sites.as_mut(), problems);
     let telemetry = telemetry::resolve(merged, problems);
     let service = service?;
@@ -196,6 +200,7 @@ fn resolve(merged: &raw::Merged<'_>, problems: &mut Vec<String>) -> Option<Confi
         access: access?,
         resolved: sites.as_ref().map(|sites| Resolved::new(merged, sites))?,
         sites: sites?,
+        list_files: lists.files(),
     };
     config.set_listen(listen);
     Some(config)

@@ -48,6 +48,7 @@ impl Source {
         config.protected()?;
         seen.0
             .extend(Seen::look(config.access.tls.iter().flat_map(super::TlsFiles::all)).0);
+        seen.0.extend(Seen::look(&config.list_files).0);
         let mut problems = Vec::new();
         let tls = config.access.tls.as_ref().map(|files| tls::load(files, &mut problems));
         match tls {

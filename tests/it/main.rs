@@ -14,6 +14,7 @@ mod architecture;
 mod cases;
 mod cli;
 mod config_files;
+mod desk;
 mod evaluate;
 mod fleet;
 mod grpc;

@@ -105,6 +105,23 @@ async fn a_change_is_at_work_by_itself_or_at_a_signal_and_a_mistake_changes_noth
 }
 
 #[tokio::test]
+async fn a_list_in_a_file_of_its_own_is_watched_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, hosts) = (dir.path().join("moderato.toml"), dir.path().join("hosts.txt"));
+    write(&hosts, "one.example\n");
+    write(
+        &file,
+        &format!("{SOON}[site.gazette]\nlists.block.hosts = [\"file:hosts.txt\"]\n"),
+    );
+    let service = Service::start(&["--config", file.to_str().unwrap()]);
+    let mut client = service.client().await;
+    let first = version(&mut client, "gazette").await.unwrap();
+    write(&hosts, "one.example\nanother.example\n");
+    let changed = async || version(&mut client, "gazette").await.unwrap() != first;
+    eventually("another list is another policy", changed).await;
+}
+
+#[tokio::test]
 async fn keys_come_and_go_without_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("moderato.toml");
