@@ -24,7 +24,7 @@ use crate::site::Sites;
 pub use access::{AccessConfig, key_entry};
 pub use limiter::LimiterConfig;
 pub use resolved::Resolved;
-pub use secrets::{PseudonymKey, new_caller_key, new_key, nonce, pseudonym_key};
+pub use secrets::{PseudonymKey, new_caller_key, new_key, nonce, previous_pseudonym_key, pseudonym_key};
 pub use source::{Loaded, Seen, Source};
 pub use telemetry::{OPS_LISTEN_DEFAULT, TelemetryConfig, ops_address};
 pub use tls::TlsFiles;
