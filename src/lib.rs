@@ -23,6 +23,7 @@
 //! - [`clock`]: the only reader of time.
 //! - [`comment`]: what is judged, and what is learnt from.
 //! - [`site`]: a publication and the policy it judges by.
+//! - [`record`]: what is remembered of a decision, and what people said about it.
 //!
 //! The pure core, without IO, clock, tasks or logging:
 //! - [`text`]: a comment as terms.
@@ -33,8 +34,10 @@
 //!
 //! Adapters, each of which knows one outside thing:
 //! - [`privacy`]: keyed pseudonyms.
+//! - [`deployment`]: where a Redis is.
 //! - [`limit`]: quotas, in memory and in Redis.
 //! - [`artifact`]: models as files.
+//! - [`feedback`]: the memory of decisions and of labels, in files and in Redis.
 //! - [`train`]: from labelled comments to a model; the only user of linfa.
 //!
 //! The house proper and its doors:
@@ -64,12 +67,15 @@ pub mod cli;
 pub mod clock;
 pub mod comment;
 pub mod config;
+pub mod deployment;
 pub mod eval;
+pub mod feedback;
 pub mod limit;
 pub mod model;
 pub mod moderator;
 pub mod policy;
 pub mod privacy;
+pub mod record;
 pub mod sensitive;
 pub mod server;
 pub mod signals;

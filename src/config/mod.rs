@@ -3,6 +3,7 @@
 //! The embedded `default.toml` is the reference: it names every key, and its types are the schema that a file is held
 //! against. Start reading in [`load`]. This room never keeps a secret in anything that can be printed.
 
+mod feedback;
 mod raw;
 mod secrets;
 mod sites;
@@ -13,7 +14,8 @@ use std::time::Duration;
 
 use crate::site::Sites;
 
-pub use secrets::{PseudonymKey, new_key, nonce, pseudonym_key};
+pub use feedback::FeedbackConfig;
+pub use secrets::{PseudonymKey, kept_key, new_key, nonce, pseudonym_key};
 
 /// The embedded defaults, with a comment on every key.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
@@ -33,6 +35,8 @@ pub struct Config {
     pub log: String,
     /// The limiter's bounds.
     pub limiter: LimiterConfig,
+    /// The bounds on what is remembered.
+    pub feedback: FeedbackConfig,
     /// Every site's policy.
     pub sites: Sites,
 }
@@ -136,6 +140,7 @@ fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
     let service: raw::Service = merged.section("service", problems)?;
     let limiter: raw::Limiter = merged.section("limiter", problems)?;
     let sites = sites::resolve(merged, service.allow_unknown_sites, problems);
+    let feedback = feedback::resolve(merged, problems);
     let mut listen = Vec::new();
     for address in &service.listen {
         match address.parse() {
@@ -171,6 +176,7 @@ fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
             redis_tls_ca_file: file(&limiter.redis_tls_ca_file),
             redis_tls_identity_files: file(&limiter.redis_tls_cert_file).zip(file(&limiter.redis_tls_key_file)),
         },
+        feedback: feedback?,
         sites: sites?,
     };
     let drain_timeout = raw::duration("service.drain_timeout", &service.drain_timeout, problems)?;
@@ -199,6 +205,15 @@ fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
         },
         ..config
     })
+}
+
+/// A duration such as `90d`, from the command line; `what` is for the message.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn duration(what: &str, text: &str) -> Result<Duration, String> {
+    let mut problems = Vec::new();
+    raw::duration(what, text, &mut problems).ok_or_else(|| problems.concat())
 }
 
 /// A path, where one is given.

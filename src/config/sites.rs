@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 use toml::Table;
 
 use super::raw::{self, Merged};
-use crate::site::{Effect, Effects, Field, FieldSet, Lengths, Quota, RedisAway, Required, SiteId, SitePolicy, Sites};
+use crate::site::{
+    Effect, Effects, Field, FieldSet, Keep, Lengths, Quota, RedisAway, Required, SiteId, SitePolicy, Sites,
+};
 use crate::verdict::Verdict;
 
 #[derive(Debug, Deserialize)]
@@ -22,6 +24,8 @@ struct RawPolicy {
     ipv4_prefix: u8,
     ipv6_prefix: u8,
     redis_away: String,
+    keep: String,
+    author_history: bool,
     required: RawRequired,
     lengths: RawLengths,
     effects: RawEffects,
@@ -108,6 +112,18 @@ fn policy(table: &Table, path: &str, problems: &mut Vec<String>) -> Option<SiteP
             RedisAway::Local
         }
     };
+    let keep = match raw.keep.as_str() {
+        "features" => Keep::Features,
+        "text" => Keep::Text,
+        "nothing" => Keep::Nothing,
+        other => {
+            problems.push(format!(
+                "{}: {other:?} is not one of \"features\", \"text\", \"nothing\"",
+                key("keep")
+            ));
+            Keep::Nothing
+        }
+    };
     let policy = SitePolicy {
         version: version(table),
         classifier: raw.classifier,
@@ -117,6 +133,8 @@ fn policy(table: &Table, path: &str, problems: &mut Vec<String>) -> Option<SiteP
         ipv4_prefix: raw.ipv4_prefix,
         ipv6_prefix: raw.ipv6_prefix,
         redis_away,
+        keep,
+        author_history: raw.author_history,
         required: Required {
             anonymous: fields(&key("required.anonymous"), &raw.required.anonymous, problems),
             authenticated: fields(&key("required.authenticated"), &raw.required.authenticated, problems),

@@ -4,6 +4,7 @@
 //! reading, the quotas, the judge. It must never know how a submission came in (that is for the doors). Start reading
 //! in [`Moderator::moderate`].
 
+mod feedback;
 mod memo;
 mod proxies;
 mod report;
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::{Clock, Timestamp};
 use crate::comment::{Action, AuthorKey, Comment, Trust};
+use crate::feedback::Recorder;
 use crate::limit::{Answer, Claim, Limiter, Mode, Outcome, Source, Take};
 use crate::model::{Reading, SpamModel, SpamProbability, Thresholds};
 use crate::policy::{self, Classifier, Evidence, Velocity};
@@ -27,6 +29,7 @@ use crate::verdict::{QuotaState, ReasonCode, Verdict};
 use memo::Memo;
 use proxies::Proxies;
 
+pub use feedback::{Feedback, FeedbackRefusal, Forget, author_keys};
 pub use submission::{Judgement, Refusal, RequestId, Submission};
 
 /// A model at work.
@@ -53,6 +56,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where decisions are counted.
     pub metrics: Metrics,
+    /// Who remembers decisions, if anybody does.
+    pub recorder: Option<Recorder>,
     /// Random bytes of this process: they make decision ids unguessable, and unlike those of other processes.
     pub nonce: [u8; 16],
 }
@@ -66,6 +71,7 @@ pub struct Moderator {
     pseudonymizer: Pseudonymizer,
     clock: Clock,
     metrics: Metrics,
+    recorder: Option<Recorder>,
     proxies: Proxies,
     nonce: [u8; 16],
     decisions: AtomicU64,
@@ -81,6 +87,7 @@ impl Moderator {
             pseudonymizer,
             clock,
             metrics,
+            recorder,
             nonce,
         } = parts;
         let model = model.map(Arc::new);
@@ -91,6 +98,7 @@ impl Moderator {
             pseudonymizer,
             clock,
             metrics,
+            recorder,
             nonce,
             proxies: Proxies::default(),
             decisions: AtomicU64::new(0),
@@ -105,6 +113,11 @@ impl Moderator {
     /// The limiter, for its state.
     pub const fn limiter(&self) -> &Limiter {
         &self.limiter
+    }
+
+    /// Who remembers decisions, for its upkeep and its end.
+    pub const fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
     }
 
     /// The metrics, for what happens beside decisions.
@@ -146,8 +159,11 @@ impl Moderator {
             redis_away,
             classifier: memo.classifier,
         };
-        let judgement = self.judgement(submission, policy, &evidence, memo, replayed);
+        let mut judgement = self.judgement(submission, policy, &evidence, memo, replayed);
         if !submission.dry_run {
+            if !replayed {
+                self.remember(submission, policy, &mut judgement, started);
+            }
             let took = self.clock.now().since(started);
             self.metrics
                 .decided(&submission.site, &judgement.decision, replayed, took.as_secs_f64());

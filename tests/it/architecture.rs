@@ -12,25 +12,42 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("comment", &["sensitive"]),
     ("site", &["comment", "verdict"]),
+    ("record", &["clock", "comment", "site", "verdict"]),
     ("text", &[]),
     ("model", &["comment", "sensitive", "text"]),
     ("eval", &["comment", "verdict"]),
     ("signals", &["comment", "site", "verdict", "sensitive"]),
     ("policy", &["comment", "model", "signals", "site", "verdict"]),
     ("privacy", &["comment", "site"]),
-    ("limit", &["clock", "comment", "site", "verdict"]),
+    ("deployment", &[]),
+    ("limit", &["clock", "comment", "deployment", "site", "verdict"]),
     ("artifact", &["model", "text"]),
     ("train", &["comment", "eval", "model", "sensitive", "text"]),
-    ("telemetry", &["verdict", "site"]),
+    (
+        "feedback",
+        &[
+            "clock",
+            "comment",
+            "deployment",
+            "record",
+            "sensitive",
+            "site",
+            "text",
+            "verdict",
+        ],
+    ),
+    ("telemetry", &["record", "verdict", "site"]),
     (
         "moderator",
         &[
             "clock",
             "comment",
+            "feedback",
             "limit",
             "model",
             "policy",
             "privacy",
+            "record",
             "sensitive",
             "signals",
             "site",
@@ -47,6 +64,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "model",
             "moderator",
             "policy",
+            "record",
             "sensitive",
             "site",
             "verdict",
@@ -64,16 +82,19 @@ const ROOMS: &[(&str, &[&str])] = &[
             "comment",
             "config",
             "eval",
+            "feedback",
             "limit",
             "model",
             "moderator",
             "privacy",
+            "record",
             "sensitive",
             "server",
             "site",
             "telemetry",
             "text",
             "train",
+            "verdict",
         ],
     ),
 ];
@@ -84,6 +105,7 @@ const PURE: &[&str] = &[
     "verdict",
     "comment",
     "site",
+    "record",
     "text",
     "model",
     "eval",
@@ -110,8 +132,8 @@ const IMPURE: &[&str] = &[
 /// Each library with the places that may name it.
 const HOMES: &[(&str, &[&str])] = &[
     ("tonic::", &["api", "server.rs", "cli/check"]),
-    ("prost::", &["api"]),
-    ("redis::", &["limit/redis"]),
+    ("prost::", &["api", "feedback/wire.rs"]),
+    ("redis::", &["limit/redis", "feedback/redis", "deployment.rs"]),
     ("linfa", &["train"]),
     ("ndarray", &["train"]),
     ("clap::", &["cli"]),
@@ -132,9 +154,11 @@ const EXPOSING: &[&str] = &[
     "moderator",    // hands the text to the model and the address to the pseudonyms
     "api/grpc",     // offsets of an explanation are checked against the text
     "train",        // reads labelled comments
+    "feedback",     // redacts what is kept, in recorder.rs
     "cli/evaluate", // hands labelled comments to the model
     "config",       // the pseudonym key has an accessor of the same name
     "cli/serve.rs", // hands that key to the pseudonyms
+    "cli/feedback", // as well
 ];
 
 struct Source {

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::proto::moderation_service_server::ModerationService;
-use super::proto::{ModerateRequest, ModerateResponse};
-use super::{convert, status};
+use super::proto::{
+    GetDecisionRequest, GetDecisionResponse, ModerateRequest, ModerateResponse, SubmitFeedbackRequest,
+    SubmitFeedbackResponse,
+};
+use super::{convert, feedback, status};
 use crate::moderator::Moderator;
 
 /// The door to [`Moderator::moderate`].
@@ -35,5 +38,21 @@ impl ModerationService for ModerationDoor {
             judgement,
             submission.comment.content.expose(),
         )))
+    }
+
+    async fn submit_feedback(
+        &self,
+        request: Request<SubmitFeedbackRequest>,
+    ) -> Result<Response<SubmitFeedbackResponse>, Status> {
+        let response = feedback::submit(&self.moderator, request.into_inner()).await?;
+        Ok(Response::new(response))
+    }
+
+    async fn get_decision(
+        &self,
+        request: Request<GetDecisionRequest>,
+    ) -> Result<Response<GetDecisionResponse>, Status> {
+        let response = feedback::get(&self.moderator, request.into_inner()).await?;
+        Ok(Response::new(response))
     }
 }
