@@ -134,7 +134,7 @@ impl Recorder {
     ) -> Result<Option<Labeled>, FeedbackError> {
         self.flush().await;
         let full = match full {
-            Some(raw) => recorded(vec![Box::new(raw)]).await.pop(),
+            Some(raw) => recorded(vec![raw]).await.pop(),
             None => None,
         };
         self.store.label(id, label, full).await
@@ -201,7 +201,7 @@ async fn write(store: Arc<FeedbackStore>, mut queued: mpsc::Receiver<Job>, state
         let (mut raws, mut waiting) = (Vec::new(), Vec::new());
         for job in jobs.drain(..) {
             match job {
-                Job::Remember(raw) => raws.push(raw),
+                Job::Remember(raw) => raws.push(*raw),
                 Job::Flush(done) => waiting.push(done),
             }
         }
@@ -229,10 +229,10 @@ async fn write(store: Arc<FeedbackStore>, mut queued: mpsc::Receiver<Job>, state
 }
 
 /// Redacts and reads, off the threads that answer calls.
-async fn recorded(raws: Vec<Box<Raw>>) -> Vec<Record> {
+async fn recorded(raws: Vec<Raw>) -> Vec<Record> {
     let work = || {
         let mut scratch = Scratch::default();
-        raws.into_iter().map(|raw| record(*raw, &mut scratch)).collect()
+        raws.into_iter().map(|raw| record(raw, &mut scratch)).collect()
     };
     // It fails only if reading panics, and reading never fails on any text.
     tokio::task::spawn_blocking(work).await.unwrap_or_default()

@@ -8,6 +8,7 @@ mod feedback;
 mod memo;
 mod proxies;
 mod report;
+mod status;
 mod submission;
 
 use std::net::IpAddr;
@@ -23,13 +24,14 @@ use crate::policy::{self, Classifier, Evidence, Velocity};
 use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
 use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Events, Metrics};
 use crate::verdict::{QuotaState, ReasonCode, Verdict};
 
 use memo::Memo;
 use proxies::Proxies;
 
 pub use feedback::{Feedback, FeedbackRefusal, Forget, author_keys};
+pub use status::{ModelStatus, Problem, Status};
 pub use submission::{Judgement, Refusal, RequestId, Submission};
 
 /// A model at work.
@@ -58,6 +60,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Who remembers decisions, if anybody does.
     pub recorder: Option<Recorder>,
+    /// How many of them are logged.
+    pub events: Events,
     /// Random bytes of this process: they make decision ids unguessable, and unlike those of other processes.
     pub nonce: [u8; 16],
 }
@@ -72,6 +76,7 @@ pub struct Moderator {
     clock: Clock,
     metrics: Metrics,
     recorder: Option<Recorder>,
+    events: Events,
     proxies: Proxies,
     nonce: [u8; 16],
     decisions: AtomicU64,
@@ -88,6 +93,7 @@ impl Moderator {
             clock,
             metrics,
             recorder,
+            events,
             nonce,
         } = parts;
         let model = model.map(Arc::new);
@@ -99,6 +105,7 @@ impl Moderator {
             clock,
             metrics,
             recorder,
+            events,
             nonce,
             proxies: Proxies::default(),
             decisions: AtomicU64::new(0),
@@ -167,7 +174,7 @@ impl Moderator {
             let took = self.clock.now().since(started);
             self.metrics
                 .decided(&submission.site, &judgement.decision, replayed, took.as_secs_f64());
-            report::decided(&submission.site, &judgement);
+            report::decided(&self.events, &submission.site, &judgement, took);
         }
         Ok(judgement)
     }

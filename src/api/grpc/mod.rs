@@ -8,6 +8,7 @@ mod bound;
 mod convert;
 mod feedback;
 mod model;
+mod observe;
 mod service;
 mod status;
 
@@ -24,6 +25,8 @@ pub use admin::AdminDoor;
 pub use bound::InFlight;
 pub use model::ModelDoor;
 pub use service::ModerationDoor;
+
+use observe::Observed;
 
 /// The wire types, generated from `proto/moderato/v1/moderation.proto`.
 pub mod proto {
@@ -106,7 +109,7 @@ pub fn router<H: Health>(
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
-        .add_service(in_flight.bound(moderation))
-        .add_service(model)
-        .add_service(admin))
+        .add_service(Observed::new(in_flight.bound(moderation), moderator))
+        .add_service(Observed::new(model, moderator))
+        .add_service(Observed::new(admin, moderator)))
 }

@@ -125,18 +125,18 @@ impl Log {
             match payload {
                 Some(Payload::Record(record)) => self.set_record(&record, place),
                 Some(Payload::Label(id, label)) if self.index.contains_key(&id) => self.set_label(id, label, place),
-                Some(Payload::Label(id, label)) => {
-                    if self.orphans.get(&id).is_none_or(|(other, _)| label.supersedes(other)) {
-                        self.orphans.insert(id, (label, place));
-                    }
+                Some(Payload::Label(id, label))
+                    if self.orphans.get(&id).is_none_or(|(other, _)| label.supersedes(other)) =>
+                {
+                    self.orphans.insert(id, (label, place));
                 }
                 Some(Payload::Tombstone(id)) => {
                     self.remove(id);
                     self.orphans.remove(&id);
                     tombstones.insert(id);
                 }
-                // Written by a later version.
-                None => {}
+                // An orphan's earlier label; or written by a later version.
+                Some(Payload::Label(..)) | None => {}
             }
         }
         Ok(())

@@ -243,7 +243,7 @@ mod tests {
             prop_assert_eq!(&found[..], &payloads[..found.len()]);
             let whole: usize = found.iter().map(|payload| FRAME_HEAD + payload.len()).sum();
             prop_assert_eq!(flaws.damaged, 0);
-            prop_assert!(cut < 16 || flaws.torn as usize == cut - 16 - whole);
+            prop_assert!(cut < 16 || flaws.torn == (cut - 16 - whole) as u64);
             prop_assert!(found.len() == payloads.len() || cut < bytes.len());
         }
 

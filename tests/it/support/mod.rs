@@ -54,10 +54,6 @@ pub(crate) async fn http_get(address: &str, path: &str) -> String {
 }
 
 /// Whether the long tests were asked for.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests/run says by the environment how long to test"
-)]
 pub(crate) fn is_long() -> bool {
     std::env::var_os("MODERATO_LONG").is_some()
 }
