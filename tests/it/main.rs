@@ -12,9 +12,11 @@
 mod architecture;
 mod cases;
 mod cli;
+mod desk;
 mod evaluate;
 mod feedback;
 mod feedback_kill;
+mod feedback_privacy;
 mod feedback_store;
 mod fleet;
 mod grpc;
