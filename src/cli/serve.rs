@@ -8,11 +8,12 @@ use std::time::Duration;
 use anyhow::Context;
 use arc_swap::ArcSwap;
 
-use super::{CommandResult, Exit, Failure, output};
+use super::{CommandResult, Exit, Failure, feedback, output};
 use crate::api::grpc::Bounds;
 use crate::artifact;
 use crate::clock::Clock;
-use crate::config::{self, Config, Loaded, Source};
+use crate::config::{self, Config, Loaded, PseudonymKey, Source};
+use crate::feedback::Recorder;
 use crate::limit::{Limiter, MemorySettings, RedisSettings};
 use crate::moderator::{LoadedModel, Moderator, Parts};
 use crate::privacy::Pseudonymizer;
@@ -52,6 +53,9 @@ pub(super) struct Args {
     /// Listen beyond loopback although nothing keeps strangers from calling, or from reading along
     #[arg(long)]
     serve_unprotected_beyond_loopback: bool,
+    /// Remember decisions for feedback in this directory, which is made if there is none
+    #[arg(long, value_name = "D", env = "MODERATO_DATA_DIR")]
+    data_dir: Option<PathBuf>,
     /// Print the default configuration with its comments, and end
     #[arg(long)]
     print_default_config: bool,
@@ -88,7 +92,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
     let clock = Clock::System;
     let model = load_model(args.model.as_deref(), &clock)?;
     let limiter = limiter(&config, args.redis.as_deref())?;
-    let key = config::pseudonym_key(args.redis.is_some()).map_err(|error| Failure::new(Exit::Config, error))?;
+    let key = pseudonym_key(args)?;
     let previous = config::previous_pseudonym_key().map_err(|error| Failure::new(Exit::Config, error))?;
     let logs = telemetry::prepare(&config.log).map_err(|error| Failure::new(Exit::Config, error))?;
     if args.check {
@@ -133,6 +137,8 @@ pub(super) fn run(args: &Args) -> CommandResult {
             None => Pseudonymizer::new(key.expose()),
             Some(previous) => Pseudonymizer::new(key.expose()).after(previous.expose()),
         };
+        let recorder = feedback::store(&config, args.data_dir.as_deref(), args.redis.as_deref(), nonce, &clock)?
+            .map(|store| Recorder::start(store, config.feedback.queue_max, clock.clone()));
         let lines = lines(&grpc, ops.as_ref().map(|(listeners, _)| listeners));
         let server = Server {
             moderator: Arc::new(Moderator::new(Parts {
@@ -142,6 +148,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
                 pseudonymizer,
                 clock,
                 metrics,
+                recorder,
                 events: Events {
                     objections: config.telemetry.log_objections,
                     approvals: config.telemetry.log_approvals,
@@ -215,6 +222,16 @@ pub(super) fn load_model(path: Option<&std::path::Path>, clock: &Clock) -> Resul
         model,
         loaded_at: clock.now(),
     })
+}
+
+/// Where pseudonyms are kept they have to mean the same after a restart: in Redis by the operator's key, in a data directory
+/// by that or by one that is kept beside them.
+fn pseudonym_key(args: &Args) -> Result<PseudonymKey, Failure> {
+    let key = match &args.data_dir {
+        Some(dir) if !args.check => config::kept_key(dir, args.redis.is_some()),
+        _ => config::pseudonym_key(args.redis.is_some()),
+    };
+    key.map_err(|error| Failure::new(Exit::Config, error))
 }
 
 fn limiter(config: &Config, redis: Option<&str>) -> Result<Limiter, Failure> {

@@ -4,6 +4,7 @@
 //! against. Start reading in [`load`]. This room never keeps a secret in anything that can be printed.
 
 mod access;
+mod feedback;
 mod limiter;
 mod lists;
 mod raw;
@@ -22,9 +23,10 @@ use std::time::Duration;
 use crate::site::Sites;
 
 pub use access::{AccessConfig, key_entry};
+pub use feedback::FeedbackConfig;
 pub use limiter::LimiterConfig;
 pub use resolved::Resolved;
-pub use secrets::{PseudonymKey, new_caller_key, new_key, nonce, previous_pseudonym_key, pseudonym_key};
+pub use secrets::{PseudonymKey, kept_key, new_caller_key, new_key, nonce, previous_pseudonym_key, pseudonym_key};
 pub use source::{Loaded, Seen, Source};
 pub use telemetry::{OPS_LISTEN_DEFAULT, TelemetryConfig, ops_address};
 pub use tls::TlsFiles;
@@ -59,6 +61,8 @@ pub struct Config {
     pub limiter: LimiterConfig,
     /// Who may call, and from where.
     pub access: AccessConfig,
+    /// The bounds on what is remembered.
+    pub feedback: FeedbackConfig,
     /// Every site's policy, and its callers.
     pub sites: Sites,
     /// The files that lists were read from: whoever watches the configuration for changes watches them too.
@@ -175,6 +179,7 @@ fn resolve(merged: &raw::Merged<'_>, path: &Path, problems: &mut Vec<String>) ->
     let mut lists = lists::Compiler::new(path);
     let mut sites = sites::resolve(merged, allow_unknown_sites, &mut lists, problems);
     let access = access::resolve(merged, sites.as_mut(), problems);
+    let feedback = feedback::resolve(merged, problems);
     let telemetry = telemetry::resolve(merged, problems);
     let service = service?;
     let listen = addresses(&service.listen, problems);
@@ -198,6 +203,7 @@ fn resolve(merged: &raw::Merged<'_>, path: &Path, problems: &mut Vec<String>) ->
         log: service.log,
         limiter: limiter?,
         access: access?,
+        feedback: feedback?,
         resolved: sites.as_ref().map(|sites| Resolved::new(merged, sites))?,
         sites: sites?,
         list_files: lists.files(),
@@ -220,6 +226,15 @@ fn addresses(texts: &[String], problems: &mut Vec<String>) -> Vec<SocketAddr> {
         problems.push("service.listen: is empty; name at least one address".to_owned());
     }
     addresses
+}
+
+/// A duration such as `90d`, from the command line; `what` is for the message.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn duration(what: &str, text: &str) -> Result<Duration, String> {
+    let mut problems = Vec::new();
+    raw::duration(what, text, &mut problems).ok_or_else(|| problems.concat())
 }
 
 /// A path, where one is given.

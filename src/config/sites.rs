@@ -11,8 +11,8 @@ use toml::Table;
 use super::lists::{Compiler, RawLists};
 use super::raw::{self, Merged};
 use crate::site::{
-    Callers, Effect, Effects, Field, FieldSet, Lengths, LinkPolicy, Quota, RedisAway, Required, SiteId, SitePolicy,
-    Sites,
+    Callers, Effect, Effects, Field, FieldSet, Keep, Lengths, LinkPolicy, Quota, RedisAway, Required, SiteId,
+    SitePolicy, Sites,
 };
 use crate::text::Hosts;
 use crate::verdict::Verdict;
@@ -27,6 +27,8 @@ struct RawPolicy {
     ipv4_prefix: u64,
     ipv6_prefix: u64,
     redis_away: String,
+    keep: String,
+    author_history: bool,
     form_age_min: String,
     required: RawRequired,
     lengths: RawLengths,
@@ -146,6 +148,18 @@ fn policy(table: &Table, path: &str, lists: &mut Compiler<'_>, problems: &mut Ve
             RedisAway::Local
         }
     };
+    let keep = match raw.keep.as_str() {
+        "features" => Keep::Features,
+        "text" => Keep::Text,
+        "nothing" => Keep::Nothing,
+        other => {
+            problems.push(format!(
+                "{}: {other:?} is not one of \"features\", \"text\", \"nothing\"",
+                key("keep")
+            ));
+            Keep::Nothing
+        }
+    };
     let lists = lists.compile(&raw.lists, path, problems);
     let form_age_min = raw::duration(&key("form_age_min"), &raw.form_age_min, problems).unwrap_or_default();
     for host in &raw.links.own_hosts {
@@ -169,6 +183,8 @@ fn policy(table: &Table, path: &str, lists: &mut Compiler<'_>, problems: &mut Ve
         ipv4_prefix,
         ipv6_prefix,
         redis_away,
+        keep,
+        author_history: raw.author_history,
         required: Required {
             anonymous: fields(&key("required.anonymous"), &raw.required.anonymous, problems),
             authenticated: fields(&key("required.authenticated"), &raw.required.authenticated, problems),

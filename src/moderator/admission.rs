@@ -52,6 +52,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Whether every site is open, because no site has a key.
+    pub fn opens_all(&self) -> bool {
+        !self.sites.callers.key_needed()
+    }
+
     /// Whether the caller may ask for this site.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 mod admission;
 mod double;
 mod epochs;
+mod feedback;
 mod memo;
 mod proxies;
 mod report;
@@ -22,6 +23,7 @@ use arc_swap::ArcSwap;
 
 use crate::clock::{Clock, Timestamp};
 use crate::comment::{Action, AuthorKey, Comment, Trust};
+use crate::feedback::Recorder;
 use crate::limit::{Answer, Claim, Limiter, Mode, Outcome, Source, Take};
 use crate::model::{Reading, SpamModel, SpamProbability, Thresholds};
 use crate::policy::{self, Classifier, Evidence, Velocity};
@@ -37,6 +39,7 @@ use memo::Memo;
 use proxies::Proxies;
 
 pub use admission::{Caller, Denied};
+pub use feedback::{Feedback, FeedbackRefusal, Forget, author_keys};
 pub use status::{ModelStatus, Problem, Status};
 pub use submission::{Judgement, Refusal, RequestId, Submission};
 
@@ -64,6 +67,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where decisions are counted.
     pub metrics: Metrics,
+    /// Who remembers decisions, if anybody does.
+    pub recorder: Option<Recorder>,
     /// How many of them are logged.
     pub events: Events,
     /// Where traced calls are told.
@@ -82,6 +87,7 @@ pub struct Moderator {
     pseudonymizer: Pseudonymizer,
     clock: Clock,
     metrics: Metrics,
+    recorder: Option<Recorder>,
     events: Events,
     traces: Traces,
     proxies: Proxies,
@@ -100,6 +106,7 @@ impl Moderator {
             pseudonymizer,
             clock,
             metrics,
+            recorder,
             events,
             traces,
             nonce,
@@ -113,6 +120,7 @@ impl Moderator {
             pseudonymizer,
             clock,
             metrics,
+            recorder,
             events,
             traces,
             nonce,
@@ -130,6 +138,11 @@ impl Moderator {
     /// The limiter, for its state.
     pub const fn limiter(&self) -> &Limiter {
         &self.limiter
+    }
+
+    /// Who remembers decisions, for its upkeep and its end.
+    pub const fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
     }
 
     /// The metrics, for what happens beside decisions.
@@ -178,7 +191,7 @@ impl Moderator {
             redis_away,
             classifier: memo.classifier,
         };
-        let judgement = self.judgement(submission, policy, &evidence, memo, replayed);
+        let mut judgement = self.judgement(submission, policy, &evidence, memo, replayed);
         if let (Some(key), Handling::RetryLater | Handling::ReturnToAuthor) = (click, judgement.decision.handling) {
             // Sending it again is what its author was asked for.
             self.clicks.forget(key);
@@ -187,6 +200,9 @@ impl Moderator {
             report::traced(call, &submission.site, &judgement, weighed_at, counted_at);
         }
         if !submission.dry_run {
+            if !replayed {
+                self.remember(submission, policy, &mut judgement, started);
+            }
             let took = self.clock.now().since(started);
             self.metrics
                 .decided(&submission.site, &judgement.decision, replayed, took.as_secs_f64());

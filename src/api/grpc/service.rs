@@ -5,8 +5,11 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::proto::moderation_service_server::ModerationService;
-use super::proto::{ModerateRequest, ModerateResponse};
-use super::{auth, convert, status};
+use super::proto::{
+    GetDecisionRequest, GetDecisionResponse, ModerateRequest, ModerateResponse, SubmitFeedbackRequest,
+    SubmitFeedbackResponse,
+};
+use super::{auth, convert, feedback, status};
 use crate::moderator::Moderator;
 use crate::telemetry::Call;
 
@@ -40,5 +43,23 @@ impl ModerationService for ModerationDoor {
             judgement,
             submission.comment.content.expose(),
         )))
+    }
+
+    async fn submit_feedback(
+        &self,
+        request: Request<SubmitFeedbackRequest>,
+    ) -> Result<Response<SubmitFeedbackResponse>, Status> {
+        auth::stated_site(&self.moderator, &request, &request.get_ref().site)?;
+        let response = feedback::submit(&self.moderator, request.into_inner()).await?;
+        Ok(Response::new(response))
+    }
+
+    async fn get_decision(
+        &self,
+        request: Request<GetDecisionRequest>,
+    ) -> Result<Response<GetDecisionResponse>, Status> {
+        auth::stated_site(&self.moderator, &request, &request.get_ref().site)?;
+        let response = feedback::get(&self.moderator, request.into_inner()).await?;
+        Ok(Response::new(response))
     }
 }

@@ -156,6 +156,7 @@ impl Judge {
         });
         let moderator = Moderator::new(Parts {
             metrics: Metrics::off(&config.sites),
+            recorder: None,
             events: Events::OBJECTIONS,
             traces: Traces::Off,
             sites: Arc::new(config.sites),

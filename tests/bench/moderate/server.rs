@@ -4,7 +4,10 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use moderato::api::grpc::proto::moderation_service_server::{ModerationService, ModerationServiceServer};
-use moderato::api::grpc::proto::{Handling, ModerateRequest, ModerateResponse, Verdict};
+use moderato::api::grpc::proto::{
+    GetDecisionRequest, GetDecisionResponse, Handling, ModerateRequest, ModerateResponse, SubmitFeedbackRequest,
+    SubmitFeedbackResponse, Verdict,
+};
 use redis::aio::MultiplexedConnection;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Identity, ServerTlsConfig};
@@ -44,6 +47,17 @@ impl ModerationService for Echo {
             handling: Handling::Publish.into(),
             ..ModerateResponse::default()
         }))
+    }
+
+    async fn submit_feedback(
+        &self,
+        _: Request<SubmitFeedbackRequest>,
+    ) -> Result<Response<SubmitFeedbackResponse>, Status> {
+        Err(Status::unimplemented("not measured"))
+    }
+
+    async fn get_decision(&self, _: Request<GetDecisionRequest>) -> Result<Response<GetDecisionResponse>, Status> {
+        Err(Status::unimplemented("not measured"))
     }
 }
 
