@@ -5,8 +5,10 @@
 
 use std::ops::Range;
 
+use super::quoted::without_quoted;
 use super::score::{Scorer, Tally};
-use super::{Contribution, Explanation, Reading, SpamModel, evidence, with_memory};
+use super::thin::evidence;
+use super::{Contribution, Explanation, Reading, SpamModel, with_memory};
 use crate::text::{Sink, VIEWS, View, emit_with_places};
 
 /// A term as it was weighed.
@@ -69,7 +71,8 @@ pub(super) fn explain(model: &SpamModel, reading: &Reading<'_>) -> Explanation {
             },
             weighed: Vec::new(),
         };
-        let places = emit_with_places(reading.content, reading.article_hosts, scratch, &mut explainer);
+        let content = without_quoted(reading.content, reading.parent_content);
+        let places = emit_with_places(&content, reading.article_hosts, scratch, &mut explainer);
         let tally = explainer.scorer.tally;
         let damping = VIEWS.map(|view| tally.damping(view));
         let mut contributions: Vec<Contribution> = explainer

@@ -103,6 +103,8 @@ pub(crate) struct Tally {
     pub(crate) n_spoken: u32,
     /// Of them, those seen in ham.
     pub(crate) n_known: u32,
+    /// Distinct triples that training saw, in spam or in ham.
+    pub(crate) n_recognized: u32,
     /// Links and addresses.
     pub(crate) n_linked: u32,
     /// Are most letters of a script other than Latin?
@@ -154,6 +156,7 @@ impl Scorer<'_> {
         let v = view as usize;
         self.tally.n_distinct[v] += 1;
         let worth = self.table.find(hash)?;
+        self.tally.n_recognized += u32::from(view == View::Triples);
         let mut weight = f64::from(worth.weight);
         if weight > 0.0 && self.parent.is_some_and(|parent| parent.contains(hash)) {
             weight = 0.0;
