@@ -3,7 +3,7 @@
 use super::score::Tally;
 use super::{Assessment, Reading, SpamModel};
 use crate::comment::Example;
-use crate::text::{Features, VIEWS, View};
+use crate::text::{Features, VIEWS};
 
 impl SpamModel {
     /// Weighs a labelled comment: by its features where its text was not kept. Features that cannot be read weigh as a
@@ -24,14 +24,7 @@ impl SpamModel {
             ..Tally::default()
         };
         for view in VIEWS.map(|view| view as usize) {
-            for worth in features.terms[view].iter().filter_map(|&hash| self.table.find(hash)) {
-                let weight = f64::from(worth.weight);
-                tally.n_recognized += u32::from(view == View::Triples as usize);
-                tally.worth[view] += weight;
-                if worth.in_ham {
-                    tally.worth_in_ham[view] += weight;
-                }
-            }
+            tally.sums[view] = self.table.sum(&features.terms[view]);
         }
         for &(hash, n) in &features.spoken {
             tally.n_spoken = tally.n_spoken.saturating_add(n);

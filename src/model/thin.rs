@@ -33,22 +33,22 @@ pub(super) fn evidence(tally: &Tally) -> f64 {
     f64::from(tally.n_known) / f64::from(n.max(1))
 }
 
-/// May a comment be rejected though most of its words are no evidence?
-pub(super) fn is_carried(tally: &Tally, base_log_odds: f64) -> bool {
-    tally.n_linked >= HEAP_OF_LINKS || is_recognized(tally) || is_carried_by_the_known(tally, base_log_odds)
+/// May a comment be rejected though most of its words are no evidence? Log-odds are `base_log_odds` and steps of `step`.
+pub(super) fn is_carried(tally: &Tally, base_log_odds: f64, step: f64) -> bool {
+    let known = SpamProbability::from_log_odds(base_log_odds + step * tally.sum_in_ham());
+    tally.n_linked >= HEAP_OF_LINKS || is_recognized(tally) || is_carried_by_the_known(tally, known)
 }
 
 /// Does it repeat, three words at a time, what training saw? Templates do, in any language.
 fn is_recognized(tally: &Tally) -> bool {
     let n = tally.n_distinct[View::Triples as usize];
-    tally.n_recognized >= N_RECOGNIZED_MIN && TRIPLES_A_RECOGNIZED * tally.n_recognized >= n
+    tally.n_recognized() >= N_RECOGNIZED_MIN && TRIPLES_A_RECOGNIZED * tally.n_recognized() >= n
 }
 
 /// Would the words, links and shape that training saw in ham too, alone, be enough to think it spam? They are the same
 /// in every language. But where most letters are of a script of which too little was learnt, or most words unknown, one
 /// reader's link looks like a bot's.
-fn is_carried_by_the_known(tally: &Tally, base_log_odds: f64) -> bool {
-    let known = SpamProbability::from_log_odds(base_log_odds + tally.sum_in_ham());
+fn is_carried_by_the_known(tally: &Tally, known: SpamProbability) -> bool {
     let from = if !tally.is_foreign && 2 * tally.n_known < tally.n_spoken {
         CARRIED_AMONG_UNKNOWN_FROM
     } else {
@@ -79,27 +79,27 @@ mod tests {
 
     #[test]
     fn one_link_in_an_unknown_language_carries_nothing_that_is_not_sure_of_itself() {
-        let carried = |n_known, is_foreign, n_linked, worth| {
+        let carried = |n_known, is_foreign, n_linked, hundredths| {
             let mut tally = tally(8, n_known, n_linked);
             tally.is_foreign = is_foreign;
-            tally.worth_in_ham[View::Shape as usize] = worth;
+            tally.sums[View::Shape as usize].steps_in_ham = hundredths;
             tally.n_distinct[View::Shape as usize] = 1;
-            is_carried(&tally, 0.0)
+            is_carried(&tally, 0.0, 0.01)
         };
         // Log-odds 2 are .88, 3 are .953.
-        assert!(carried(5, false, 1, 2.0));
-        assert!(!carried(3, false, 1, 2.0));
-        assert!(carried(3, false, 1, 3.0));
-        assert!(!carried(5, true, 1, 3.0));
-        assert!(carried(5, true, 2, 2.0));
-        assert!(carried(0, true, 5, -9.0));
+        assert!(carried(5, false, 1, 200));
+        assert!(!carried(3, false, 1, 200));
+        assert!(carried(3, false, 1, 300));
+        assert!(!carried(5, true, 1, 300));
+        assert!(carried(5, true, 2, 200));
+        assert!(carried(0, true, 5, -900));
     }
 
     #[test]
     fn templates_are_recognized_and_turns_of_phrase_are_not() {
         let recognized = |n_recognized, n_triples| {
             let mut tally = tally(n_triples + 2, 0, 0);
-            tally.n_recognized = n_recognized;
+            tally.sums[View::Triples as usize].n_known = n_recognized;
             tally.n_distinct[View::Triples as usize] = n_triples;
             is_recognized(&tally)
         };

@@ -128,7 +128,7 @@ fn the_card_keeps_its_budgets() {
         card.metrics.calibration_error
     );
     // Spam in scripts that were hardly learnt is held, which is most of what is not rejected.
-    assert!(card.metrics.spam_rejected >= 0.70 && card.metrics.spam_rejected_or_held >= 0.93);
+    assert!(card.metrics.spam_rejected >= 0.75 && card.metrics.spam_rejected_or_held >= 0.93);
     assert!(card.metrics.ham_held <= 0.005 && card.metrics.ham_rejected <= 0.001);
     let promise = card.promise.as_ref().expect("the shipped model promises");
     assert!(promise.upper_bound <= promise.target && promise.support >= 2995);
