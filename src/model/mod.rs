@@ -249,7 +249,8 @@ impl SpamModel {
         Assessment {
             probability,
             evidence,
-            thin: evidence < self.evidence_min && !thin::is_carried(tally, self.base_log_odds, self.step),
+            thin: (evidence < self.evidence_min || thin::is_bare_link(tally))
+                && !thin::is_carried(tally, self.base_log_odds, self.step),
         }
     }
 }

@@ -33,6 +33,11 @@ pub(super) fn evidence(tally: &Tally) -> f64 {
     f64::from(tally.n_known) / f64::from(n.max(1))
 }
 
+/// Is it a link with hardly a word? "Read this" may be an advertiser's or a reader's.
+pub(super) const fn is_bare_link(tally: &Tally) -> bool {
+    tally.n_linked > 0 && tally.n_spoken < N_SPOKEN_MIN
+}
+
 /// May a comment be rejected though most of its words are no evidence? Log-odds are `base_log_odds` and steps of `step`.
 pub(super) fn is_carried(tally: &Tally, base_log_odds: f64, step: f64) -> bool {
     let known = SpamProbability::from_log_odds(base_log_odds + step * tally.sum_in_ham());
@@ -75,6 +80,7 @@ mod tests {
         assert!((evidence(&tally(10, 8, 0)) - 0.8).abs() < 1e-12);
         assert!((evidence(&tally(7, 7, 1)) - 0.7).abs() < 1e-12);
         assert!(evidence(&tally(0, 0, 1)).abs() < 1e-12);
+        assert!(is_bare_link(&tally(2, 2, 1)) && !is_bare_link(&tally(3, 0, 1)) && !is_bare_link(&tally(2, 2, 0)));
     }
 
     #[test]
