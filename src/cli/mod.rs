@@ -5,6 +5,7 @@
 mod check;
 mod evaluate;
 mod exit;
+mod feedback;
 mod key;
 mod output;
 mod serve;
@@ -39,6 +40,8 @@ enum Command {
     Train(train::Args),
     /// Measure a model on labelled comments, or the way of training by a published protocol
     Evaluate(evaluate::Args),
+    /// What people labeled: count it, export it for training, forget it
+    Feedback(feedback::Args),
     /// Make secrets
     Key(key::Args),
 }
@@ -61,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Feedback(args) => feedback::run(&args),
         Command::Key(args) => key::run(&args),
     };
     match result {

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use arc_swap::ArcSwap;
 
-use super::{CommandResult, Exit, Failure, output};
+use super::{CommandResult, Exit, Failure, feedback, output};
 use crate::artifact;
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Loaded, PseudonymKey, Source};
+use crate::feedback::Recorder;
 use crate::limit::{Limiter, MemorySettings, RedisSettings};
 use crate::moderator::{LoadedModel, Moderator, Parts};
 use crate::privacy::Pseudonymizer;
-use crate::server::{self, Listeners, Server, ServerError};
+use crate::server::{self, Listeners, Reload, Server, ServerError};
 use crate::telemetry::{self, Events, Metrics, Traces};
 
 /// How long the last traces may take to reach their collector.
@@ -24,7 +26,8 @@ const TRACES_FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   moderato serve                                            gRPC on 127.0.0.1:50051, limits in memory, shipped model
-  moderato serve --listen 0.0.0.0:50051 --model my.moderato
+  moderato serve --listen 127.0.0.1:0 --model my.moderato   another model, on a free port
+  moderato serve --listen 0.0.0.0:50051 --config my.toml     where others can call: with TLS and keys
   MODERATO_PSEUDONYM_KEY=$(moderato key new) moderato serve --redis redis://127.0.0.1/
   moderato serve --print-default-config > moderato.toml     every setting, with its meaning
 
@@ -46,12 +49,30 @@ pub(super) struct Args {
     /// Where operators look in over HTTP: /metrics, /livez, /readyz, /version; or "none" [default: 127.0.0.1:9464]
     #[arg(long, value_name = "ADDR", env = "MODERATO_OPS_LISTEN", value_parser = ops_address)]
     ops_listen: Option<OpsAddress>,
+    /// Listen beyond loopback although nothing keeps strangers from calling, or from reading along
+    #[arg(long)]
+    serve_unprotected_beyond_loopback: bool,
+    /// Remember decisions for feedback in this directory, which is made if there is none
+    #[arg(long, value_name = "D", env = "MODERATO_DATA_DIR")]
+    data_dir: Option<PathBuf>,
     /// Print the default configuration with its comments, and end
     #[arg(long)]
     print_default_config: bool,
     /// Check the configuration and the model, say what was found, and end
     #[arg(long)]
     check: bool,
+    /// How --check prints every setting as it came out, for each site
+    #[arg(long, value_enum, default_value = "text", requires = "check")]
+    format: Format,
+}
+
+/// How `--check` speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// TOML.
+    Text,
+    /// One object.
+    Json,
 }
 
 /// Runs the command.
@@ -60,18 +81,21 @@ pub(super) fn run(args: &Args) -> CommandResult {
         output::line(config::DEFAULT_TOML.trim_end())?;
         return Ok(Exit::Ok);
     }
-    let mut config = config::load(args.config.as_deref()).map_err(|error| Failure::new(Exit::Config, error))?;
-    if !args.listen.is_empty() {
-        config.listen.clone_from(&args.listen);
-    }
+    let source = Source {
+        file: args.config.clone(),
+        listen: args.listen.clone(),
+        serve_unprotected_beyond_loopback: args.serve_unprotected_beyond_loopback,
+    };
+    let loaded = source.load().map_err(|error| Failure::new(Exit::Config, error))?;
+    let Loaded { config, tls, .. } = loaded.clone();
     let clock = Clock::System;
     let model = load_model(args.model.as_deref(), &clock)?;
     let limiter = limiter(&config, args.redis.as_deref())?;
-    let key = config::pseudonym_key(args.redis.is_some()).map_err(|error| Failure::new(Exit::Config, error))?;
+    let key = pseudonym_key(args)?;
     let previous = config::previous_pseudonym_key().map_err(|error| Failure::new(Exit::Config, error))?;
     let logs = telemetry::prepare(&config.log).map_err(|error| Failure::new(Exit::Config, error))?;
     if args.check {
-        return describe(&config, &model);
+        return describe(&config, &model, args.format);
     }
     logs.start().map_err(|error| Failure::new(Exit::Unexpected, error))?;
     raise_open_files(config.pressure.connections_max);
@@ -85,7 +109,12 @@ pub(super) fn run(args: &Args) -> CommandResult {
     let (metrics, rendered) = Metrics::prometheus(&sites).map_err(|error| Failure::new(Exit::Unexpected, error))?;
     runtime.block_on(async {
         // Bound before anything is built on it: a taken port is the commonest mistake.
-        let grpc = Listeners::bind("--listen", &config.listen).await.map_err(failure)?;
+        let reload = Reload::new(source, &loaded).map_err(|error| Failure::new(Exit::Unexpected, error))?;
+        let tls = tls.map(|tls| Arc::new(ArcSwap::new(tls)));
+        let grpc = Listeners::bind("--listen", &config.listen)
+            .await
+            .map_err(failure)?
+            .with_tls(tls);
         let ops = ops_listeners(args.ops_listen, &config).await?;
         let metrics = if ops.is_some() { metrics } else { Metrics::off(&sites) };
         let ops = ops.map(|listeners| (listeners, rendered));
@@ -108,6 +137,8 @@ pub(super) fn run(args: &Args) -> CommandResult {
             None => Pseudonymizer::new(key.expose()),
             Some(previous) => Pseudonymizer::new(key.expose()).after(previous.expose()),
         };
+        let recorder = feedback::store(&config, args.data_dir.as_deref(), args.redis.as_deref(), nonce, &clock)?
+            .map(|store| Recorder::start(store, config.feedback.queue_max, clock.clone()));
         let lines = lines(&grpc, ops.as_ref().map(|(listeners, _)| listeners));
         let (bounds, connections) = server::bounds(&config);
         let server = Server {
@@ -118,6 +149,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
                 pseudonymizer,
                 clock,
                 metrics,
+                recorder,
                 events: Events {
                     objections: config.telemetry.log_objections,
                     approvals: config.telemetry.log_approvals,
@@ -129,6 +161,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
             connections,
             grpc,
             ops,
+            reload: Some(reload),
             drain_timeout: config.drain_timeout,
         };
         // Nobody has to read this; a closed standard output does not stop a service.
@@ -213,6 +246,16 @@ pub(super) fn load_model(path: Option<&std::path::Path>, clock: &Clock) -> Resul
     })
 }
 
+/// Where pseudonyms are kept they have to mean the same after a restart: in Redis by the operator's key, in a data directory
+/// by that or by one that is kept beside them.
+fn pseudonym_key(args: &Args) -> Result<PseudonymKey, Failure> {
+    let key = match &args.data_dir {
+        Some(dir) if !args.check => config::kept_key(dir, args.redis.is_some()),
+        _ => config::pseudonym_key(args.redis.is_some()),
+    };
+    key.map_err(|error| Failure::new(Exit::Config, error))
+}
+
 fn limiter(config: &Config, redis: Option<&str>) -> Result<Limiter, Failure> {
     let bounds = &config.limiter;
     let local = MemorySettings {
@@ -254,15 +297,30 @@ fn failure(error: ServerError) -> Failure {
 }
 
 /// `--check`: what a start would find.
-fn describe(config: &Config, model: &LoadedModel) -> CommandResult {
+fn describe(config: &Config, model: &LoadedModel, format: Format) -> CommandResult {
+    let thresholds = model.model.thresholds();
+    let mut resolved = config.resolved.clone();
+    resolved.set_thresholds(
+        thresholds.hold_at.get(),
+        thresholds.reject_at.map(crate::model::SpamProbability::get),
+    );
     let listen: Vec<_> = config.listen.iter().map(ToString::to_string).collect();
-    output::line(&format!("configuration ok: grpc on {}", listen.join(", ")))?;
-    output::line(&format!("model {}", model.model.version()))?;
-    let unnamed = config.sites.unnamed.iter().map(|policy| ("(any other site)", policy));
-    let named = config.sites.named.iter().map(|(id, policy)| (id.as_str(), policy));
-    for (name, policy) in named.chain(unnamed) {
-        output::line(&format!("site {name}: policy {}\n{policy:#?}", policy.version))?;
+    if format == Format::Json {
+        let found = serde_json::json!({
+            "ok": true,
+            "listen": listen,
+            "model_version": model.model.version(),
+            "configuration": resolved.to_json(),
+        });
+        output::line(&format!("{found:#}"))?;
+        return Ok(Exit::Ok);
     }
+    output::line(&format!("# configuration ok: grpc on {}", listen.join(", ")))?;
+    output::line(&format!(
+        "# model {}, whose thresholds are at work where a site has none",
+        model.model.version()
+    ))?;
+    output::line(resolved.to_toml().trim_end())?;
     Ok(Exit::Ok)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::raw;
+use super::raw::{self, Merged};
 
 /// The section, checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +57,8 @@ struct Raw {
 }
 
 /// Checks the section. Every mistake is added to `problems`.
-pub(super) fn resolve(table: &toml::Table, problems: &mut Vec<String>) -> Option<Pressure> {
-    let raw: Raw = raw::section(table, "pressure", problems)?;
+pub(super) fn resolve(merged: &Merged<'_>, problems: &mut Vec<String>) -> Option<Pressure> {
+    let raw: Raw = merged.section("pressure", problems)?;
     let mut number = |key: &str, value: u64, least: u64| {
         if value < least {
             problems.push(format!("pressure.{key}: is {value}; at least {least} is needed"));

@@ -4,21 +4,27 @@
 //! reading, the quotas, the judge. It must never know how a submission came in (that is for the doors). Start reading
 //! in [`Moderator::moderate`].
 
+mod admission;
 mod double;
 mod epochs;
+mod feedback;
 mod memo;
 mod proxies;
 mod report;
 mod status;
 mod submission;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
 use crate::clock::{Clock, Timestamp};
 use crate::comment::{Action, AuthorKey, Comment, Trust};
+use crate::feedback::Recorder;
 use crate::limit::{Answer, Claim, Limiter, Mode, Outcome, Source, Take};
 use crate::model::{Reading, SpamModel, SpamProbability, Thresholds};
 use crate::policy::{self, Classifier, Evidence, Velocity};
@@ -28,10 +34,13 @@ use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
 use crate::telemetry::{Call, Events, Method, Metrics, Traces};
 use crate::verdict::{Handling, QuotaState, Verdict};
 
+use admission::CallerQuotas;
 use double::Clicks;
 use memo::Memo;
 use proxies::Proxies;
 
+pub use admission::{Caller, Denied};
+pub use feedback::{Feedback, FeedbackRefusal, Forget, author_keys};
 pub use status::{ModelStatus, Problem, Status};
 pub use submission::{Judgement, Refusal, RequestId, Submission};
 
@@ -59,6 +68,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where decisions are counted.
     pub metrics: Metrics,
+    /// Who remembers decisions, if anybody does.
+    pub recorder: Option<Recorder>,
     /// How many of them are logged.
     pub events: Events,
     /// Where traced calls are told.
@@ -70,12 +81,14 @@ pub struct Parts {
 /// Judges submissions. One for the whole process; share it behind an `Arc`.
 #[derive(Debug)]
 pub struct Moderator {
-    sites: Arc<Sites>,
+    sites: ArcSwap<Sites>,
+    caller_quotas: CallerQuotas,
     model: Option<Arc<LoadedModel>>,
     limiter: Limiter,
     pseudonymizer: Pseudonymizer,
     clock: Clock,
     metrics: Metrics,
+    recorder: Option<Recorder>,
     events: Events,
     traces: Traces,
     proxies: Proxies,
@@ -94,18 +107,21 @@ impl Moderator {
             pseudonymizer,
             clock,
             metrics,
+            recorder,
             events,
             traces,
             nonce,
         } = parts;
         let model = model.map(Arc::new);
         Self {
-            sites,
+            sites: ArcSwap::new(sites),
+            caller_quotas: CallerQuotas::default(),
             model,
             limiter,
             pseudonymizer,
             clock,
             metrics,
+            recorder,
             events,
             traces,
             nonce,
@@ -125,6 +141,11 @@ impl Moderator {
         &self.limiter
     }
 
+    /// Who remembers decisions, for its upkeep and its end.
+    pub const fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
+    }
+
     /// The metrics, for what happens beside decisions.
     pub const fn metrics(&self) -> &Metrics {
         &self.metrics
@@ -137,7 +158,7 @@ impl Moderator {
     /// The calling program's mistakes; an author's mistakes are part of the judgement.
     pub async fn moderate(&self, submission: &Submission, patience: Duration) -> Result<Judgement, Refusal> {
         let started = self.clock.now();
-        let policy = self.policy(&submission.site)?;
+        let policy = &*self.policy(&submission.site)?;
         let signals = signals::collect(&submission.comment, policy, FieldSet::default());
         let memo = Memo {
             decision_id: self.next_decision_id(),
@@ -172,7 +193,7 @@ impl Moderator {
             redis_away,
             classifier: memo.classifier,
         };
-        let judgement = self.judgement(submission, policy, &evidence, memo, replayed);
+        let mut judgement = self.judgement(submission, policy, &evidence, memo, replayed);
         if let (Some(key), Handling::RetryLater | Handling::ReturnToAuthor) = (click, judgement.decision.handling) {
             // Sending it again is what its author was asked for.
             self.clicks.forget(key);
@@ -181,6 +202,9 @@ impl Moderator {
             report::traced(call, &submission.site, &judgement, weighed_at, counted_at);
         }
         if !submission.dry_run {
+            if !replayed {
+                self.remember(submission, policy, &mut judgement, started);
+            }
             let took = self.clock.now().since(started);
             self.metrics
                 .decided(&submission.site, &judgement.decision, replayed, took.as_secs_f64());
@@ -195,7 +219,7 @@ impl Moderator {
     /// # Errors
     /// The site is unknown.
     pub fn check(&self, submission: &Submission, unknown: FieldSet) -> Result<Judgement, Refusal> {
-        let policy = self.policy(&submission.site)?;
+        let policy = &*self.policy(&submission.site)?;
         let memo = Memo {
             decision_id: [0; 16],
             classifier: self.weigh(&submission.comment, policy),
@@ -211,9 +235,35 @@ impl Moderator {
         Ok(self.judgement(submission, policy, &evidence, memo, false))
     }
 
+    /// Every site's policy, and who may call, as of now: an immutable snapshot.
+    pub fn sites(&self) -> Arc<Sites> {
+        self.sites.load_full()
+    }
+
+    /// Judges by these sites and lets in these callers from now on; calls under way go on as they began. Names what became
+    /// different: the sites that came, went or judge otherwise.
+    pub fn replace_sites(&self, sites: Sites) -> Vec<String> {
+        let sites = Arc::new(sites);
+        self.metrics.know(&sites);
+        let old = self.sites.swap(Arc::clone(&sites));
+        let version = |sites: &Sites, site: &SiteId| sites.named.get(site).map(|policy| policy.version.clone());
+        let all: BTreeSet<&SiteId> = old.named.keys().chain(sites.named.keys()).collect();
+        let different = all
+            .into_iter()
+            .filter(|site| version(&old, site) != version(&sites, site));
+        let unnamed = |sites: &Sites| sites.unnamed.as_ref().map(|policy| policy.version.clone());
+        let others = (unnamed(&old) != unnamed(&sites)).then(|| "(any other site)".to_owned());
+        different.map(ToString::to_string).chain(others).collect()
+    }
+
     /// A call begins; `None` if it is not traced. `parent` is the caller's `traceparent`.
     pub fn trace(&self, method: Method, parent: Option<&str>) -> Option<Call> {
         self.traces.begin(method, parent, || self.clock.now())
+    }
+
+    /// An item of a traced stream begins.
+    pub fn trace_item(&self, stream: &Call) -> Call {
+        stream.item(self.clock.now())
     }
 
     /// A traced call has ended with this gRPC status code.
@@ -221,10 +271,11 @@ impl Moderator {
         call.end(method, code, self.clock.now());
     }
 
-    fn policy(&self, site: &SiteId) -> Result<&SitePolicy, Refusal> {
+    fn policy(&self, site: &SiteId) -> Result<Arc<SitePolicy>, Refusal> {
         self.sites
+            .load()
             .get(site)
-            .map(AsRef::as_ref)
+            .cloned()
             .ok_or_else(|| Refusal::UnknownSite(site.clone()))
     }
 

@@ -1,4 +1,4 @@
-//! Connections as they come in: so many at once, and none that only sits there.
+//! Connections as they come in: so many at once, and none that is reset before its answers are read.
 
 use std::io;
 use std::pin::Pin;
@@ -9,14 +9,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Sleep, sleep};
 use tokio_stream::Stream;
-use tonic::transport::server::Connected;
-
-use crate::api::grpc::Activity;
-
-/// What every HTTP/2 client begins with: its preface, and the head of its settings.
-const OPENING_BYTES: usize = 24 + 9;
 
 /// How long accepting rests when the system has no file descriptors or memory left.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -38,17 +32,15 @@ pub struct ConnectionBounds {
 /// The connections of one listener.
 pub(super) struct Incoming {
     listener: TcpListener,
-    bounds: ConnectionBounds,
     places: Arc<Semaphore>,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl Incoming {
     /// Listens. `places` is shared by all listeners.
-    pub(super) const fn new(listener: TcpListener, bounds: ConnectionBounds, places: Arc<Semaphore>) -> Self {
+    pub(super) const fn new(listener: TcpListener, places: Arc<Semaphore>) -> Self {
         Self {
             listener,
-            bounds,
             places,
             pause: None,
         }
@@ -68,12 +60,12 @@ impl Stream for Incoming {
                 Ok((stream, _)) => {
                     // One too many is closed before a byte is read; its caller tries elsewhere.
                     let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-                        tracing::debug!("a connection is refused: there are service.connections_max");
+                        tracing::debug!("a connection is refused: there are pressure.connections_max");
                         continue;
                     };
                     // Without it small answers wait for the caller's acknowledgements. It fails on dead connections only.
                     let _ = stream.set_nodelay(true);
-                    return Poll::Ready(Some(Ok(Connection::new(stream, self.bounds, place))));
+                    return Poll::Ready(Some(Ok(Connection::new(stream, place))));
                 }
                 // The caller has gone again, or the system is short of something that comes back. A listener that gave
                 // up would be worse than either.
@@ -90,56 +82,18 @@ impl Stream for Incoming {
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: TcpStream,
-    activity: Activity,
-    bounds: ConnectionBounds,
-    /// Bytes of the opening that are still to come.
-    opening: usize,
     /// Set once we have hung up: when we stop waiting for the other side to.
     linger: Option<Pin<Box<Sleep>>>,
-    /// When it is looked at next.
-    look: Pin<Box<Sleep>>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Connection {
-    fn new(stream: TcpStream, bounds: ConnectionBounds, place: OwnedSemaphorePermit) -> Self {
+    const fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
         Self {
             stream,
-            activity: Activity::begin(),
-            bounds,
-            opening: OPENING_BYTES,
             linger: None,
-            look: Box::pin(sleep(bounds.handshake_timeout)),
             _place: place,
         }
-    }
-
-    /// Bytes have come.
-    fn heard(&mut self, bytes: usize) {
-        if self.opening > 0 {
-            self.opening = self.opening.saturating_sub(bytes);
-            if self.opening == 0 {
-                let next = Instant::now() + self.bounds.idle_timeout;
-                self.look.as_mut().reset(next);
-            }
-        }
-    }
-
-    /// Whether the connection has to be closed; if not, this is asked again in time.
-    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
-        while self.look.as_mut().poll(context).is_ready() {
-            if self.opening > 0 {
-                return true;
-            }
-            let now = Instant::now();
-            let rests_since = self.activity.rests_since().unwrap_or(now);
-            let end = rests_since + self.bounds.idle_timeout;
-            if end <= now {
-                return true;
-            }
-            self.look = Box::pin(sleep_until(end));
-        }
-        false
     }
 }
 
@@ -149,20 +103,7 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if polled.is_ready() {
-            let bytes = buffer.filled().len() - before;
-            self.heard(bytes);
-            // One that sends its opening byte by byte has no longer than any other.
-            if self.opening == 0 || bytes == 0 || !self.is_over(context) {
-                return polled;
-            }
-        } else if !self.is_over(context) {
-            return Poll::Pending;
-        }
-        // As if the caller had hung up: with no call under way nothing is lost.
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
@@ -207,13 +148,5 @@ impl AsyncWrite for Connection {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = Activity;
-
-    fn connect_info(&self) -> Activity {
-        self.activity.clone()
     }
 }

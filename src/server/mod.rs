@@ -1,7 +1,10 @@
 //! Wiring: from a configuration to a house behind its doors, and the life of that process. Start reading in
-//! [`Server::run`]; `incoming.rs` is what connections may do.
+//! [`Server::run`]; `incoming.rs`, `tls.rs` and `opening.rs` are what connections may do.
 
 mod incoming;
+mod opening;
+mod reload;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,6 +14,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_stream::StreamExt;
 
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -22,11 +26,18 @@ use crate::limit::RedisState;
 use crate::moderator::Moderator;
 
 use incoming::Incoming;
+use opening::Opened;
+use tls::TlsIncoming;
 
 pub use incoming::ConnectionBounds;
+pub use reload::Reload;
+pub use tls::Tls;
 
 /// How often metrics are tidied up.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often feedback is tidied up.
+const TIDY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What can go wrong between start and end.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +69,7 @@ pub enum ServerError {
 #[derive(Debug)]
 pub struct Listeners {
     listeners: Vec<TcpListener>,
+    tls: Option<Tls>,
 }
 
 impl Listeners {
@@ -79,7 +91,14 @@ impl Listeners {
             })?;
             listeners.push(listener);
         }
-        Ok(Self { listeners })
+        Ok(Self { listeners, tls: None })
+    }
+
+    /// Speaks TLS on all of them.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<Tls>) -> Self {
+        self.tls = tls;
+        self
     }
 
     /// Where they listen.
@@ -115,6 +134,8 @@ pub struct Server {
     pub grpc: Listeners,
     /// Where operators look in, with what renders the metrics.
     pub ops: Option<(Listeners, PrometheusHandle)>,
+    /// Who takes a changed configuration over, if anybody.
+    pub reload: Option<Reload>,
     /// How long calls may take to finish at the end.
     pub drain_timeout: Duration,
 }
@@ -137,11 +158,26 @@ impl Server {
         for listener in self.grpc.listeners {
             let router = grpc::router(&self.moderator, self.bounds, &gate, health.clone())?;
             let until = ended(stopped.clone());
-            let incoming = Incoming::new(listener, self.connections, Arc::clone(&connections));
-            doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) });
+            let bounds = self.connections;
+            let incoming = Incoming::new(listener, Arc::clone(&connections));
+            match self.grpc.tls.clone() {
+                None => {
+                    let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds)));
+                    doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) })
+                }
+                Some(tls) => {
+                    let incoming =
+                        TlsIncoming::new(incoming, tls, bounds.handshake_timeout, Arc::clone(&self.moderator));
+                    let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds)));
+                    doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) })
+                }
+            };
         }
         // Watchers end with this function: they are aborted when the set is dropped.
         let mut watchers = JoinSet::new();
+        if let Some(reload) = self.reload {
+            watchers.spawn(reload.watch(Arc::clone(&self.moderator), self.grpc.tls.clone()));
+        }
         if let Some((listeners, metrics)) = self.ops {
             for listener in listeners.listeners {
                 let router = ops::router(Ops {
@@ -160,6 +196,7 @@ impl Server {
         }
         self.moderator.limiter().connect().await;
         watchers.spawn(watch_redis(Arc::clone(&self.moderator)));
+        watchers.spawn(tidy_feedback(Arc::clone(&self.moderator)));
         let has_model = self.moderator.model().is_some();
         report(
             &reporter,
@@ -181,16 +218,25 @@ impl Server {
         tracing::info!("stopping: finishing the calls under way");
         // The receivers are the doors; if none is left, all have closed.
         let _ = stop.send(true);
+        let moderator = Arc::clone(&self.moderator);
         let drained = tokio::time::timeout(self.drain_timeout, async {
             while let Some(ended) = doors.join_next().await {
                 ended??;
             }
             Ok(())
         });
-        drained.await.unwrap_or_else(|_| {
+        let ended = drained.await.unwrap_or_else(|_| {
             tracing::warn!(drain_timeout = ?self.drain_timeout, "some connections did not close in time and are cut off");
             Ok(())
-        })
+        });
+        if let Some(recorder) = moderator.recorder()
+            && tokio::time::timeout(self.drain_timeout, recorder.close())
+                .await
+                .is_err()
+        {
+            tracing::warn!("the feedback store did not take the last decisions in time: they are not remembered");
+        }
+        ended
     }
 }
 
@@ -240,6 +286,17 @@ async fn upkeep(metrics: PrometheusHandle) {
     loop {
         tick.tick().await;
         metrics.run_upkeep();
+    }
+}
+
+/// Lets what is too old be forgotten, and makes durable what is not yet.
+async fn tidy_feedback(moderator: Arc<Moderator>) {
+    let mut tick = tokio::time::interval(TIDY_INTERVAL);
+    loop {
+        tick.tick().await;
+        if let Err(error) = moderator.tidy_feedback().await {
+            tracing::warn!("the feedback store could not be tidied: failed to {error}");
+        }
     }
 }
 

@@ -121,6 +121,30 @@ pub const CATALOG: &[Metric] = &[
         "From the head of a call to the head of its answer, of calls that were let in",
     ),
     metric(
+        "moderato_calls_denied_total",
+        Kind::Counter,
+        &["why"],
+        "Calls denied for who made them: no valid key, another site's, not an administrator's, too many",
+    ),
+    metric(
+        "moderato_tls_handshakes_failed_total",
+        Kind::Counter,
+        &[],
+        "Connections that came to nothing: plain text, no certificate or a wrong one, too slow",
+    ),
+    metric(
+        "moderato_config_reloads_total",
+        Kind::Counter,
+        &["outcome"],
+        "Changed configurations, by whether they were applied or refused",
+    ),
+    metric(
+        "moderato_config_refused",
+        Kind::Gauge,
+        &[],
+        "1 while the configuration on disk is refused and an older one is at work",
+    ),
+    metric(
         "moderato_redis_up",
         Kind::Gauge,
         &[],
@@ -131,6 +155,18 @@ pub const CATALOG: &[Metric] = &[
         Kind::Counter,
         &[],
         "Times that Redis came or went",
+    ),
+    metric(
+        "moderato_feedback_total",
+        Kind::Counter,
+        &["label", "verdict"],
+        "Labels that came in, by what had been decided",
+    ),
+    metric(
+        "moderato_feedback_dropped_total",
+        Kind::Counter,
+        &[],
+        "Decisions that were not remembered: the queue was full, or the store failed",
     ),
     metric(
         "moderato_model_loaded_timestamp_seconds",

@@ -12,25 +12,42 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("comment", &["sensitive"]),
     ("text", &[]),
-    ("site", &["comment", "text", "verdict"]),
+    ("site", &["clock", "comment", "text", "verdict"]),
+    ("record", &["clock", "comment", "site", "verdict"]),
     ("model", &["comment", "sensitive", "text"]),
     ("eval", &["comment", "verdict"]),
     ("signals", &["comment", "site", "text", "verdict", "sensitive"]),
     ("policy", &["comment", "model", "signals", "site", "verdict"]),
     ("privacy", &["comment", "site"]),
-    ("limit", &["clock", "comment", "site", "verdict"]),
+    ("deployment", &[]),
+    ("limit", &["clock", "comment", "deployment", "site", "verdict"]),
     ("artifact", &["model", "text"]),
     ("train", &["comment", "eval", "model", "sensitive", "text"]),
-    ("telemetry", &["clock", "verdict", "site"]),
+    (
+        "feedback",
+        &[
+            "clock",
+            "comment",
+            "deployment",
+            "record",
+            "sensitive",
+            "site",
+            "text",
+            "verdict",
+        ],
+    ),
+    ("telemetry", &["clock", "record", "verdict", "site"]),
     (
         "moderator",
         &[
             "clock",
             "comment",
+            "feedback",
             "limit",
             "model",
             "policy",
             "privacy",
+            "record",
             "sensitive",
             "signals",
             "site",
@@ -47,13 +64,14 @@ const ROOMS: &[(&str, &[&str])] = &[
             "model",
             "moderator",
             "policy",
+            "record",
             "sensitive",
             "site",
             "telemetry",
             "verdict",
         ],
     ),
-    ("config", &["comment", "site", "text", "verdict"]),
+    ("config", &["clock", "comment", "site", "text", "verdict"]),
     ("server", &["api", "config", "limit", "moderator"]),
     // The command line glues rooms together; it is the top.
     (
@@ -65,16 +83,19 @@ const ROOMS: &[(&str, &[&str])] = &[
             "comment",
             "config",
             "eval",
+            "feedback",
             "limit",
             "model",
             "moderator",
             "privacy",
+            "record",
             "sensitive",
             "server",
             "site",
             "telemetry",
             "text",
             "train",
+            "verdict",
         ],
     ),
 ];
@@ -85,6 +106,7 @@ const PURE: &[&str] = &[
     "verdict",
     "comment",
     "site",
+    "record",
     "text",
     "model",
     "eval",
@@ -111,8 +133,8 @@ const IMPURE: &[&str] = &[
 /// Each library with the places that may name it.
 const HOMES: &[(&str, &[&str])] = &[
     ("tonic::", &["api", "server", "cli/check"]),
-    ("prost::", &["api"]),
-    ("redis::", &["limit/redis"]),
+    ("prost::", &["api", "feedback/wire.rs"]),
+    ("redis::", &["limit/redis", "feedback/redis", "deployment.rs"]),
     ("linfa", &["train"]),
     ("ndarray", &["train"]),
     ("clap::", &["cli"]),
@@ -124,7 +146,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hmac::", &["privacy.rs"]),
     ("email_address::", &["signals/form.rs"]),
     ("aho_corasick::", &["site/lists"]),
-    ("rustls::", &["cli/mod.rs"]),
+    ("rustls::", &["cli/mod.rs", "config", "server"]),
 ];
 
 /// Who may look inside [`moderato::sensitive::Sensitive`].
@@ -135,9 +157,11 @@ const EXPOSING: &[&str] = &[
     "moderator",    // hands the text to the model and the address to the pseudonyms
     "api/grpc",     // offsets of an explanation are checked against the text
     "train",        // reads labelled comments
+    "feedback",     // redacts what is kept, in recorder.rs
     "cli/evaluate", // hands labelled comments to the model
     "config",       // the pseudonym key has an accessor of the same name
     "cli/serve.rs", // hands that key to the pseudonyms
+    "cli/feedback", // as well
 ];
 
 struct Source {

@@ -9,12 +9,18 @@
     reason = "a test that finds something else than it expects has to stop"
 )]
 
+mod access;
 mod architecture;
 mod cases;
 mod cli;
+mod config_files;
 mod deploy;
 mod desk;
 mod evaluate;
+mod feedback;
+mod feedback_kill;
+mod feedback_privacy;
+mod feedback_store;
 mod fleet;
 mod grpc;
 mod hostile;
@@ -30,8 +36,10 @@ mod ops;
 mod pressure;
 mod privacy;
 mod quality;
+mod reload;
 mod rotation;
 mod stream;
 mod support;
+mod tls;
 mod traces;
 mod train;

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 use tonic::codegen::http;
-use tonic::transport::server::TlsConnectInfo;
 
 /// The calls of one connection. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -33,11 +32,9 @@ impl Activity {
         rests.then(|| *self.0.rests_since.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The connection that a request came on, with or without TLS.
+    /// The connection that a request came on.
     pub(super) fn of<B>(request: &http::Request<B>) -> Option<&Self> {
-        let extensions = request.extensions();
-        let behind_tls = || extensions.get::<TlsConnectInfo<Self>>().map(TlsConnectInfo::get_ref);
-        extensions.get::<Self>().or_else(behind_tls)
+        request.extensions().get()
     }
 
     /// A call begins; it is over when the answer is dropped.

@@ -4,10 +4,13 @@
 //! `service.rs` and `convert.rs`.
 
 mod activity;
+mod admin;
+mod auth;
 mod backlog;
 mod convert;
 mod deadline;
 mod ending;
+mod feedback;
 mod model;
 mod observe;
 mod pressure;
@@ -26,12 +29,15 @@ use crate::moderator::Moderator;
 use crate::site::FieldSet;
 
 pub use activity::Activity;
+pub use admin::AdminDoor;
 pub use model::ModelDoor;
 pub use pressure::{CallBounds, Gate};
 pub use service::ModerationDoor;
 pub use stream::StreamBounds;
 
+use auth::Guarded;
 use observe::Observed;
+use pressure::Bounded;
 
 /// The wire types, generated from `proto/moderato/v1/moderation.proto`.
 pub mod proto {
@@ -49,11 +55,16 @@ pub mod proto {
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/moderato.v1.descriptors"));
 }
 
+use proto::admin_service_server::AdminServiceServer;
 use proto::model_service_server::ModelServiceServer;
 use proto::moderation_service_server::ModerationServiceServer;
 
 /// The services' full names, as health and reflection know them.
-pub const SERVICES: [&str; 2] = ["moderato.v1.ModerationService", "moderato.v1.ModelService"];
+pub const SERVICES: [&str; 3] = [
+    "moderato.v1.ModerationService",
+    "moderato.v1.ModelService",
+    "moderato.v1.AdminService",
+];
 
 /// Judges one request in this process, without limits, exactly as the service would: the same reading of the request,
 /// the same house, the same answer. Fields that are `unknown` are not asked for.
@@ -110,6 +121,8 @@ pub fn router<H: Health>(
     .max_decoding_message_size(bounds.message_bytes_max);
     let model = ModelServiceServer::new(ModelDoor::new(Arc::clone(moderator)))
         .max_decoding_message_size(bounds.message_bytes_max);
+    let admin = AdminServiceServer::new(AdminDoor::new(Arc::clone(moderator)))
+        .max_decoding_message_size(bounds.message_bytes_max);
     // Older tools (grpcurl up to 1.8.6) ask for v1alpha only; the types of error details let them decode those.
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -128,6 +141,13 @@ pub fn router<H: Health>(
         .add_service(gate.ending(health))
         .add_service(gate.ending(reflection().build_v1()?))
         .add_service(gate.ending(reflection().build_v1alpha()?))
-        .add_service(Observed::new(gate.guard(moderation), moderator))
-        .add_service(Observed::new(gate.guard(model), moderator)))
+        .add_service(ours(moderation, gate, moderator))
+        .add_service(ours(model, gate, moderator))
+        .add_service(ours(admin, gate, moderator)))
+}
+
+/// A service of ours with what stands before it, outermost first: every call is counted; strangers are turned away, so that
+/// they take no caller's place; then what is too much.
+fn ours<S>(service: S, gate: &Gate, moderator: &Arc<Moderator>) -> Observed<Guarded<Bounded<S>>> {
+    Observed::new(Guarded::new(gate.bound(service), moderator), moderator)
 }

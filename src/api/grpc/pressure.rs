@@ -66,8 +66,8 @@ impl Gate {
     }
 
     /// A service that answers only calls that may come in.
-    pub(super) fn guard<S>(&self, inner: S) -> Guarded<S> {
-        Guarded {
+    pub(super) fn bound<S>(&self, inner: S) -> Bounded<S> {
+        Bounded {
             inner,
             gate: self.clone(),
         }
@@ -107,16 +107,16 @@ pub(super) struct Held {
 
 /// A service behind a [`Gate`].
 #[derive(Debug, Clone)]
-pub(super) struct Guarded<S> {
+pub(super) struct Bounded<S> {
     inner: S,
     gate: Gate,
 }
 
-impl<S: NamedService> NamedService for Guarded<S> {
+impl<S: NamedService> NamedService for Bounded<S> {
     const NAME: &'static str = S::NAME;
 }
 
-impl<S, B> Service<http::Request<B>> for Guarded<S>
+impl<S, B> Service<http::Request<B>> for Bounded<S>
 where
     S: Service<http::Request<B>, Response = http::Response<Body>, Error = Infallible>,
     S::Future: Send + 'static,

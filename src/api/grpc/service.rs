@@ -4,16 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::deadline::Deadline;
 use super::pressure::Held;
 use super::proto::moderation_service_server::ModerationService;
-use super::proto::{ModerateRequest, ModerateResponse, ModerateStreamRequest};
+use super::proto::{
+    GetDecisionRequest, GetDecisionResponse, ModerateRequest, ModerateResponse, ModerateStreamRequest,
+    SubmitFeedbackRequest, SubmitFeedbackResponse,
+};
 use super::stream::{Answers, Judge, Streams};
-use super::{convert, status};
-use crate::moderator::Moderator;
-use crate::telemetry::Call;
+use super::{auth, convert, feedback, status};
+use crate::moderator::{Caller, Moderator};
+use crate::telemetry::{Call, Method};
 
 /// The door to [`Moderator::moderate`].
 #[derive(Debug)]
@@ -34,14 +37,16 @@ impl ModerationDoor {
     }
 }
 
-/// Judges one request; what it waits for may take as long as `patience`.
+/// Judges one request of this caller; what it waits for may take as long as `patience`.
 async fn judge(
     moderator: &Moderator,
+    caller: &Caller,
     request: ModerateRequest,
     call: Option<Call>,
     patience: Duration,
 ) -> Result<ModerateResponse, Status> {
     let mut submission = convert::submission(request).map_err(status::invalid)?;
+    auth::site(moderator, caller, &submission.site)?;
     submission.call = call;
     let judgement = moderator
         .moderate(&submission, patience)
@@ -50,13 +55,34 @@ async fn judge(
     Ok(convert::response(judgement, submission.comment.content.expose()))
 }
 
+/// Judges each item of this caller's stream on its own: its key may expire or be taken away meanwhile, and each item is one
+/// call of its quota and has a span of its own.
+fn judge_items(moderator: Arc<Moderator>, caller: Caller, call: Option<Call>) -> Judge {
+    Arc::new(move |request| {
+        let (moderator, caller) = (Arc::clone(&moderator), caller.clone());
+        let item = call.as_ref().map(|call| moderator.trace_item(call));
+        Box::pin(async move {
+            let judged = match moderator.admit_again(&caller) {
+                Ok(caller) => judge(&moderator, &caller, request, item.clone(), Duration::MAX).await,
+                Err(denied) => Err(auth::refuse(&moderator, denied)),
+            };
+            if let Some(item) = item {
+                let code = judged.as_ref().map_or_else(Status::code, |_| Code::Ok);
+                moderator.traced(&item, Method::ModerateStream, code as i32);
+            }
+            judged
+        })
+    })
+}
+
 #[tonic::async_trait]
 impl ModerationService for ModerationDoor {
     async fn moderate(&self, request: Request<ModerateRequest>) -> Result<Response<ModerateResponse>, Status> {
+        let caller = auth::caller(&request)?.clone();
         let deadline = request.extensions().get::<Deadline>();
         let patience = deadline.map_or(Duration::MAX, |deadline| deadline.patience(Instant::now()));
         let call = request.extensions().get::<Call>().cloned();
-        judge(&self.moderator, request.into_inner(), call, patience)
+        judge(&self.moderator, &caller, request.into_inner(), call, patience)
             .await
             .map(Response::new)
     }
@@ -69,12 +95,39 @@ impl ModerationService for ModerationDoor {
     ) -> Result<Response<Self::ModerateStreamStream>, Status> {
         let deadline = request.extensions().get::<Deadline>().and_then(|deadline| deadline.0);
         let held = request.extensions().get::<Held>().cloned().unwrap_or_default();
-        let (moderator, call) = (Arc::clone(&self.moderator), request.extensions().get::<Call>().cloned());
-        let judge: Judge = Arc::new(move |request| {
-            let (moderator, call) = (Arc::clone(&moderator), call.clone());
-            Box::pin(async move { judge(&moderator, request, call, Duration::MAX).await })
-        });
-        let answers = Answers::new(request.into_inner(), judge, self.streams.clone(), deadline, held);
+        let caller = auth::caller(&request)?.clone();
+        let call = request.extensions().get::<Call>().cloned();
+        let judge = judge_items(Arc::clone(&self.moderator), caller, call.clone());
+        let moderator = Arc::clone(&self.moderator);
+        // The stream holds its place for as long as it lasts.
+        let ended = move |code| {
+            drop(held);
+            if code != Code::Ok {
+                moderator.metrics().failed(code as i32);
+            }
+            if let Some(call) = &call {
+                moderator.traced(call, Method::ModerateStream, code as i32);
+            }
+        };
+        let answers = Answers::new(request.into_inner(), judge, self.streams.clone(), deadline, ended);
         Ok(Response::new(answers))
+    }
+
+    async fn submit_feedback(
+        &self,
+        request: Request<SubmitFeedbackRequest>,
+    ) -> Result<Response<SubmitFeedbackResponse>, Status> {
+        auth::stated_site(&self.moderator, &request, &request.get_ref().site)?;
+        let response = feedback::submit(&self.moderator, request.into_inner()).await?;
+        Ok(Response::new(response))
+    }
+
+    async fn get_decision(
+        &self,
+        request: Request<GetDecisionRequest>,
+    ) -> Result<Response<GetDecisionResponse>, Status> {
+        auth::stated_site(&self.moderator, &request, &request.get_ref().site)?;
+        let response = feedback::get(&self.moderator, request.into_inner()).await?;
+        Ok(Response::new(response))
     }
 }

@@ -18,7 +18,6 @@ use tokio_stream::Stream;
 use tonic::{Code, Status};
 use tonic_types::FieldViolation;
 
-use super::pressure::Held;
 use super::proto::moderate_stream_response::Result as Outcome;
 use super::proto::{ModerateRequest, ModerateResponse, ModerateStreamRequest, ModerateStreamResponse};
 use super::status;
@@ -75,7 +74,10 @@ pub struct Answers<S> {
     /// Resolves when the stream has to end, with what it ends with.
     cut: Boxed<Status>,
     end: End,
-    _held: Held,
+    /// How the call ends, as far as is known.
+    code: Code,
+    /// Is told that, at the end.
+    ended: Option<Box<dyn FnOnce(Code) + Send>>,
 }
 
 /// One item under way; given up with its stream.
@@ -99,8 +101,14 @@ enum End {
 }
 
 impl<S> Answers<S> {
-    /// Answers to these items. `deadline` is the caller's own for the whole stream; `held` is let go with the stream.
-    pub(super) fn new(items: S, judge: Judge, streams: Streams, deadline: Option<Instant>, held: Held) -> Self {
+    /// Answers to these items. `deadline` is the caller's own for the whole stream; `ended` is told how it ended.
+    pub(super) fn new(
+        items: S,
+        judge: Judge,
+        streams: Streams,
+        deadline: Option<Instant>,
+        ended: impl FnOnce(Code) + Send + 'static,
+    ) -> Self {
         let (age_max, mut stopped) = (streams.bounds.age_max, streams.stopped.clone());
         let expired = async move {
             match deadline {
@@ -129,7 +137,9 @@ impl<S> Answers<S> {
             under_way: VecDeque::new(),
             cut: Box::pin(cut),
             end: End::Open,
-            _held: held,
+            // Unless it ends otherwise, its caller goes away.
+            code: Code::Cancelled,
+            ended: Some(Box::new(ended)),
         }
     }
 
@@ -206,8 +216,15 @@ where
                 this.end = End::Open;
                 Poll::Pending
             }
-            End::Cut(status) => Poll::Ready(Some(Err(status))),
-            End::Done | End::Over => Poll::Ready(None),
+            End::Cut(status) => {
+                this.code = status.code();
+                Poll::Ready(Some(Err(status)))
+            }
+            End::Done => {
+                this.code = Code::Ok;
+                Poll::Ready(None)
+            }
+            End::Over => Poll::Ready(None),
         }
     }
 }
@@ -222,6 +239,14 @@ fn wire(status: &Status) -> tonic_types::pb::Status {
             message: status.message().to_owned(),
             details: Vec::new(),
         })
+}
+
+impl<S> Drop for Answers<S> {
+    fn drop(&mut self) {
+        if let Some(ended) = self.ended.take() {
+            ended(self.code);
+        }
+    }
 }
 
 impl<S> std::fmt::Debug for Answers<S> {

@@ -4,13 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use prost::Message;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Code, Status};
 
-use super::super::pressure::Held;
 use super::super::proto::moderate_stream_response::Result as Outcome;
 use super::super::proto::{Comment, ModerateRequest, ModerateResponse, ModerateStreamRequest, ModerateStreamResponse};
 use super::{Answers, Judge, StreamBounds, Streams};
@@ -22,6 +21,8 @@ struct Bench {
     answers: Answers<UnboundedReceiverStream<Result<ModerateStreamRequest, Status>>>,
     stop: watch::Sender<bool>,
     begun: Arc<AtomicUsize>,
+    /// How it ended.
+    ended: oneshot::Receiver<Code>,
 }
 
 /// A stream with room for four items. Judging answers with the content as model version; `never` never does.
@@ -57,18 +58,23 @@ fn patient(deadline: Option<Instant>, [idle_timeout, age_max]: [Duration; 2]) ->
         places: Arc::new(Semaphore::new(8)),
         stopped,
     };
+    let (told, ended) = oneshot::channel();
     let answers = Answers::new(
         UnboundedReceiverStream::new(inbound),
         judge,
         streams,
         deadline,
-        Held::default(),
+        move |code| {
+            // Not every test asks.
+            let _ = told.send(code);
+        },
     );
     Bench {
         items,
         answers,
         stop,
         begun,
+        ended,
     }
 }
 
@@ -124,6 +130,8 @@ async fn each_item_is_answered_in_order_and_its_error_is_its_own() {
     let details = tonic_types::pb::BadRequest::decode(error.details[0].value.as_slice()).unwrap();
     assert_eq!(details.field_violations[0].field, "request");
     assert!(answers.next().await.is_none() && answers.next().await.is_none());
+    drop(bench.answers);
+    assert_eq!(bench.ended.await, Ok(Code::Ok));
 }
 
 #[tokio::test]
@@ -166,6 +174,8 @@ async fn told_to_stop_it_answers_what_it_has_begun_and_says_that_there_may_be_mo
     bench.send("late", "a");
     assert_eq!(ends_with(&mut bench.answers, 2).await, Code::Unavailable);
     assert_eq!(bench.begun.load(Ordering::Relaxed), 3);
+    drop(bench.answers);
+    assert_eq!(bench.ended.await, Ok(Code::Unavailable));
 }
 
 #[tokio::test]
@@ -198,6 +208,7 @@ async fn a_caller_that_goes_away_takes_its_items_along() {
     assert_eq!(said(bench.answers.next().await).0, "1");
     let task = bench.answers.under_way[0].task.abort_handle();
     drop(bench.answers);
+    assert_eq!(bench.ended.await, Ok(Code::Cancelled));
     while !task.is_finished() {
         tokio::task::yield_now().await;
     }

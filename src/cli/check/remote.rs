@@ -1,12 +1,15 @@
 //! A running service, asked over gRPC: for one comment by a call, for many by a stream.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::transport::{Channel, Endpoint};
+use tonic::Request;
+use tonic::metadata::AsciiMetadataValue;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 use super::input::{Checked, Input};
 use super::{exit_for, refusal};
@@ -31,24 +34,81 @@ struct Sent {
     answer: Option<proto::ModerateResponse>,
 }
 
+/// What a service may ask of its callers.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Credentials {
+    /// The caller's key for --server; other users of the machine can read a command line, so prefer the variable
+    #[arg(long, value_name = "KEY", env = "MODERATO_KEY", hide_env_values = true)]
+    key: Option<String>,
+    /// PEM file of the authorities that sign the certificate of --server [default: the usual public ones]
+    #[arg(long, value_name = "F", env = "MODERATO_CA")]
+    ca: Option<PathBuf>,
+    /// PEM file of our own certificate, where --server asks for one
+    #[arg(long, value_name = "F", requires = "cert_key")]
+    cert: Option<PathBuf>,
+    /// PEM file of its private key
+    #[arg(long, value_name = "F", requires = "cert")]
+    cert_key: Option<PathBuf>,
+}
+
+impl Credentials {
+    fn tls(&self) -> Result<ClientTlsConfig, Failure> {
+        let pem = |path: &PathBuf| {
+            let read = std::fs::read(path).with_context(|| format!("read {}", path.display()));
+            read.map_err(|error| Failure::new(Exit::Usage, error))
+        };
+        let mut tls = ClientTlsConfig::new();
+        tls = match &self.ca {
+            Some(ca) => tls.ca_certificate(Certificate::from_pem(pem(ca)?)),
+            None => tls.with_webpki_roots(),
+        };
+        if let (Some(cert), Some(key)) = (&self.cert, &self.cert_key) {
+            tls = tls.identity(Identity::from_pem(pem(cert)?, pem(key)?));
+        }
+        Ok(tls)
+    }
+
+    fn authorization(&self) -> Result<Option<AsciiMetadataValue>, Failure> {
+        let value = self.key.as_ref().map(|key| format!("Bearer {}", key.trim()).parse());
+        let value: Option<AsciiMetadataValue> = value.transpose().map_err(|_| {
+            Failure::new(
+                Exit::Usage,
+                anyhow::anyhow!("--key holds something that is not plain ASCII text"),
+            )
+        })?;
+        Ok(value.map(|mut value| {
+            value.set_sensitive(true);
+            value
+        }))
+    }
+}
+
 /// A connection, with the runtime that drives it.
 pub(super) struct Remote {
     runtime: tokio::runtime::Runtime,
     client: ModerationServiceClient<Channel>,
+    authorization: Option<AsciiMetadataValue>,
 }
 
 impl Remote {
-    pub(super) fn connect(url: &str) -> Result<Self, Failure> {
+    pub(super) fn connect(url: &str, credentials: &Credentials) -> Result<Self, Failure> {
         let with_scheme = if url.contains("://") {
             url.to_owned()
         } else {
             format!("http://{url}")
         };
-        let endpoint = Endpoint::from_shared(with_scheme)
+        let tls = with_scheme.starts_with("https://");
+        let mut endpoint = Endpoint::from_shared(with_scheme)
             .with_context(|| format!("--server {url} is not an address, such as http://127.0.0.1:50051"))
             .map_err(|error| Failure::new(Exit::Usage, error))?
             .connect_timeout(DEADLINE)
             .timeout(DEADLINE);
+        if tls {
+            endpoint = endpoint
+                .tls_config(credentials.tls()?)
+                .context("--ca, --cert or --cert-key cannot be used")
+                .map_err(|error| Failure::new(Exit::Usage, error))?;
+        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -61,17 +121,17 @@ impl Remote {
         Ok(Self {
             runtime,
             client: ModerationServiceClient::new(channel),
+            authorization: credentials.authorization()?,
         })
     }
 
     pub(super) fn judge(&mut self, request: proto::ModerateRequest) -> Result<proto::ModerateResponse, tonic::Status> {
+        let request = authorized(self.authorization.as_ref(), request);
         self.runtime
             .block_on(self.client.moderate(request))
             .map(tonic::Response::into_inner)
     }
-}
 
-impl Remote {
     /// Judges many comments over a stream, and hands them on in their order. `inputs` are read as there is room for them.
     ///
     /// # Errors
@@ -81,12 +141,26 @@ impl Remote {
         inputs: mpsc::Receiver<Result<(usize, Input), Failure>>,
         done: impl FnMut(Checked) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        self.runtime.block_on(judge_all(&mut self.client, inputs, done))
+        let Self {
+            runtime,
+            client,
+            authorization,
+        } = self;
+        runtime.block_on(judge_all(client, authorization.as_ref(), inputs, done))
     }
+}
+
+fn authorized<T>(authorization: Option<&AsciiMetadataValue>, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    if let Some(authorization) = authorization {
+        request.metadata_mut().insert("authorization", authorization.clone());
+    }
+    request
 }
 
 async fn judge_all(
     client: &mut ModerationServiceClient<Channel>,
+    authorization: Option<&AsciiMetadataValue>,
     mut inputs: mpsc::Receiver<Result<(usize, Input), Failure>>,
     mut done: impl FnMut(Checked) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
@@ -108,7 +182,8 @@ async fn judge_all(
         let unanswered = sent.iter().filter(|sent| sent.answer.is_none());
         unanswered.for_each(|sent| drop(items.send(sent.item())));
         let mut items = read.is_none().then_some(items);
-        let opened = client.moderate_stream(UnboundedReceiverStream::new(outbound)).await;
+        let outbound = authorized(authorization, UnboundedReceiverStream::new(outbound));
+        let opened = client.moderate_stream(outbound).await;
         let mut answers = opened.map_err(|status| not_judged(&status, &sent))?.into_inner();
         let mut has_answered = false;
         let end = loop {

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::load::Load;
+use crate::protection::Protection;
 use crate::{Server, VARIANTS, median, server};
 
 /// Calls that saturation is measured by.
@@ -10,9 +11,10 @@ const CALLS: usize = 20_000;
 
 pub(crate) fn run(rounds: usize, seconds: usize) {
     let redis = server::Redis::start();
+    let protection = Protection::new();
     let servers: Vec<_> = VARIANTS
         .iter()
-        .map(|variant| Server::start(variant, &redis.url))
+        .map(|variant| Server::start(variant, &redis.url, &protection))
         .collect();
     let mut load = Load::new();
     let mut p99 = vec![Vec::new(); VARIANTS.len()];
@@ -24,11 +26,12 @@ pub(crate) fn run(rounds: usize, seconds: usize) {
     for round in 0..=rounds {
         for (variant, server) in servers.iter().enumerate() {
             let began = Instant::now();
-            load.run(&server.address, CALLS);
+            let door = protection.door(&server.address, VARIANTS[variant].kind);
+            load.run(&door, CALLS);
             let millis = usize::try_from(began.elapsed().as_millis()).expect("a short run");
             let rate = CALLS * 1000 / millis.max(1) / 2;
             rates[variant] = rate;
-            let latencies = load.paced(&server.address, rate, u32::try_from(seconds).expect("a few"));
+            let latencies = load.paced(&door, rate, u32::try_from(seconds).expect("a few"));
             let at = |permille: usize| f64::from(latencies[latencies.len() * permille / 1000]);
             // The first round warms up.
             if round > 0 {

@@ -8,7 +8,8 @@ use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClie
 use moderato::api::grpc::proto::{Comment, ModerateRequest, Verdict};
 use tokio::task::JoinSet;
 use tonic::Code;
-use tonic::transport::Channel;
+use tonic::metadata::AsciiMetadataValue;
+use tonic::transport::Endpoint;
 
 const CONNECTIONS: usize = 16;
 const STREAMS: usize = 32;
@@ -28,6 +29,12 @@ const TEXTS: [&str; 4] = [
      the site ends in April, the driver did not know, and my mother has her appointment every Tuesday morning. I have \
      called twice now and was told to look it up on the site, which is rather funny.",
 ];
+
+/// Where a server is, and what opens it.
+pub(crate) struct Door {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) authorization: Option<AsciiMetadataValue>,
+}
 
 /// A client with a runtime of its own.
 pub(crate) struct Load {
@@ -49,24 +56,26 @@ impl Load {
     }
 
     /// Makes so many calls; how many were approved.
-    pub(crate) fn run(&mut self, address: &str, calls: usize) -> usize {
+    pub(crate) fn run(&mut self, door: &Door, calls: usize) -> usize {
         let authors = Arc::clone(&self.authors);
         let end = authors.load(Ordering::Relaxed) + calls;
         let approved = Arc::new(AtomicUsize::new(0));
         self.runtime.block_on(async {
             let mut tasks = JoinSet::new();
             for _ in 0..CONNECTIONS {
-                let channel = Channel::from_shared(format!("http://{address}")).expect("an address");
-                let client = ModerationServiceClient::new(channel.connect().await.expect("the server is there"));
+                let channel = door.endpoint.connect().await.expect("the server is there");
+                let client = ModerationServiceClient::new(channel);
                 for _ in 0..STREAMS {
                     let (mut client, authors, approved) = (client.clone(), Arc::clone(&authors), Arc::clone(&approved));
+                    let authorization = door.authorization.clone();
                     tasks.spawn(async move {
                         loop {
                             let author = authors.fetch_add(1, Ordering::Relaxed);
                             if author >= end {
                                 break;
                             }
-                            let answer = client.moderate(request(author)).await.expect("an answer").into_inner();
+                            let request = authorized(request(author), authorization.as_ref());
+                            let answer = client.moderate(request).await.expect("an answer").into_inner();
                             if answer.verdict() == Verdict::Approve {
                                 approved.fetch_add(1, Ordering::Relaxed);
                             }
@@ -86,15 +95,13 @@ impl Load {
 impl Load {
     /// Calls at a steady rate (a second) for some seconds, whether the earlier ones are answered or not; the latencies in
     /// µs, sorted.
-    pub(crate) fn paced(&mut self, address: &str, rate: usize, seconds: u32) -> Vec<u32> {
+    pub(crate) fn paced(&mut self, door: &Door, rate: usize, seconds: u32) -> Vec<u32> {
         let first = self.authors.load(Ordering::Relaxed);
         let (latencies, made) = self.runtime.block_on(async {
             let mut clients = Vec::new();
             for _ in 0..CONNECTIONS {
-                let channel = Channel::from_shared(format!("http://{address}")).expect("an address");
-                clients.push(ModerationServiceClient::new(
-                    channel.connect().await.expect("the server is there"),
-                ));
+                let channel = door.endpoint.connect().await.expect("the server is there");
+                clients.push(ModerationServiceClient::new(channel));
             }
             let (start, mut calls, mut made) = (Instant::now(), JoinSet::new(), 0);
             let mut ticks = tokio::time::interval(Duration::from_millis(1));
@@ -104,9 +111,10 @@ impl Load {
                 let due = micros * rate / 1_000_000;
                 for n in made..due {
                     let mut client = clients[n % CONNECTIONS].clone();
+                    let request = authorized(request(first + n), door.authorization.as_ref());
                     calls.spawn(async move {
                         let began = Instant::now();
-                        client.moderate(request(first + n)).await.expect("an answer");
+                        client.moderate(request).await.expect("an answer");
                         u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX)
                     });
                 }
@@ -121,20 +129,22 @@ impl Load {
     }
 
     /// Calls by 512 callers at once for some seconds, who come again at once when they are turned away.
-    pub(crate) fn flood(&mut self, address: &str, seconds: u32) -> Flood {
+    pub(crate) fn flood(&mut self, door: &Door, seconds: u32) -> Flood {
         let authors = Arc::clone(&self.authors);
         self.runtime.block_on(async {
             let mut tasks = JoinSet::new();
             let end = Instant::now() + Duration::from_secs(seconds.into());
             for _ in 0..CONNECTIONS {
-                let channel = Channel::from_shared(format!("http://{address}")).expect("an address");
-                let client = ModerationServiceClient::new(channel.connect().await.expect("the server is there"));
+                let channel = door.endpoint.connect().await.expect("the server is there");
+                let client = ModerationServiceClient::new(channel);
                 for _ in 0..STREAMS {
                     let (mut client, authors) = (client.clone(), Arc::clone(&authors));
+                    let authorization = door.authorization.clone();
                     tasks.spawn(async move {
                         let mut flood = Flood::default();
                         while Instant::now() < end {
                             let request = request(authors.fetch_add(1, Ordering::Relaxed));
+                            let request = authorized(request, authorization.as_ref());
                             let began = Instant::now();
                             match client.moderate(request).await {
                                 Ok(_) => flood.answered += 1,
@@ -167,6 +177,14 @@ pub(crate) struct Flood {
     pub(crate) failed: usize,
     /// How long refusals took, at the caller's side, in µs, sorted.
     pub(crate) refused: Vec<u32>,
+}
+
+fn authorized(request: ModerateRequest, authorization: Option<&AsciiMetadataValue>) -> tonic::Request<ModerateRequest> {
+    let mut request = tonic::Request::new(request);
+    if let Some(authorization) = authorization {
+        request.metadata_mut().insert("authorization", authorization.clone());
+    }
+    request
 }
 
 fn request(author: usize) -> ModerateRequest {

@@ -7,9 +7,11 @@ use std::net::TcpStream;
 use crate::Server;
 use crate::VARIANTS;
 use crate::load::Load;
+use crate::protection::Protection;
 
 pub(crate) fn run(seconds: usize) {
-    let mut command = Server::command(&VARIANTS[1], "");
+    let protection = Protection::new();
+    let mut command = Server::command(&VARIANTS[1], "", &protection);
     command.args(["--ops-listen", "127.0.0.1:0"]);
     let mut server = Server::spawn(command);
     let mut line = String::new();
@@ -23,16 +25,17 @@ pub(crate) fn run(seconds: usize) {
         .expect("the line of the contract")
         .to_owned();
     let mut load = Load::new();
+    let door = protection.door(&server.address, VARIANTS[1].kind);
     // Warm, then alone: one call at a time, a thousand a second.
-    load.run(&server.address, 5_000);
+    load.run(&door, 5_000);
     let before = calls(&ops);
-    load.paced(&server.address, 1_000, 5);
+    load.paced(&door, 1_000, 5);
     let calm = calls(&ops);
     let memory = memory_kib(&server);
-    let flood = load.flood(&server.address, u32::try_from(seconds).expect("a few"));
+    let flood = load.flood(&door, u32::try_from(seconds).expect("a few"));
     let crowded = calls(&ops);
     let (memory_after, peak) = (memory_kib(&server), peak_kib(&server));
-    load.paced(&server.address, 1_000, 5);
+    load.paced(&door, 1_000, 5);
     let after = calls(&ops);
 
     let at = |permille: usize| {

@@ -168,6 +168,7 @@ fn house() -> Moderator {
             claim_bytes_max: 100_000,
         }),
         pseudonymizer: Pseudonymizer::new(&[7; 32]),
+        recorder: None,
         clock,
         nonce: [3; 16],
     })
