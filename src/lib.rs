@@ -34,7 +34,7 @@
 //! Adapters, each of which knows one outside thing:
 //! - [`privacy`]: keyed pseudonyms.
 //! - [`limit`]: quotas, in memory and in Redis.
-//! - [`artifact`]: models as files.
+//! - [`artifact`]: models as files, their versions in a directory, and the one at work.
 //! - [`train`]: from labelled comments to a model; the only user of linfa.
 //!
 //! The house proper and its doors:

@@ -19,10 +19,19 @@ pub fn router(moderator: Arc<Moderator>, metrics: PrometheusHandle) -> Router {
         .route("/readyz", get(move || async move { ready(&moderator) }))
 }
 
-/// Ready is: there is a model. Redis is not asked for: without it the service goes on, and says so in every answer.
+/// Ready is: there is a model, whatever became of a later one. Redis is not asked for: without it the service goes on, and says so in every answer.
 fn ready(moderator: &Moderator) -> (StatusCode, String) {
     match moderator.model() {
-        Some(loaded) => (StatusCode::OK, format!("ready: model {}\n", loaded.model.version())),
+        Some(loaded) => {
+            let refused = moderator
+                .last_reload_error()
+                .map(|error| format!("another model was refused: {error}\n"));
+            let version = loaded.model.version();
+            (
+                StatusCode::OK,
+                format!("ready: model {version}\n{}", refused.unwrap_or_default()),
+            )
+        }
         None => (
             StatusCode::SERVICE_UNAVAILABLE,
             "not ready: no model is loaded\n".to_owned(),

@@ -6,6 +6,7 @@ mod check;
 mod evaluate;
 mod exit;
 mod key;
+mod model;
 mod output;
 mod serve;
 mod train;
@@ -39,6 +40,8 @@ enum Command {
     Train(train::Args),
     /// Measure a model on labelled comments, or the way of training by a published protocol
     Evaluate(evaluate::Args),
+    /// List, show, compare, promote and roll back the versions of a model directory
+    Model(model::Args),
     /// Make secrets
     Key(key::Args),
 }
@@ -61,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Model(args) => model::run(&args),
         Command::Key(args) => key::run(&args),
     };
     match result {

@@ -8,11 +8,12 @@ use anyhow::Context;
 
 use super::{CommandResult, Exit, Failure, output};
 use crate::api::grpc::Bounds;
-use crate::artifact;
+use crate::artifact::{self, Live, LoadModelError, ModelDir, Source};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::limit::{Limiter, MemorySettings, RedisSettings};
-use crate::moderator::{LoadedModel, Moderator, Parts};
+use crate::model::SpamModel;
+use crate::moderator::{Moderator, Parts};
 use crate::privacy::Pseudonymizer;
 use crate::server::{Listeners, Server, ServerError};
 use crate::telemetry::{self, Metrics};
@@ -22,6 +23,7 @@ use crate::telemetry::{self, Metrics};
 #[command(after_help = "Examples:
   moderato serve                                            gRPC on 127.0.0.1:50051, limits in memory, shipped model
   moderato serve --listen 0.0.0.0:50051 --model my.moderato
+  moderato serve --model-dir models                         promotions go live within seconds
   MODERATO_PSEUDONYM_KEY=$(moderato key new) moderato serve --redis redis://127.0.0.1/
   moderato serve --print-default-config > moderato.toml     every setting, with its meaning
 
@@ -37,9 +39,12 @@ pub(super) struct Args {
     /// Keep the limits in this Redis, so that all replicas count together
     #[arg(long, value_name = "URL", env = "MODERATO_REDIS_URL", hide_env_values = true)]
     redis: Option<String>,
-    /// The spam model [default: the shipped one]
+    /// The spam model [default: the shipped one]; SIGHUP and ReloadModel read it again
     #[arg(long, value_name = "F")]
     model: Option<PathBuf>,
+    /// Follow the current version of this model directory; the shipped one until a model is promoted there
+    #[arg(long, value_name = "D", conflicts_with = "model")]
+    model_dir: Option<PathBuf>,
     /// Where operators look in over HTTP: /metrics, /livez, /readyz [default: nowhere]
     #[arg(long, value_name = "ADDR")]
     ops_listen: Option<SocketAddr>,
@@ -62,12 +67,12 @@ pub(super) fn run(args: &Args) -> CommandResult {
         config.listen.clone_from(&args.listen);
     }
     let clock = Clock::System;
-    let model = load_model(args.model.as_deref(), &clock)?;
+    let models = models(args, &clock)?;
     let limiter = limiter(&config, args.redis.as_deref())?;
     let key = config::pseudonym_key(args.redis.is_some()).map_err(|error| Failure::new(Exit::Config, error))?;
     let logs = telemetry::prepare(&config.log).map_err(|error| Failure::new(Exit::Config, error))?;
     if args.check {
-        return describe(&config, &model);
+        return describe(&config, &models);
     }
     logs.start().map_err(|error| Failure::new(Exit::Unexpected, error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -97,7 +102,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
         };
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
-            model_version = model.model.version(),
+            model_version = models.current().map(|loaded| loaded.model.version().to_owned()),
             limiter = if args.redis.is_some() { "redis" } else { "memory" },
             sites = sites.named.len(),
             "starting"
@@ -106,7 +111,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
         let server = Server {
             moderator: Arc::new(Moderator::new(Parts {
                 sites,
-                model: Some(model),
+                models,
                 limiter,
                 pseudonymizer: Pseudonymizer::new(key.expose()),
                 clock,
@@ -141,16 +146,32 @@ fn lines(grpc: &Listeners, ops: Option<&Listeners>) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn load_model(path: Option<&std::path::Path>, clock: &Clock) -> Result<LoadedModel, Failure> {
+/// The model to start with, and where others come from.
+fn models(args: &Args, clock: &Clock) -> Result<Live, Failure> {
+    let source = match (&args.model, &args.model_dir) {
+        (_, Some(dir)) => Source::Directory(ModelDir::new(dir)),
+        (Some(file), None) => Source::File(file.clone()),
+        (None, None) => Source::BuiltIn,
+    };
+    Live::start(source, clock.now()).map_err(|error| match (error, &args.model_dir) {
+        (LoadModelError::History(error), Some(dir)) if !dir.is_dir() => {
+            let what = format!(
+                "--model-dir {}: make the directory, or promote a model to it",
+                dir.display()
+            );
+            Failure::new(Exit::Config, anyhow::Error::new(error).context(what))
+        }
+        (error, _) => Failure::new(Exit::Data, error),
+    })
+}
+
+/// The model in a file, or the shipped one.
+pub(super) fn load_model(path: Option<&std::path::Path>) -> Result<SpamModel, Failure> {
     let model = match path {
         Some(path) => artifact::load(path),
         None => artifact::embedded(),
     };
-    let model = model.map_err(|error| Failure::new(Exit::Data, error))?;
-    Ok(LoadedModel {
-        model,
-        loaded_at: clock.now(),
-    })
+    model.map_err(|error| Failure::new(Exit::Data, error))
 }
 
 fn limiter(config: &Config, redis: Option<&str>) -> Result<Limiter, Failure> {
@@ -194,10 +215,15 @@ fn failure(error: ServerError) -> Failure {
 }
 
 /// `--check`: what a start would find.
-fn describe(config: &Config, model: &LoadedModel) -> CommandResult {
+fn describe(config: &Config, models: &Live) -> CommandResult {
     let listen: Vec<_> = config.listen.iter().map(ToString::to_string).collect();
     output::line(&format!("configuration ok: grpc on {}", listen.join(", ")))?;
-    output::line(&format!("model {}", model.model.version()))?;
+    if let Some(loaded) = models.current() {
+        output::line(&format!("model {}", loaded.model.version()))?;
+    }
+    if let Some(error) = models.last_error() {
+        output::line(&format!("the promoted model cannot be used: {error}"))?;
+    }
     let unnamed = config.sites.unnamed.iter().map(|policy| ("(any other site)", policy));
     let named = config.sites.named.iter().map(|(id, policy)| (id.as_str(), policy));
     for (name, policy) in named.chain(unnamed) {

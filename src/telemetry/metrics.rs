@@ -29,6 +29,15 @@ pub struct Metrics {
     degraded: [(Degraded, Counter); 2],
     redis_up: Gauge,
     redis_changes: Counter,
+    model: ModelMetrics,
+}
+
+/// What is shown of the model at work.
+struct ModelMetrics {
+    version: Gauge,
+    loaded_at: Gauge,
+    is_refused: Gauge,
+    refusals: Counter,
 }
 
 /// What is counted for each site.
@@ -91,6 +100,12 @@ impl Metrics {
             }),
             redis_up: metrics::gauge!("moderato_redis_up"),
             redis_changes: metrics::counter!("moderato_redis_changes_total"),
+            model: ModelMetrics {
+                version: metrics::gauge!("moderato_model_version"),
+                loaded_at: metrics::gauge!("moderato_model_loaded_timestamp_seconds"),
+                is_refused: metrics::gauge!("moderato_model_refused"),
+                refusals: metrics::counter!("moderato_model_reload_failures_total"),
+            },
         }
     }
 
@@ -125,6 +140,24 @@ impl Metrics {
     pub fn redis(&self, up: bool, changed: bool) {
         self.redis_up.set(f64::from(u8::from(up)));
         self.redis_changes.increment(u64::from(changed));
+    }
+
+    /// Notes which model is at work, when it was loaded in microseconds since 1970, and whether a later one is refused.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "12 hexadecimal digits are 48 bits; a double holds 53"
+    )]
+    pub fn model(&self, version: &str, loaded_at_micros: u64, refused: bool) {
+        // As a number, so that a fleet's are compared without a label for each version that ever was.
+        let number = u64::from_str_radix(version, 16).unwrap_or_default();
+        self.model.version.set(number as f64);
+        self.model.loaded_at.set(loaded_at_micros as f64 / 1e6);
+        self.model.is_refused.set(f64::from(u8::from(refused)));
+    }
+
+    /// Counts a model that was refused.
+    pub fn model_refused(&self) {
+        self.model.refusals.increment(1);
     }
 
     fn site(&self, site: &SiteId) -> &SiteMetrics {
@@ -190,6 +223,23 @@ fn describe() {
         "1 while Redis counts, 0 while this process does it alone"
     );
     describe_counter!("moderato_redis_changes_total", "Times that Redis came or went");
+    describe_gauge!(
+        "moderato_model_version",
+        "The version of the model at work, its 12 hexadecimal digits as a number: in a fleet, max and min are equal"
+    );
+    describe_gauge!(
+        "moderato_model_loaded_timestamp_seconds",
+        Unit::Seconds,
+        "When the model at work was loaded; time() less this is its age"
+    );
+    describe_gauge!(
+        "moderato_model_refused",
+        "1 while the model that should be at work cannot be used and an earlier one is"
+    );
+    describe_counter!(
+        "moderato_model_reload_failures_total",
+        "Attempts to load another model that failed"
+    );
 }
 
 impl fmt::Debug for Metrics {

@@ -19,12 +19,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("policy", &["comment", "model", "signals", "site", "verdict"]),
     ("privacy", &["comment", "site"]),
     ("limit", &["clock", "comment", "site", "verdict"]),
-    ("artifact", &["model", "text"]),
+    ("artifact", &["clock", "model", "text"]),
     ("train", &["comment", "eval", "model", "sensitive", "text"]),
     ("telemetry", &["verdict", "site"]),
     (
         "moderator",
         &[
+            "artifact",
             "clock",
             "comment",
             "limit",
@@ -117,6 +118,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap::", &["cli"]),
     ("indicatif::", &["cli"]),
     ("anyhow::", &["cli"]),
+    ("arc_swap::", &["artifact"]),
+    ("time::", &["clock.rs"]),
     ("tracing_subscriber", &["telemetry"]),
     ("toml::", &["config"]),
     ("hmac::", &["privacy.rs"]),

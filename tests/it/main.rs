@@ -22,6 +22,7 @@ mod limiter_faults;
 mod limiter_fleet;
 mod limiter_flood;
 mod limiter_script;
+mod models;
 mod privacy;
 mod quality;
 mod support;

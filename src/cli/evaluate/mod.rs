@@ -14,7 +14,6 @@ use anyhow::Context as _;
 use self::scoring::Answers;
 use super::serve::load_model;
 use super::{CommandResult, Exit, Failure, output};
-use crate::clock::Clock;
 use crate::eval::budget::Budget;
 use crate::eval::render::{self, Color};
 use crate::eval::report::{Fact, Report};
@@ -196,7 +195,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
 }
 
 fn load(path: Option<&std::path::Path>) -> Result<SpamModel, Failure> {
-    Ok(load_model(path, &Clock::System)?.model)
+    load_model(path)
 }
 
 /// Writes the report where it was asked for, and says by the exit code whether the budgets are met.
