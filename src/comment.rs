@@ -97,8 +97,10 @@ pub struct Example {
     pub id: Option<String>,
     /// What people said.
     pub label: Label,
-    /// The text as submitted.
+    /// The text as submitted; empty where only its features were kept.
     pub content: Sensitive<String>,
+    /// What a model reads of the text, as bytes that `text::Features` knows, where the text was not kept.
+    pub features: Option<Sensitive<Vec<u8>>>,
     /// The name the author gave, where the collection kept it.
     pub author_name: Option<Sensitive<String>>,
     /// The website the author gave, where the collection kept it.
@@ -109,6 +111,10 @@ pub struct Example {
     pub source: String,
     /// When it was submitted, as the collection wrote it (RFC 3339 where known).
     pub submitted_at: Option<String>,
+    /// When the label was given, in the same way.
+    pub labeled_at: Option<String>,
+    /// Who gave the label: a pseudonym.
+    pub reviewer: Option<String>,
 }
 
 /// A keyed pseudonym of an author: 128 bits that cannot be turned back without the site's secret.

@@ -194,6 +194,7 @@ fn report(args: &Args, data: &corpus::Corpus, trained: &Trained, model: &SpamMod
             "n_terms": model.n_terms(),
             "n_bad_lines": data.files.iter().map(|file| file.n_bad).sum::<u64>(),
             "n_blank": data.files.iter().map(|file| file.n_blank).sum::<u64>(),
+            "n_neither": data.files.iter().map(|file| file.n_neither).sum::<u64>(),
             "n_kept_for_certification": n_kept_for_certification,
             "certifying": {
                 "n_used": certifying.n_used,
@@ -230,6 +231,7 @@ fn text_report(args: &Args, data: &corpus::Corpus, trained: &Trained, model: &Sp
         for (n, what) in [
             (file.n_bad, "bad lines skipped"),
             (file.n_blank, "without text left out"),
+            (file.n_neither, "labelled neither spam nor ham left out"),
         ] {
             if n > 0 {
                 line.push_str(&format!(", {n} {what}"));

@@ -133,8 +133,8 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
 
 /// Checks the merged table. Every mistake is added to `problems`.
 fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
-    let service: raw::Service = raw::section(&merged.service, "service", problems)?;
-    let limiter: raw::Limiter = raw::section(&merged.limiter, "limiter", problems)?;
+    let service: raw::Service = merged.section("service", problems)?;
+    let limiter: raw::Limiter = merged.section("limiter", problems)?;
     let sites = sites::resolve(merged, service.allow_unknown_sites, problems);
     let mut listen = Vec::new();
     for address in &service.listen {

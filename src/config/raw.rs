@@ -1,5 +1,6 @@
 //! What a file says: merged over the embedded defaults, key by key, whose types are the schema.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -12,11 +13,18 @@ const OPTIONAL: [(&str, Value); 2] = [("hold_at", Value::Float(0.5)), ("reject_a
 /// The sections, each complete.
 #[derive(Debug)]
 pub(super) struct Merged {
-    pub(super) service: Table,
-    pub(super) limiter: Table,
+    /// Every section of the embedded defaults but `[defaults]`, by name.
+    pub(super) sections: BTreeMap<String, Table>,
     pub(super) defaults: Table,
     /// Each site's section, laid over the defaults.
     pub(super) sites: Vec<(String, Table)>,
+}
+
+impl Merged {
+    /// Reads one section.
+    pub(super) fn section<T: DeserializeOwned>(&self, name: &str, problems: &mut Vec<String>) -> Option<T> {
+        section(self.sections.get(name)?, name, problems)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,27 +53,24 @@ pub(super) struct Limiter {
     pub(super) redis_tls_key_file: String,
 }
 
-/// Lays `over` on `base`. Unknown keys and wrong types are added to `problems`, each with its path and the nearest key.
+/// Lays `over` on `base`, whose sections and keys are all there are. Unknown keys and wrong types are added to
+/// `problems`, each with its path and the nearest key.
 pub(super) fn merge(base: &Table, over: &Table, problems: &mut Vec<String>) -> Merged {
-    let section = |name: &str| base.get(name).and_then(Value::as_table).cloned().unwrap_or_default();
-    let (mut service, mut limiter, mut defaults) = (section("service"), section("limiter"), section("defaults"));
-    let mut sites = Vec::new();
-    for (key, value) in over {
-        let Some(table) = value.as_table() else {
-            problems.push(match key.as_str() {
-                "service" | "limiter" | "defaults" => format!("{key}: must be a section, [{key}]"),
-                "site" => "site: must be sections, such as [site.gazette]".to_owned(),
-                _ => unknown(key, ["service", "limiter", "defaults", "site"].into_iter()),
-            });
-            continue;
-        };
-        match key.as_str() {
-            "service" => overlay(&mut service, table, key, problems),
-            "limiter" => overlay(&mut limiter, table, key, problems),
-            "defaults" => overlay(&mut defaults, table, key, problems),
-            "site" => {}
-            _ => problems.push(unknown(key, ["service", "limiter", "defaults", "site"].into_iter())),
+    let tables = base
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), value.as_table()?.clone())));
+    let mut sections: BTreeMap<String, Table> = tables.collect();
+    for (key, value) in over.iter().filter(|(key, _)| *key != "site") {
+        match (sections.get_mut(key), value.as_table()) {
+            (Some(section), Some(table)) => overlay(section, table, key, problems),
+            (Some(_), None) => problems.push(format!("{key}: must be a section, [{key}]")),
+            (None, _) => problems.push(unknown(key, base.keys().map(String::as_str).chain(["site"]))),
         }
+    }
+    let defaults = sections.remove("defaults").unwrap_or_default();
+    let mut sites = Vec::new();
+    if over.get("site").is_some_and(|site| !site.is_table()) {
+        problems.push("site: must be sections, such as [site.gazette]".to_owned());
     }
     for (name, value) in over.get("site").and_then(Value::as_table).into_iter().flatten() {
         let path = format!("site.{name}");
@@ -77,8 +82,7 @@ pub(super) fn merge(base: &Table, over: &Table, problems: &mut Vec<String>) -> M
         sites.push((name.clone(), site));
     }
     Merged {
-        service,
-        limiter,
+        sections,
         defaults,
         sites,
     }

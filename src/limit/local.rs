@@ -25,6 +25,7 @@ use foldhash::fast::RandomState;
 
 use super::gcra::{self, Meter};
 use super::memory::Memory;
+use super::pledge::{Name, Pledge, Pledges};
 use super::{Answer, Claim, MemorySettings, Mode, Outcome, Source, Take, Taken};
 use crate::clock::Timestamp;
 use crate::comment::AuthorKey;
@@ -64,6 +65,7 @@ pub(super) struct Local {
     share: f64,
     debts: Mutex<Debts>,
     debts_max: usize,
+    pledges: Mutex<Pledges>,
     /// The latest time that something was counted at, in µs.
     latest: AtomicU64,
 }
@@ -86,7 +88,7 @@ struct Owed {
 
 impl Local {
     /// An empty replica. `share` (above 0, at most 1) is the part of each quota that it grants alone; `debts_max` bounds
-    /// the subjects whose debts are booked, those beyond go free.
+    /// the subjects whose debts are booked, those beyond go free, and likewise the request ids.
     pub(super) fn new(settings: &MemorySettings, share: f64, debts_max: usize) -> Self {
         let share = if share > 0.0 && share < 1.0 { share } else { 1.0 };
         Self {
@@ -94,6 +96,7 @@ impl Local {
             share,
             debts: Mutex::default(),
             debts_max,
+            pledges: Mutex::new(Pledges::new(debts_max)),
             latest: AtomicU64::new(0),
         }
     }
@@ -166,7 +169,39 @@ impl Local {
                 );
             self.book(take.site, subject, take.quotas, spent, now);
         }
+        if let (Answer::Fresh(_), Some(claim), Mode::Spend) = (&answer, &take.claim, take.mode) {
+            let quotas = self.debts().shape(alone.quotas);
+            self.pledges().book(Name::of(take, claim, quotas, now));
+        }
         known(answer)
+    }
+
+    /// Takes out the oldest answer that the fleet should give too.
+    pub(super) fn oldest_pledge(&self, now: Timestamp) -> Option<Pledge> {
+        loop {
+            let name = self.pledges().oldest()?;
+            let left = name.left(now);
+            let answer = self.memory.look_up(&name.claim(), now);
+            if let (Some(Answer::Replayed { outcomes, mut payload }), false) = (answer, left.is_zero()) {
+                payload.pop();
+                return Some(Pledge {
+                    name,
+                    outcomes,
+                    payload,
+                    left,
+                });
+            }
+        }
+    }
+
+    /// Puts back one that was perhaps not written: writing it twice is writing it once.
+    pub(super) fn put_pledge_back(&self, pledge: Pledge) {
+        self.pledges().book(pledge.name);
+    }
+
+    /// Answers that are still to be written.
+    pub(super) fn pledged(&self) -> usize {
+        self.pledges().len()
     }
 
     /// Takes out the debt of one subject, to be charged together with a take by these quotas.
@@ -212,6 +247,10 @@ impl Local {
 
     fn debts(&self) -> MutexGuard<'_, Debts> {
         self.debts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pledges(&self) -> MutexGuard<'_, Pledges> {
+        self.pledges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn passes(&self, now: Timestamp) {

@@ -17,6 +17,7 @@ pub mod gcra;
 pub mod key;
 mod local;
 mod memory;
+mod pledge;
 mod redis;
 #[cfg(test)]
 mod simulation;
@@ -71,12 +72,18 @@ impl Limiter {
     /// Answers a take. Never fails; waits for Redis at most the configured budget. `now` is this process' time; Redis
     /// counts by its own.
     pub async fn take(&self, take: &Take<'_>, now: Timestamp) -> Taken {
+        self.take_within(take, now, Duration::MAX).await
+    }
+
+    /// As [`Limiter::take`], and waits for Redis no longer than `patience`: a caller's deadline. If that passes first,
+    /// this process answers, which is better for the caller than no answer.
+    pub async fn take_within(&self, take: &Take<'_>, now: Timestamp, patience: Duration) -> Taken {
         match self {
             Self::Memory(memory) => Taken {
                 answer: memory.take(take, now),
                 source: Source::Local,
             },
-            Self::Redis(redis) => redis.take(take, now).await,
+            Self::Redis(redis) => redis.take(take, now, patience).await,
         }
     }
 
@@ -175,7 +182,9 @@ pub struct Counters {
     pub settled: u64,
     /// Debts whose writing back was not answered; they are not tried again.
     pub forgiven: u64,
-    /// Subjects with debts now; the only one that falls too.
+    /// Request ids of an outage that were written back.
+    pub remembered: u64,
+    /// Subjects with debts and request ids to be written back now; the only one that falls too.
     pub owed: u64,
 }
 

@@ -2,15 +2,15 @@
 -- two together; this file is its second home because only Redis can do it for a whole fleet at once.
 --
 -- KEYS  the subject's key, if there are quotas; then the claim's key, if there is a claim. One slot in a cluster.
--- ARGV  1  's' spend, 'p' look only, 'd' charge debts only
+-- ARGV  1  's' spend, 'p' look only, 'd' charge debts only, 'c' remember a claim that was answered without Redis
 --       2  debts of an outage for these quotas, or '': 16 bytes each, two doubles in µs: level to add, level at least
 --       3  the quotas, 21 bytes each: id (4 bytes), interval and capacity (µs, little-endian doubles), shadow (0 or 1)
 --       4  the claim's fingerprint (16 bytes), if there is a claim
 --       5  how long to remember it, in ms
---       6  its payload
+--       6  its payload; for 'c' the value from its number of quotas on
 -- Value of a subject: 12 bytes for each quota that is not at rest: id, theoretical arrival time (µs, double). Quotas that
 -- this caller does not know (another version of the configuration) are kept.
--- Value of a claim: fingerprint, number of quotas (1 byte), the quotas as in ARGV[3], the outcomes, the payload.
+-- Value of a claim: fingerprint, number of quotas (1 byte, + 128 if a replica answered alone), the quotas as in ARGV[3], the outcomes, the payload.
 -- Reply 'F' .. outcomes              fresh; 8 bytes each: the level (µs, little-endian signed), or -1 - level if exceeded
 --       'R' .. a claim's value from its number of quotas on
 --       'C'                          the claim is held by another request
@@ -101,5 +101,7 @@ end
 
 if ARGV[4] and spend then
   redis.call('SET', KEYS[#KEYS], ARGV[4] .. string.char(#quotas / 21) .. quotas .. outcomes .. ARGV[6], 'PX', ARGV[5])
+elseif mode == 'c' then
+  redis.call('SET', KEYS[1], ARGV[4] .. ARGV[6], 'PX', ARGV[5])
 end
 return 'F' .. outcomes

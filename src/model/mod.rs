@@ -9,6 +9,7 @@ use std::cell::RefCell;
 
 mod card;
 mod explain;
+mod recall;
 mod score;
 mod table;
 mod types;

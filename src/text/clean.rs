@@ -3,6 +3,7 @@
 //! ASCII without entities is left as it is, which is the fast path: most comments take it.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::decompose_canonical;
@@ -39,6 +40,19 @@ impl Clean<'_> {
         self.origin
             .as_ref()
             .map_or(at as u32, |origin| origin.get(at).copied().unwrap_or(u32::MAX))
+    }
+
+    /// Where bytes of the cleaned text stand in `content`, which it was made of, on character boundaries.
+    pub(super) fn range(&self, content: &str, start: usize, end: usize) -> Range<usize> {
+        let start = (self.origin(start) as usize).min(content.len());
+        // The end of the last character, not the beginning of the next: what was left out between them is not meant.
+        let last = self.text[..end.min(self.text.len())].char_indices().next_back();
+        let last = last.map_or(start, |(at, _)| self.origin(at) as usize);
+        let len = content.get(last..).and_then(|rest| {
+            let entity = markup::entity(rest).map(|(_, n)| n);
+            entity.or_else(|| rest.chars().next().map(char::len_utf8))
+        });
+        start..(last + len.unwrap_or(0)).max(start)
     }
 }
 

@@ -4,19 +4,27 @@
 //! markup are found ([`links`], [`markup`]), its words are cut ([`stream`]), and every view's terms are handed to a
 //! [`Sink`] as 32-bit hashes ([`terms`]). What is undone is counted, because readers do not write іn mіxed sсrірts.
 //!
+//! What may be kept of a comment is made here too: [`redact`] takes out what is personal, and [`Features`] are what reading
+//! leaves of it.
+//!
 //! This room must never fail on any text, never keep any text, and never know what a term is worth. Scoring and
 //! explaining read through the same code, so that an explanation is of the very terms that were scored.
 //! Start reading at [`terms::emit`].
 
 pub mod clean;
+mod features;
 mod letters;
 mod links;
 mod markup;
+mod redact;
 mod shape;
 mod stream;
 mod terms;
 mod undo;
 
+pub(crate) use features::may_name_a_person;
+pub use features::{Features, InvalidFeatures};
+pub use redact::{Persona, redact};
 pub use stream::Scratch;
 pub use terms::{N_VIEWS, Places, Sink, VIEWS, View, emit, emit_with_places};
 

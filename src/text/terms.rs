@@ -5,8 +5,8 @@ use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::clean::Clean;
+use super::links;
 use super::stream::{ANCHOR, EMAIL, LINK, Scratch, Token};
-use super::{links, markup};
 
 /// One way of reading a comment, with its own naive Bayes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -201,21 +201,7 @@ impl Places<'_> {
 
     /// Where bytes of the cleaned text stand in the content, on character boundaries.
     pub fn range(&self, start: usize, end: usize) -> Range<usize> {
-        let start = (self.cleaned.origin(start) as usize).min(self.content.len());
-        // The end of the last character, not the beginning of the next: what was left out between them is not meant.
-        let last = self.cleaned.text[..end.min(self.cleaned.text.len())]
-            .char_indices()
-            .next_back();
-        let last = last.map_or(start, |(at, _)| self.cleaned.origin(at) as usize);
-        let len = self
-            .content
-            .get(last..)
-            .and_then(|rest| {
-                let entity = markup::entity(rest).map(|(_, n)| n);
-                entity.or_else(|| rest.chars().next().map(char::len_utf8))
-            })
-            .unwrap_or(0);
-        start..(last + len).max(start)
+        self.cleaned.range(self.content, start, end)
     }
 }
 

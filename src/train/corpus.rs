@@ -1,14 +1,21 @@
 //! The corpus format: JSON Lines, one labelled comment a line.
+//!
+//! `label` and `content` are required; what moderators labelled may carry `features` instead of `content`: what
+//! [`Features::to_bytes`] gives, in base64 without padding. Labels that say neither spam nor ham (`abuse`, `off_topic`,
+//! `withdrawn`) are counted and teach nothing.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::comment::{Example, Label};
 use crate::sensitive::Sensitive;
+use crate::text::Features;
 
 /// Why a corpus could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +55,8 @@ pub struct FileSummary {
     pub n_bad: u64,
     /// Comments without any text, which teach nothing.
     pub n_blank: u64,
+    /// Comments whose label is neither spam nor ham, which teach nothing either.
+    pub n_neither: u64,
 }
 
 /// Labelled comments, in file order, and what became of the lines that are not among them.
@@ -63,14 +72,25 @@ pub struct Corpus {
 #[derive(Deserialize)]
 struct Row {
     id: Option<String>,
+    decision_id: Option<String>,
     label: String,
     content: Option<String>,
+    features: Option<String>,
     author_name: Option<String>,
     author_url: Option<String>,
     author_email: Option<String>,
     author_email_domain: Option<String>,
     source: Option<String>,
     submitted_at: Option<String>,
+    labeled_at: Option<String>,
+    reviewer: Option<String>,
+}
+
+/// What a line holds.
+enum Line {
+    Example(Box<Example>),
+    Blank,
+    Neither,
 }
 
 /// Reads the files, one after the other. A bad line is an error, or counted if `skip_bad`.
@@ -107,6 +127,7 @@ pub fn read_each(path: &Path, skip_bad: bool, take: &mut dyn FnMut(Example)) -> 
         n_spam: 0,
         n_bad: 0,
         n_blank: 0,
+        n_neither: 0,
     };
     let fallback_source = path
         .file_stem()
@@ -119,11 +140,12 @@ pub fn read_each(path: &Path, skip_bad: bool, take: &mut dyn FnMut(Example)) -> 
         digest.update(&bytes);
         if !bytes.trim_ascii().is_empty() {
             match parse(&bytes, &fallback_source) {
-                Ok(example) if example.content.expose().trim().is_empty() => summary.n_blank += 1,
-                Ok(example) => {
+                Ok(Line::Blank) => summary.n_blank += 1,
+                Ok(Line::Neither) => summary.n_neither += 1,
+                Ok(Line::Example(example)) => {
                     summary.n_examples += 1;
                     summary.n_spam += u64::from(example.label == Label::Spam);
-                    take(example);
+                    take(*example);
                 }
                 Err(_) if skip_bad => summary.n_bad += 1,
                 Err(problem) => {
@@ -142,21 +164,35 @@ pub fn read_each(path: &Path, skip_bad: bool, take: &mut dyn FnMut(Example)) -> 
 }
 
 /// One line, or what is wrong with it in words that quote nothing of it.
-fn parse(line: &[u8], fallback_source: &str) -> Result<Example, String> {
+fn parse(line: &[u8], fallback_source: &str) -> Result<Line, String> {
     let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
     let text = std::str::from_utf8(line).map_err(|e| format!("not UTF-8 at byte {}", e.valid_up_to()))?;
     let row: Row = serde_json::from_str(text).map_err(|e| describe(&e))?;
     let label = match row.label.as_str() {
         "spam" => Label::Spam,
         "ham" => Label::Ham,
+        "abuse" | "off_topic" | "withdrawn" => return Ok(Line::Neither),
         _ => return Err("`label` must be \"spam\" or \"ham\"".to_owned()),
     };
     let known = |field: Option<String>| field.filter(|text| !text.trim().is_empty());
     let domain_of = |email: String| email.rsplit_once('@').map(|(_, domain)| domain.to_owned());
-    Ok(Example {
-        id: row.id,
+    let features = match (&row.content, known(row.features)) {
+        (None, Some(features)) => Some(checked(&features)?),
+        _ => None,
+    };
+    let content = match row.content {
+        Some(content) => content,
+        None if features.is_some() => String::new(),
+        None => return Err("`content` is missing".to_owned()),
+    };
+    if features.is_none() && content.trim().is_empty() {
+        return Ok(Line::Blank);
+    }
+    Ok(Line::Example(Box::new(Example {
+        id: row.id.or(row.decision_id),
         label,
-        content: Sensitive::new(row.content.ok_or("`content` is missing")?),
+        content: Sensitive::new(content),
+        features: features.map(Sensitive::new),
         author_name: known(row.author_name).map(Sensitive::new),
         author_url: known(row.author_url).map(Sensitive::new),
         author_email_domain: known(row.author_email_domain)
@@ -164,7 +200,18 @@ fn parse(line: &[u8], fallback_source: &str) -> Result<Example, String> {
             .map(Sensitive::new),
         source: known(row.source).unwrap_or_else(|| fallback_source.to_owned()),
         submitted_at: known(row.submitted_at),
-    })
+        labeled_at: known(row.labeled_at),
+        reviewer: known(row.reviewer),
+    })))
+}
+
+/// The bytes of features that this program can read.
+fn checked(features: &str) -> Result<Vec<u8>, String> {
+    let bytes = STANDARD_NO_PAD
+        .decode(features.trim_end_matches('='))
+        .map_err(|_| "`features` is not base64".to_owned())?;
+    Features::from_bytes(&bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
 }
 
 /// serde's message may quote the text of the comment; this one says the kind of mistake and its place.
@@ -173,7 +220,7 @@ fn describe(error: &serde_json::Error) -> String {
         serde_json::error::Category::Syntax => "not JSON",
         serde_json::error::Category::Eof => "the JSON ends too early",
         serde_json::error::Category::Data => {
-            "not a labelled comment: `label` and `content` are required, and every field must be text"
+            "not a labelled comment: `label` and `content` (or `features`) are required, and every field must be text"
         }
         serde_json::error::Category::Io => "unreadable",
     };
@@ -227,12 +274,39 @@ mod tests {
     }
 
     #[test]
+    fn what_moderators_labelled_may_come_without_its_text() {
+        let features = Features::read("buy cheap pills", &[], &mut crate::text::Scratch::default());
+        let encoded = STANDARD_NO_PAD.encode(features.to_bytes());
+        let f = file(&[
+            &format!(
+                r#"{{"decision_id":"d1","label":"spam","features":"{encoded}","reviewer":"r","labeled_at":"2026-01-02T03:04:05Z"}}"#
+            ),
+            r#"{"decision_id":"d2","label":"abuse","content":"you fool"}"#,
+            r#"{"decision_id":"d3","label":"withdrawn"}"#,
+        ]);
+        let corpus = read(&[f.path()], false).unwrap();
+        let example = &corpus.examples[0];
+        assert_eq!(example.id.as_deref(), Some("d1"));
+        assert_eq!(
+            Features::from_bytes(example.features.as_ref().unwrap().expose()),
+            Ok(features)
+        );
+        assert_eq!(
+            (example.reviewer.as_deref(), example.labeled_at.is_some()),
+            (Some("r"), true)
+        );
+        assert_eq!((corpus.examples.len(), corpus.files[0].n_neither), (1, 2));
+    }
+
+    #[test]
     fn types_and_syntax_are_told_apart() {
         for (line, says) in [
             (r#"{"label":"ham","content":7}"#, "every field must be text"),
             (r#"{"label":"ham","content":"x""#, "ends too early"),
             ("nonsense", "not JSON"),
             (r#"{"label":"ham"}"#, "`content` is missing"),
+            (r#"{"label":"ham","features":"%%"}"#, "`features` is not base64"),
+            (r#"{"label":"ham","features":"AQAA"}"#, "damaged"),
         ] {
             let error = read(&[file(&[line]).path()], false).unwrap_err().to_string();
             assert!(error.contains(says), "{line}: {error}");

@@ -8,13 +8,10 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use crate::comment::Example;
-use crate::text::{N_VIEWS, Scratch, Sink, View, emit};
+use crate::text::{self, N_VIEWS, Scratch, Sink, VIEWS, View, emit, may_name_a_person};
 
 /// What may name a person enters only when so many groups of near-duplicates hold it.
 pub(super) const GROUPS_MIN: usize = 3;
-
-/// The names of such terms begin so.
-const NAMING: [&str; 3] = ["mail at ", "host ", "domain "];
 
 /// Every comment's distinct terms, as numbers into one sorted vocabulary.
 #[derive(Debug, Default)]
@@ -123,6 +120,25 @@ impl Distinct {
     }
 }
 
+impl Distinct {
+    /// The terms of a comment, read from its text, or as they were kept.
+    pub(super) fn read(&mut self, example: &Example, scratch: &mut Scratch) {
+        self.clear();
+        let Some(bytes) = &example.features else {
+            emit(example.content.expose(), &[], scratch, self);
+            return;
+        };
+        // The corpus has checked them.
+        let kept = text::Features::from_bytes(bytes.expose()).unwrap_or_default();
+        for view in VIEWS {
+            for &hash in &kept.terms[view as usize] {
+                self.add(view, hash);
+            }
+        }
+        self.naming.extend_from_slice(&kept.naming);
+    }
+}
+
 impl Sink for Distinct {
     fn piece(&mut self, view: View, hash: u32, _start: u32, _end: u32) {
         self.add(view, hash);
@@ -130,11 +146,8 @@ impl Sink for Distinct {
 
     fn fact(&mut self, view: View, hash: u32, _place: Option<(usize, usize)>, name: impl FnOnce() -> String) {
         self.add(view, hash);
-        if view == View::Links {
-            let name = name();
-            if NAMING.iter().any(|naming| name.starts_with(naming)) {
-                self.naming.push(hash);
-            }
+        if view == View::Links && may_name_a_person(&name()) {
+            self.naming.push(hash);
         }
     }
 }
@@ -172,8 +185,7 @@ pub(super) fn read(examples: &[&Example], groups: &[usize]) -> Features {
     let mut naming: HashMap<u32, Groups, FixedState> = HashMap::default();
     out.offsets.push(0);
     for (example, &group) in examples.iter().zip(groups) {
-        distinct.clear();
-        emit(example.content.expose(), &[], &mut scratch, &mut distinct);
+        distinct.read(example, &mut scratch);
         for &hash in &distinct.naming {
             naming.entry(hash).or_default().add(group);
         }

@@ -4,12 +4,16 @@
 //! flatter. Two comments are of one group if their texts are the same but for links, numbers and punctuation, or if
 //! their sets of character 5-grams overlap by a Jaccard index of at least 0.8. Candidates for the second come from
 //! one-permutation `MinHash` (Li, Owen and Zhang 2012) in 32 bands of 4 rows, which finds a pair at 0.8 with probability
-//! above 0.99999; each candidate is then checked exactly.
+//! above 0.99999; each candidate is then checked exactly. Of a comment whose text was not kept the runs of six letters are
+//! compared instead, with those of other such comments.
 
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 use xxhash_rust::xxh3::xxh3_64;
+
+use crate::comment::Example;
+use crate::text::{Features, View};
 
 /// Bins of the signature: 32 bands of 4.
 const N_BINS: usize = 128;
@@ -20,10 +24,10 @@ const N_CHARS_MAX: usize = 2_000;
 /// The Jaccard index from which two texts are one.
 const SAME_FROM: f64 = 0.8;
 
-/// The group of every text, as the index of the group's first text.
-pub(super) fn groups<'a>(contents: impl IntoIterator<Item = &'a str>) -> Vec<usize> {
+/// The group of every comment, as the index of the group's first.
+pub(super) fn groups<'a>(examples: impl IntoIterator<Item = &'a Example>) -> Vec<usize> {
     let mut grouper = Grouper::default();
-    contents.into_iter().for_each(|content| grouper.add(content));
+    examples.into_iter().for_each(|example| grouper.add(example));
     grouper.groups()
 }
 
@@ -39,19 +43,36 @@ pub(super) struct Grouper {
 }
 
 impl Grouper {
-    /// Takes a text in.
-    pub(super) fn add(&mut self, content: &str) {
+    /// Takes a comment in.
+    pub(super) fn add(&mut self, example: &Example) {
+        match &example.features {
+            Some(bytes) => {
+                let kept = Features::from_bytes(bytes.expose()).unwrap_or_default();
+                self.add_set(xxh3_64(bytes.expose()), || letters(&kept));
+            }
+            None => self.add_text(example.content.expose()),
+        }
+    }
+
+    fn add_text(&mut self, content: &str) {
+        let mut text = std::mem::take(&mut self.text);
+        skeleton(content, &mut text);
+        self.add_set(xxh3_64(text.as_bytes()), || shingle(&text));
+        self.text = text;
+    }
+
+    /// `whole` stands for all of it, `set` are its parts.
+    fn add_set(&mut self, whole: u64, set: impl FnOnce() -> Vec<u32>) {
         let i = self.forest.len();
         self.forest.push(i);
-        skeleton(content, &mut self.text);
-        let first = *self.by_text.entry(xxh3_64(self.text.as_bytes())).or_insert(i);
+        let first = *self.by_text.entry(whole).or_insert(i);
         if first != i {
             // The first of the same text stands for all.
             self.shingles.push(Vec::new());
             join(&mut self.forest, first, i);
             return;
         }
-        let own = shingle(&self.text);
+        let own = set();
         for (band, rows) in signature(&own).chunks_exact(N_ROWS).enumerate() {
             let bytes: Vec<u8> = rows.iter().flat_map(|row| row.to_le_bytes()).collect();
             #[expect(clippy::cast_possible_truncation, reason = "32 bands")]
@@ -69,6 +90,18 @@ impl Grouper {
     /// The group of every text so far, as the index of the group's first text.
     pub(super) fn groups(&mut self) -> Vec<usize> {
         (0..self.forest.len()).map(|i| find(&mut self.forest, i)).collect()
+    }
+}
+
+/// What stands for the text where only its features were kept: runs of letters, or everything if there are none.
+fn letters(kept: &Features) -> Vec<u32> {
+    let own = &kept.terms[View::Letters as usize];
+    if own.is_empty() {
+        let mut all = kept.terms.concat();
+        all.sort_unstable();
+        all
+    } else {
+        own.clone()
     }
 }
 
@@ -170,9 +203,21 @@ fn join(forest: &mut [usize], a: usize, b: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::comment::Label;
+    use crate::train::testing::{example, kept};
 
     fn check(a: &str, b: &str, same: bool) {
-        let groups = groups([a, "something else entirely, for good measure", b]);
+        let texts = [a, "something else entirely, for good measure", b];
+        let examples = texts.map(|text| example(Label::Ham, text));
+        let groups = groups(&examples);
+        assert_eq!(groups[0] == groups[2], same, "{a:?} / {b:?}");
+    }
+
+    /// The same with features instead of texts.
+    fn check_kept(a: &str, b: &str, same: bool) {
+        let texts = [a, "something else entirely, for good measure", b];
+        let examples = texts.map(|text| kept(Label::Ham, text));
+        let groups = groups(&examples);
         assert_eq!(groups[0] == groups[2], same, "{a:?} / {b:?}");
     }
 
@@ -194,6 +239,7 @@ mod tests {
             )
         };
         check(&text("Ann"), &text("Robert"), true);
+        check_kept(&text("Ann"), &text("Robert"), true);
     }
 
     #[test]
@@ -201,5 +247,7 @@ mod tests {
         check("I love this song", "I hate this song", false);
         check("great article", "great podcast", false);
         check("", "x", false);
+        check_kept("I love this song", "I hate this song", false);
+        check_kept("ok", "no", false);
     }
 }

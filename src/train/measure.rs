@@ -43,7 +43,7 @@ pub(super) fn metrics(examples: &[&Example], out_of_fold: &[f64], parts: &Parts)
         let bin = &mut bins[metrics::calibration_bin(p.get())];
         bin.0 += p.get();
         bin.1 += truth;
-        let rejected = thresholds.reject_at.is_some_and(|at| p >= at) && !model.assess(&Reading::from(*example)).thin;
+        let rejected = thresholds.reject_at.is_some_and(|at| p >= at) && !model.assess_example(example).thin;
         verdicts[spam][0] += u32::from(rejected);
         verdicts[spam][1] += u32::from(!rejected && p >= thresholds.hold_at);
         verdicts[spam][2] += 1;

@@ -174,7 +174,7 @@ pub fn train(
     progress(Progress::Grouping);
     let all: Vec<&Example> = examples.iter().collect();
     let mut grouper = Grouper::default();
-    all.iter().for_each(|example| grouper.add(example.content.expose()));
+    all.iter().for_each(|example| grouper.add(example));
     // Before the certifying comments come, which have no say in training.
     let groups = grouper.groups();
     for label in [Label::Ham, Label::Spam] {

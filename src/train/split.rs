@@ -25,7 +25,7 @@ pub fn group_folds(examples: &[Example], n_folds: usize, seed: u64) -> Vec<usize
 
 /// The group of near-duplicates of every example, numbered from 0: what an evaluation draws together.
 pub fn groups(examples: &[Example]) -> Vec<usize> {
-    group::groups(examples.iter().map(|example| example.content.expose().as_str()))
+    group::groups(examples)
 }
 
 /// Deals whole groups to folds, largest first and else in an order that the seed decides, each to the fold that has

@@ -2,6 +2,7 @@
 
 use crate::comment::{Example, Label};
 use crate::sensitive::Sensitive;
+use crate::text::{Features, Scratch};
 
 const HAM: [&str; 12] = [
     "I really enjoyed this article about the {} council",
@@ -60,10 +61,22 @@ pub(crate) fn example(label: Label, content: &str) -> Example {
         id: None,
         label,
         content: Sensitive::new(content.to_owned()),
+        features: None,
         author_name: None,
         author_url: None,
         author_email_domain: None,
         source: "test".to_owned(),
         submitted_at: None,
+        labeled_at: None,
+        reviewer: None,
+    }
+}
+
+/// One comment of which only the features were kept.
+pub(crate) fn kept(label: Label, content: &str) -> Example {
+    let features = Features::read(content, &[], &mut Scratch::default());
+    Example {
+        features: Some(Sensitive::new(features.to_bytes())),
+        ..example(label, "")
     }
 }

@@ -9,7 +9,7 @@ use super::group::Grouper;
 use super::params::{Hold, TrainParams};
 use crate::comment::{Example, Label};
 use crate::eval::threshold::{certify_reject, hold_at_budget, hold_at_share, reject_candidates, support_needed};
-use crate::model::{InvalidParts, Parts, Promise, Reading, SpamModel, SpamProbability};
+use crate::model::{InvalidParts, Parts, Promise, SpamModel, SpamProbability};
 
 /// Why there is no promise, and so no reject band.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -70,9 +70,7 @@ impl<'a> Readers<'a> {
     /// The ham of `certify` that is no near-duplicate of what the grouper holds, which is the training data.
     pub(super) fn unseen(certify: &'a [Example], training: &mut Grouper) -> Self {
         let n_training = training.groups().len();
-        certify
-            .iter()
-            .for_each(|example| training.add(example.content.expose()));
+        certify.iter().for_each(|example| training.add(example));
         let groups = training.groups();
         let mut by_group: BTreeMap<usize, Vec<&Example>> = BTreeMap::new();
         let mut n_seen = 0;
@@ -104,7 +102,7 @@ impl<'a> Readers<'a> {
 
     /// One probability a group, the highest: what is promised must hold for the unluckiest of the copies.
     fn probabilities(&self, model: &SpamModel) -> Vec<f64> {
-        let probability = |example: &&'a Example| model.assess(&Reading::from(*example)).probability.get();
+        let probability = |example: &&'a Example| model.assess_example(example).probability.get();
         let highest = |group: &Vec<&'a Example>| group.iter().map(probability).fold(0.0, f64::max);
         self.groups.iter().map(highest).collect()
     }

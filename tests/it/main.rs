@@ -16,6 +16,7 @@ mod evaluate;
 mod fleet;
 mod grpc;
 mod limiter;
+mod limiter_aftermath;
 mod limiter_causes;
 mod limiter_cluster;
 mod limiter_faults;

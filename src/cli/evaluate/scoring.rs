@@ -91,7 +91,7 @@ fn assess(model: &SpamModel, examples: &[&Example], bar: &ProgressBar) -> Vec<As
         let assess_part = |part: &[&Example]| -> Vec<Assessment> {
             let answer = |example: &&Example| {
                 bar.inc(1);
-                model.assess(&Reading::from(*example))
+                model.assess_example(example)
             };
             part.iter().map(answer).collect()
         };

@@ -1,6 +1,7 @@
 //! What all tasks of one limiter share: the routes, and what the world is told about them.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -37,11 +38,11 @@ impl Board {
         Arc::clone(&self.routes.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Asks the process that has the call's keys.
-    pub(super) async fn call(&self, call: &Call) -> Result<Reply, Failure> {
+    /// Asks the process that has the call's keys; see [`super::node::Node::call`].
+    pub(super) async fn call(&self, call: &Call, patience: Duration) -> Result<Reply, Failure> {
         let routes = self.routes();
         match call.key().and_then(|key| routes.node(key)) {
-            Some(node) => node.call(call).await,
+            Some(node) => node.call(call, patience).await,
             None => Err(Failure::NotRun(Cause::ClusterDown)),
         }
     }

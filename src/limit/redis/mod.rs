@@ -6,6 +6,7 @@
 mod board;
 mod cluster;
 mod error;
+mod line;
 mod node;
 mod routes;
 mod script;
@@ -131,6 +132,7 @@ struct Counts {
     opened: AtomicU64,
     settled: AtomicU64,
     forgiven: AtomicU64,
+    remembered: AtomicU64,
 }
 
 /// The part that needs a runtime; it ends with the limiter.
@@ -200,8 +202,8 @@ impl Redis {
     }
 
     /// Answers a take, from Redis if it answers in time, else from what this process knows. Never fails, and takes no
-    /// longer than the budget.
-    pub async fn take(&self, take: &Take<'_>, now: Timestamp) -> Taken {
+    /// longer than the budget, or than `patience` if that is less.
+    pub async fn take(&self, take: &Take<'_>, now: Timestamp, patience: Duration) -> Taken {
         let local = &self.own.local;
         if let Some(known) = take.claim.as_ref().and_then(|claim| local.look_up(claim, now)) {
             return known;
@@ -214,15 +216,10 @@ impl Redis {
         }
         let carried = Carried::by(take, &self.shared, &self.own, now);
         let call = Call::take(self.shared.layout, take, carried.debt());
-        let called = self.board().call(&call).await;
+        let called = self.board().call(&call, patience).await;
         carried.arrived(&called);
         let doubt = match called {
-            Ok(Reply::Known(answer)) => {
-                return Taken {
-                    answer,
-                    source: Source::Redis,
-                };
-            }
+            Ok(Reply::Known(taken)) => return taken,
             Ok(Reply::Fresh(levels)) => {
                 let outcomes = script::outcomes(take.quotas, &levels);
                 let levels: Vec<u64> = levels.iter().map(|(level, _)| *level).collect();
@@ -259,6 +256,7 @@ impl Redis {
             opened,
             settled,
             forgiven,
+            remembered,
         } = &self.shared.counts;
         Counters {
             asked: read(asked),
@@ -270,7 +268,8 @@ impl Redis {
             opened: read(opened),
             settled: read(settled),
             forgiven: read(forgiven),
-            owed: self.own.local.debtors() as u64,
+            remembered: read(remembered),
+            owed: (self.own.local.debtors() + self.own.local.pledged()) as u64,
         }
     }
 

@@ -4,7 +4,7 @@
 //! Connecting and probing happen in the node's own task, never in a request; a probe is a real take under its own key, so
 //! whatever would fail a take (a password, a permission, a full memory, a read-only replica) fails the probe too.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::error::{Failure, cause, failure};
+use super::line::{Line, Seat};
 use super::script::{Call, Reply, reply};
 use super::{Shared, sentinel};
 use crate::limit::Cause;
@@ -33,7 +34,6 @@ struct Inner {
     /// The number of the probe's key: one that lies in this node's slots.
     probe: u32,
     state: Mutex<State>,
-    in_flight: AtomicUsize,
     /// Told when the breaker opens.
     opened: Notify,
     started: Instant,
@@ -57,7 +57,7 @@ pub(super) enum Place {
 
 struct State {
     breaker: Breaker,
-    connection: Option<MultiplexedConnection>,
+    line: Option<Line>,
     /// Which connection it is: a failure of an earlier one says nothing about this one.
     epoch: u64,
 }
@@ -67,7 +67,7 @@ impl Node {
     pub(super) fn start(shared: Arc<Shared>, place: Place, probe: u32) -> Self {
         let state = State {
             breaker: Breaker::new(),
-            connection: None,
+            line: None,
             epoch: 0,
         };
         let inner = Arc::new(Inner {
@@ -75,7 +75,6 @@ impl Node {
             place,
             probe,
             state: Mutex::new(state),
-            in_flight: AtomicUsize::new(0),
             opened: Notify::new(),
             started: Instant::now(),
         });
@@ -83,9 +82,9 @@ impl Node {
         Self { inner, task }
     }
 
-    /// Asks once.
-    pub(super) async fn call(&self, call: &Call) -> Result<Reply, Failure> {
-        self.inner.call(call).await
+    /// Asks once, and waits at most the budget, or `patience` if that is less.
+    pub(super) async fn call(&self, call: &Call, patience: Duration) -> Result<Reply, Failure> {
+        self.inner.call(call, patience).await
     }
 
     /// Where it is.
@@ -100,7 +99,7 @@ impl Node {
 
     /// Its connection, while it is up.
     pub(super) fn connection(&self) -> Option<MultiplexedConnection> {
-        self.inner.state().connection.clone()
+        self.inner.state().line.as_ref().map(Line::connection)
     }
 
     /// Why it is not asked; `None` while it is.
@@ -120,32 +119,36 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn call(&self, call: &Call) -> Result<Reply, Failure> {
+    async fn call(&self, call: &Call, patience: Duration) -> Result<Reply, Failure> {
         let counts = &self.shared.counts;
-        let (mut connection, epoch) = {
+        let (seat, epoch) = {
             let state = self.state();
             if let Some(cause) = state.breaker.cause() {
                 return Err(Failure::NotRun(cause));
             }
-            let Some(connection) = &state.connection else {
+            let Some(line) = &state.line else {
                 return Err(Failure::NotRun(Cause::Connecting));
             };
-            (connection.clone(), state.epoch)
+            (line.sit(), state.epoch)
         };
-        let Some(_seat) = Seat::take(&self.in_flight, self.shared.settings.in_flight_max) else {
+        let Some(seat) = seat else {
             add(&counts.shed);
             return Err(Failure::Shed);
         };
         add(&counts.asked);
+        // Over without an answer: if the caller was less patient than the budget, that is judged when this is dropped.
         let mut asked = Asked::new(self, epoch);
-        let answer = timeout(self.shared.settings.budget, self.shared.run(&mut connection, call)).await;
+        let budget = self.shared.settings.budget;
+        let answer = timeout(budget.min(patience), self.shared.run(seat, call)).await;
         let result = match answer {
             Err(_) => Err(Failure::InDoubt(Cause::Timeout)),
             Ok(Err(error)) => Err(failure(&error)),
             Ok(Ok(value)) => read(&value).ok_or(Failure::InDoubt(Cause::Unexpected)),
         };
-        asked.over = true;
-        self.record(&result, epoch);
+        if patience >= budget || !matches!(result, Err(Failure::InDoubt(Cause::Timeout))) {
+            asked.over = true;
+            self.record(&result, epoch);
+        }
         result
     }
 
@@ -175,7 +178,7 @@ impl Inner {
             Err(Failure::Shed) => false,
         };
         if opened {
-            state.connection = None;
+            state.line = None;
             drop(state);
             add(&counts.opened);
             self.opened.notify_one();
@@ -229,8 +232,8 @@ async fn supervise(node: Arc<Inner>) {
                 let now = node.started.elapsed();
                 let mut state = node.state();
                 match probed {
-                    Ok(connection) => {
-                        state.connection = Some(connection);
+                    Ok(line) => {
+                        state.line = Some(line);
                         state.epoch += 1;
                         state.breaker.probe_answered();
                     }
@@ -247,7 +250,7 @@ async fn supervise(node: Arc<Inner>) {
 }
 
 /// One attempt: connect, run a probe with the script's text (which also loads it), then one under a take's conditions.
-async fn probe(node: &Inner) -> Result<MultiplexedConnection, Cause> {
+async fn probe(node: &Inner) -> Result<Line, Cause> {
     let settings = &node.shared.settings;
     add(&node.shared.counts.probed);
     let call = Call::probe(node.probe);
@@ -265,11 +268,13 @@ async fn probe(node: &Inner) -> Result<MultiplexedConnection, Cause> {
         Ok::<_, RedisError>((connection, value))
     };
     let connected = timeout(settings.connect_timeout, connect).await;
-    let (mut connection, value) = connected.map_err(|_| Cause::Timeout)?.map_err(|error| cause(&error))?;
+    let (connection, value) = connected.map_err(|_| Cause::Timeout)?.map_err(|error| cause(&error))?;
     read(&value).ok_or(Cause::Unexpected)?;
-    let again = timeout(settings.budget, node.shared.run(&mut connection, &call)).await;
+    let line = Line::new(connection, settings.in_flight_max);
+    let seat = line.sit().ok_or(Cause::Unexpected)?;
+    let again = timeout(settings.budget, node.shared.run(seat, &call)).await;
     again.map_err(|_| Cause::Timeout)?.map_err(|error| cause(&error))?;
-    Ok(connection)
+    Ok(line)
 }
 
 /// Opens a connection. Its own response time-out is off: whoever calls has one.
@@ -295,12 +300,12 @@ pub(super) async fn send(connection: &mut MultiplexedConnection, command: &Cmd) 
 
 impl Shared {
     /// Runs the script: by its digest, and with its text if Redis does not know it (it was restarted, or flushed).
-    async fn run(&self, connection: &mut MultiplexedConnection, call: &Call) -> Result<Value, RedisError> {
-        match send(connection, &call.command("EVALSHA", &self.digest)).await {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                send(connection, &call.command("EVAL", &self.text)).await
+    async fn run(&self, seat: Seat, call: &Call) -> Result<Value, RedisError> {
+        match seat.send(call.command("EVALSHA", &self.digest)).await {
+            (Err(error), seat) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                seat.send(call.command("EVAL", &self.text)).await.0
             }
-            result => result,
+            (answer, _) => answer,
         }
     }
 }
@@ -309,23 +314,6 @@ fn read(value: &Value) -> Option<Reply> {
     match value {
         Value::BulkString(bytes) => reply(bytes),
         _ => None,
-    }
-}
-
-/// A place among the calls under way; given back on drop, also when the caller goes away.
-struct Seat<'a>(&'a AtomicUsize);
-
-impl<'a> Seat<'a> {
-    fn take(seats: &'a AtomicUsize, max: usize) -> Option<Self> {
-        let seat = Self(seats);
-        // On failure the drop of `seat` takes it back.
-        (seats.fetch_add(1, Ordering::Relaxed) < max).then_some(seat)
-    }
-}
-
-impl Drop for Seat<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -5,11 +5,15 @@ use redis::Cmd;
 use super::super::key::{self, Layout};
 use super::super::local::Debt;
 use super::super::memory::CLAIM_TTL;
-use super::super::{Answer, Mode, Outcome, Take, gcra::Meter};
+use super::super::pledge::Pledge;
+use super::super::{Answer, Mode, Outcome, Source, Take, Taken, gcra::Meter};
 use crate::site::Quota;
 
 /// Bytes of one packed quota.
 const QUOTA_BYTES: usize = 21;
+
+/// In a claim's number of quotas: a replica answered alone, and a replay says so too.
+const ALONE: u8 = 0x80;
 
 /// The script.
 pub(super) const TEXT: &str = include_str!("../take.lua");
@@ -20,7 +24,7 @@ pub(super) enum Reply {
     /// The level of each quota (µs) and whether it was exceeded.
     Fresh(Vec<(u64, bool)>),
     /// A replay or a conflict.
-    Known(Answer),
+    Known(Taken),
 }
 
 /// A call of the script, ready for either way to name it.
@@ -60,6 +64,26 @@ impl Call {
         Self {
             keys,
             args: vec![b"d".to_vec(), debts(&debt.levels), pack(&debt.quotas)],
+        }
+    }
+
+    /// Only a claim that was answered without Redis, unless it is held.
+    pub(super) fn pledge(layout: Layout, pledge: &Pledge) -> Self {
+        let (name, claim) = (&pledge.name, pledge.name.claim());
+        let n = u8::try_from(name.quotas.len()).unwrap_or(0) | ALONE;
+        let mut value = vec![n];
+        value.extend(pack(&name.quotas));
+        for outcome in &pledge.outcomes {
+            let level = i64::try_from(outcome.reset_after.as_micros()).unwrap_or(i64::MAX);
+            let level = if outcome.exceeded { -1 - level } else { level };
+            value.extend(level.to_le_bytes());
+        }
+        value.extend(&pledge.payload);
+        let lives = pledge.left.as_millis().max(1).to_string().into_bytes();
+        let fingerprint = claim.fingerprint.to_vec();
+        Self {
+            keys: vec![key::claim(layout, &name.site, name.subject, &claim)],
+            args: vec![b"c".to_vec(), Vec::new(), Vec::new(), fingerprint, lives, value],
         }
     }
 
@@ -117,19 +141,27 @@ pub(super) fn reply(bytes: &[u8]) -> Option<Reply> {
         b'F' => levels(rest).map(Reply::Fresh),
         b'R' => {
             let (n, rest) = rest.split_first()?;
-            let (quotas, rest) = rest.split_at_checked(usize::from(*n) * QUOTA_BYTES)?;
-            let (levels_, payload) = rest.split_at_checked(usize::from(*n) * 8)?;
+            let source = if n & ALONE == 0 {
+                Source::Redis
+            } else {
+                Source::LocalForRedis
+            };
+            let n = usize::from(n & !ALONE);
+            let (quotas, rest) = rest.split_at_checked(n * QUOTA_BYTES)?;
+            let (levels_, payload) = rest.split_at_checked(n * 8)?;
             let outcomes = quotas
                 .chunks_exact(QUOTA_BYTES)
                 .zip(levels(levels_)?)
                 .map(|(quota, (level, exceeded))| Some(unpack(quota)?.outcome(level, exceeded)));
             let outcomes: Vec<Outcome> = outcomes.collect::<Option<_>>()?;
-            Some(Reply::Known(Answer::Replayed {
-                outcomes,
-                payload: payload.to_vec(),
-            }))
+            let payload = payload.to_vec();
+            let answer = Answer::Replayed { outcomes, payload };
+            Some(Reply::Known(Taken { answer, source }))
         }
-        b'C' => Some(Reply::Known(Answer::Conflict)),
+        b'C' => Some(Reply::Known(Taken {
+            answer: Answer::Conflict,
+            source: Source::Redis,
+        })),
         _ => None,
     }
 }
@@ -181,8 +213,8 @@ fn whole(number: f64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{QUOTA_BYTES, Reply, debts, pack, reply};
-    use crate::limit::{Answer, Outcome};
+    use super::{ALONE, QUOTA_BYTES, Reply, debts, pack, reply};
+    use crate::limit::{Answer, Outcome, Source, Taken};
     use crate::site::Quota;
     use crate::verdict::Verdict;
     use std::time::Duration;
@@ -192,7 +224,11 @@ mod tests {
         let level = |level: i64| level.to_le_bytes().to_vec();
         let fresh = [b"F".to_vec(), level(5), level(-1)].concat();
         assert_eq!(reply(&fresh), Some(Reply::Fresh(vec![(5, false), (0, true)])));
-        assert_eq!(reply(b"C"), Some(Reply::Known(Answer::Conflict)));
+        let conflict = Taken {
+            answer: Answer::Conflict,
+            source: Source::Redis,
+        };
+        assert_eq!(reply(b"C"), Some(Reply::Known(conflict)));
         for nonsense in [&b""[..], b"F123", b"R", b"R\x02abc", b"X", b"OK"] {
             assert_eq!(reply(nonsense), None);
         }
@@ -210,18 +246,21 @@ mod tests {
         };
         let packed = pack(std::slice::from_ref(&quota));
         assert_eq!(packed.len(), QUOTA_BYTES);
-        let bytes = [&b"R\x01"[..], &packed, &20_i64.to_le_bytes(), b"payload"].concat();
         let outcome = Outcome {
             remaining: 1,
             retry_after: Duration::ZERO,
             reset_after: Duration::from_micros(20),
             exceeded: false,
         };
-        let expected = Answer::Replayed {
+        let answer = Answer::Replayed {
             outcomes: vec![outcome],
             payload: b"payload".to_vec(),
         };
-        assert_eq!(reply(&bytes), Some(Reply::Known(expected)));
+        for (n, source) in [(1, Source::Redis), (1 | ALONE, Source::LocalForRedis)] {
+            let bytes = [&[b'R', n][..], &packed, &20_i64.to_le_bytes(), b"payload"].concat();
+            let answer = answer.clone();
+            assert_eq!(reply(&bytes), Some(Reply::Known(Taken { answer, source })));
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Charges to Redis what was granted without it, in the background, one subject after another. A subject that comes again
-//! before its turn brings its debt along with its take.
+//! Charges to Redis what was granted without it, in the background, one subject after another, and tells it which request
+//! ids were answered. A subject that comes again before its turn brings its debt along with its take.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,6 +13,7 @@ use super::script::{Call, Reply};
 use super::{Own, Shared};
 use crate::clock::Timestamp;
 use crate::limit::local::Debt;
+use crate::limit::pledge::Pledge;
 use crate::limit::{Mode, Take};
 
 /// Debts that are tried in one round while Redis refuses them.
@@ -39,11 +40,22 @@ pub(super) async fn settle(board: Arc<Board>, own: Arc<Own>) {
                 refused += 1;
             }
         }
+        for _ in 0..own.local.pledged() {
+            if refused >= REFUSED_MAX {
+                break;
+            }
+            let Some(pledge) = own.local.oldest_pledge(own.now()) else {
+                break;
+            };
+            if !remember(&board, &own, pledge).await {
+                refused += 1;
+            }
+        }
         if refused > 0 {
             // News of this round may be of our own making: waiting for them would be no pause.
             changes.mark_unchanged();
             let _ = timeout(PAUSE, changes.changed()).await;
-        } else if own.local.debtors() == 0 {
+        } else if own.local.debtors() + own.local.pledged() == 0 {
             own.booked.notified().await;
         }
     }
@@ -113,7 +125,7 @@ impl Drop for Carried<'_> {
 async fn charge(board: &Board, own: &Own, debt: &Debt) -> bool {
     // From before it was asked, as with a take: so the levels are rather too small here than too large.
     let now = own.now();
-    match board.call(&Call::debt(debt)).await {
+    match board.call(&Call::debt(debt), Duration::MAX).await {
         Ok(Reply::Fresh(levels)) => {
             let levels: Vec<u64> = levels.iter().map(|(level, _)| *level).collect();
             own.local
@@ -129,6 +141,23 @@ async fn charge(board: &Board, own: &Own, debt: &Debt) -> bool {
         Err(Failure::InDoubt(_)) | Ok(Reply::Known(_)) => {
             count(&board.shared, false);
             true
+        }
+    }
+}
+
+/// Writes one answer down for the fleet. False if it was put back.
+async fn remember(board: &Board, own: &Own, pledge: Pledge) -> bool {
+    match board
+        .call(&Call::pledge(board.shared.layout, &pledge), Duration::MAX)
+        .await
+    {
+        Ok(_) => {
+            board.shared.counts.remembered.fetch_add(1, Ordering::Relaxed);
+            true
+        }
+        Err(_) => {
+            own.local.put_pledge_back(pledge);
+            false
         }
     }
 }

@@ -1,0 +1,296 @@
+//! What a model reads of a comment, without the comment: enough to learn from it and to judge it again.
+//!
+//! The terms are hashed without a key: whoever holds features can test whether a word or a phrase of three words stood
+//! in the comment. They are to be kept as the comment would be kept, and not as long.
+
+use super::stream::Scratch;
+use super::terms::{N_VIEWS, Sink, VIEWS, View, emit};
+
+/// A comment's distinct terms, view by view, and what else the model wants to know of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Features {
+    /// The hashes of each view's distinct terms, ascending. A hash stands in one view only: the first that came.
+    pub terms: [Vec<u32>; N_VIEWS],
+    /// Of them, those of links and addresses that may name a person, ascending.
+    pub naming: Vec<u32>,
+    /// Words with a letter in them, by hash, ascending, and how often each came.
+    pub spoken: Vec<(u32, u32)>,
+    /// Links and addresses.
+    pub n_linked: u32,
+    /// Are most letters of a script other than Latin?
+    pub is_foreign: bool,
+}
+
+/// Why bytes are no features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidFeatures {
+    /// They were read by other rules.
+    #[error(
+        "the features were read by version {found} of the rules, this program reads by version {}: send the comment again in full",
+        super::READING_VERSION
+    )]
+    Reading {
+        /// Their version.
+        found: u32,
+    },
+    /// They are cut short, too long, or out of order.
+    #[error("the features are damaged at byte {at}")]
+    Damaged {
+        /// Where.
+        at: usize,
+    },
+}
+
+/// Names of link terms that may name a person begin so: domains of addresses, hosts and domains of links.
+const NAMING: [&str; 3] = ["mail at ", "host ", "domain "];
+
+/// May a term of [`View::Links`] with this name be somebody's?
+pub(crate) fn may_name_a_person(name: &str) -> bool {
+    NAMING.iter().any(|naming| name.starts_with(naming))
+}
+
+impl Features {
+    /// Reads a comment. Links to `article_hosts` are passed over, as they are when it is scored.
+    pub fn read(content: &str, article_hosts: &[String], scratch: &mut Scratch) -> Self {
+        let mut collector = Collector::default();
+        emit(content, article_hosts, scratch, &mut collector);
+        let Collector {
+            mut terms,
+            mut naming,
+            mut spoken,
+            n_linked,
+        } = collector;
+        // The first view that a hash came in keeps it.
+        terms.sort_by_key(|&(hash, _)| hash);
+        terms.dedup_by_key(|&mut (hash, _)| hash);
+        let mut out = Self {
+            n_linked,
+            is_foreign: scratch.is_foreign(),
+            ..Self::default()
+        };
+        for (hash, view) in terms {
+            out.terms[view as usize].push(hash);
+        }
+        naming.sort_unstable();
+        naming.dedup();
+        out.naming = naming;
+        spoken.sort_unstable();
+        for hash in spoken {
+            match out.spoken.last_mut() {
+                Some((last, n)) if *last == hash => *n += 1,
+                _ => out.spoken.push((hash, 1)),
+            }
+        }
+        out
+    }
+
+    /// How many distinct terms each view has.
+    pub fn n_distinct(&self) -> [u32; N_VIEWS] {
+        std::array::from_fn(|view| u32::try_from(self.terms[view].len()).unwrap_or(u32::MAX))
+    }
+
+    /// Is there nothing in it?
+    pub fn is_empty(&self) -> bool {
+        self.spoken.is_empty() && self.n_linked == 0 && self.terms[View::Words as usize].is_empty()
+    }
+
+    /// As bytes: some three for each term. The same features give the same bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        put(&mut out, super::READING_VERSION);
+        put(&mut out, u32::from(self.is_foreign));
+        put(&mut out, self.n_linked);
+        for hashes in self.terms.iter().chain([&self.naming]) {
+            put_ascending(&mut out, hashes.iter().copied());
+        }
+        put_ascending(&mut out, self.spoken.iter().map(|&(hash, _)| hash));
+        self.spoken.iter().for_each(|&(_, n)| put(&mut out, n));
+        out
+    }
+
+    /// What [`Features::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// [`InvalidFeatures`], if the bytes are of another version, or no features at all.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidFeatures> {
+        let mut input = Input { bytes, at: 0 };
+        let found = input.number()?;
+        if found != super::READING_VERSION {
+            return Err(InvalidFeatures::Reading { found });
+        }
+        let mut out = Self {
+            is_foreign: input.number()? == 1,
+            n_linked: input.number()?,
+            ..Self::default()
+        };
+        for view in VIEWS {
+            out.terms[view as usize] = input.ascending()?;
+        }
+        out.naming = input.ascending()?;
+        for hash in input.ascending()? {
+            out.spoken.push((hash, 0));
+        }
+        for (_, n) in &mut out.spoken {
+            *n = input.number()?;
+        }
+        if input.at == bytes.len() {
+            Ok(out)
+        } else {
+            Err(InvalidFeatures::Damaged { at: input.at })
+        }
+    }
+}
+
+/// Takes everything in the order in which it comes.
+#[derive(Default)]
+struct Collector {
+    terms: Vec<(u32, View)>,
+    naming: Vec<u32>,
+    spoken: Vec<u32>,
+    n_linked: u32,
+}
+
+impl Sink for Collector {
+    fn piece(&mut self, view: View, hash: u32, _start: u32, _end: u32) {
+        self.terms.push((hash, view));
+    }
+
+    fn fact(&mut self, view: View, hash: u32, _place: Option<(usize, usize)>, name: impl FnOnce() -> String) {
+        self.terms.push((hash, view));
+        if view == View::Links && may_name_a_person(&name()) {
+            self.naming.push(hash);
+        }
+    }
+
+    fn spoken(&mut self, hash: u32) {
+        self.spoken.push(hash);
+    }
+
+    fn linked(&mut self) {
+        self.n_linked += 1;
+    }
+}
+
+/// A number, 7 bits a byte, low bits first.
+fn put(out: &mut Vec<u8>, mut value: u32) {
+    while value >= 0x80 {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "below 128")]
+    out.push(value as u8);
+}
+
+/// How many, then each less the one before.
+fn put_ascending(out: &mut Vec<u8>, values: impl ExactSizeIterator<Item = u32>) {
+    put(out, u32::try_from(values.len()).unwrap_or(u32::MAX));
+    let mut last = 0;
+    for value in values {
+        put(out, value.wrapping_sub(last));
+        last = value;
+    }
+}
+
+struct Input<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Input<'_> {
+    fn number(&mut self) -> Result<u32, InvalidFeatures> {
+        let damaged = InvalidFeatures::Damaged { at: self.at };
+        let mut value = 0_u64;
+        for shift in (0..35).step_by(7) {
+            let byte = *self.bytes.get(self.at).ok_or(damaged)?;
+            self.at += 1;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return u32::try_from(value).map_err(|_| damaged);
+            }
+        }
+        Err(damaged)
+    }
+
+    fn ascending(&mut self) -> Result<Vec<u32>, InvalidFeatures> {
+        let n = self.number()? as usize;
+        let damaged = InvalidFeatures::Damaged { at: self.at };
+        // Each takes at least a byte: no more memory than the bytes justify.
+        if n > self.bytes.len() - self.at {
+            return Err(damaged);
+        }
+        let mut values: Vec<u32> = Vec::with_capacity(n);
+        for i in 0..n {
+            let step = self.number()?;
+            let next = values.last().map_or(Some(step), |last| last.checked_add(step));
+            values.push(next.filter(|_| i == 0 || step > 0).ok_or(damaged)?);
+        }
+        Ok(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(content: &str) -> Features {
+        Features::read(content, &[], &mut Scratch::default())
+    }
+
+    #[test]
+    fn what_may_name_a_person_is_marked() {
+        let features = read("see http://jane.doe.example/me or mail jane@doe.example, see?");
+        assert_eq!(
+            features.naming.len(),
+            5,
+            "mail at, host, the domain of both, its two words"
+        );
+        let links = &features.terms[View::Links as usize];
+        assert!(features.naming.iter().all(|hash| links.contains(hash)));
+        assert_eq!(features.n_linked, 2);
+        let n_spoken: u32 = features.spoken.iter().map(|(_, n)| n).sum();
+        assert_eq!((n_spoken, features.spoken.len()), (4, 3), "see, or, mail, see");
+        assert!(read("just words").naming.is_empty());
+    }
+
+    #[test]
+    fn the_articles_own_hosts_are_passed_over() {
+        let hosts = ["a.example".to_owned()];
+        let features = Features::read("see http://a.example/x", &hosts, &mut Scratch::default());
+        assert!(features.terms[View::Links as usize].is_empty());
+    }
+
+    #[test]
+    fn other_versions_and_damage_are_told_apart() {
+        let mut bytes = read("hello there").to_bytes();
+        assert_eq!(
+            Features::from_bytes(&bytes[..9]),
+            Err(InvalidFeatures::Damaged { at: 9 })
+        );
+        bytes.push(0);
+        assert!(Features::from_bytes(&bytes).is_err());
+        bytes[0] = 99;
+        assert_eq!(
+            Features::from_bytes(&bytes),
+            Err(InvalidFeatures::Reading { found: 99 })
+        );
+        assert!(Features::from_bytes(&[]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read_again(content in "\\PC{0,200}") {
+            let features = read(&content);
+            prop_assert_eq!(Features::from_bytes(&features.to_bytes()), Ok(features));
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(features) = Features::from_bytes(&bytes) {
+                let again = Features::from_bytes(&features.to_bytes());
+                prop_assert_eq!(again, Ok(features));
+            }
+        }
+    }
+}

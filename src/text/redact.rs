@@ -1,0 +1,99 @@
+//! Takes out of a text what would tell who wrote it or whom to reach: e-mail addresses, telephone numbers, network
+//! addresses, handles, and the author's own name and accounts. What takes their place reads like them, so that a model
+//! learns from a redacted text what it would have learnt from the text: digits become `0`, which is how digits are read
+//! anyway.
+//!
+//! It is found in the cleaned text ([`super::clean`]), so letters in fancy dress, look-alikes, invisible characters and
+//! entities hide nothing. It takes out too much rather than too little. Other people's names are out of its scope, and so
+//! are numbers in words.
+
+mod name;
+mod pattern;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::clean::{Clean, clean};
+
+/// What takes the place of a name, an account or a handle.
+const SOMEONE: &str = "someone";
+
+/// Taking something out may bring the next together; every text we know is at rest after three rounds.
+const N_ROUNDS: usize = 8;
+
+/// Who wrote the text, as far as is known; what is not known is empty.
+#[derive(Clone, Copy, Default)]
+pub struct Persona<'a> {
+    /// The author's name: it is taken out whole and by its parts, whatever their case.
+    pub name: &'a str,
+    /// What else the author goes by, such as the account's id and the e-mail address' local part: taken out whole.
+    pub accounts: &'a [&'a str],
+}
+
+impl std::fmt::Debug for Persona<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Persona(..)")
+    }
+}
+
+/// The text without what is personal. Redacting twice is redacting once.
+pub fn redact<'a>(content: &'a str, author: &Persona<'_>) -> Cow<'a, str> {
+    let own = name::Own::new(author);
+    let mut text = Cow::Borrowed(content);
+    for _ in 0..N_ROUNDS {
+        match round(&text, &own) {
+            Some(changed) => text = Cow::Owned(changed),
+            None => return text,
+        }
+    }
+    // Never seen: a text that will not come to rest is kept by nobody.
+    Cow::Borrowed(SOMEONE)
+}
+
+/// One replacement, by its place in the cleaned text.
+struct Edit {
+    place: Range<usize>,
+    with: &'static str,
+}
+
+/// One round over the text; `None` if it changes nothing.
+fn round(content: &str, own: &name::Own) -> Option<String> {
+    let cleaned = clean(content);
+    let mut edits = Vec::new();
+    pattern::find(&cleaned.text, &mut edits);
+    own.find(&cleaned.text, &mut edits);
+    apply(content, &cleaned, edits)
+}
+
+/// Makes the replacements; of two that overlap, the one that was found first.
+fn apply(content: &str, cleaned: &Clean<'_>, edits: Vec<Edit>) -> Option<String> {
+    let mut taken: Vec<(Range<usize>, &'static str)> = Vec::new();
+    for edit in edits {
+        let range = cleaned.range(content, edit.place.start, edit.place.end);
+        if edit.with.starts_with('0') && content[range.clone()] == *edit.with {
+            // Zeros that are there already are in nobody's way; but a name has no business inside of a placeholder.
+            continue;
+        }
+        let at = taken.partition_point(|(other, _)| other.start < range.start);
+        let free = taken.get(at).is_none_or(|(next, _)| range.end <= next.start)
+            && (at == 0 || taken[at - 1].0.end <= range.start);
+        if free && !range.is_empty() {
+            taken.insert(at, (range, edit.with));
+        }
+    }
+    if taken.iter().all(|(range, with)| content[range.clone()] == **with) {
+        return None;
+    }
+    let mut out = String::with_capacity(content.len());
+    let mut last = 0;
+    for (range, with) in taken {
+        out.push_str(&content[last..range.start]);
+        out.push_str(with);
+        last = range.end;
+    }
+    out.push_str(&content[last..]);
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! What is left of a call that its caller gave up, and of an outage once it is over.
+
+use std::time::Duration;
+
+use moderato::limit::{Answer, Cause, Claim, Limiter, Mode, RedisSettings, RedisState, Source, Take, Taken};
+use moderato::site::Quota;
+use tokio::time::timeout;
+
+use crate::limiter::{author, claim, in_redis, quota, settings, site};
+use crate::limiter_faults::{NOW, away, back, left, settled, spend, state};
+use crate::support::cluster::Cluster;
+use crate::support::eventually::eventually;
+use crate::support::proxy::{ChaosProxy, Weather};
+use crate::support::redis::RedisServer;
+
+fn quotas() -> [Quota; 1] {
+    [quota("hour", 10, Duration::from_secs(3600))]
+}
+
+async fn claimed(limiter: &Limiter, n: u64, claim: Claim<'_>) -> Taken {
+    let (site, quotas) = (site("a"), quotas());
+    let take = Take {
+        site: &site,
+        subject: Some(author(n)),
+        quotas: &quotas,
+        claim: Some(claim),
+        mode: Mode::Spend,
+    };
+    limiter.take(&take, NOW).await
+}
+
+#[tokio::test]
+async fn a_call_that_was_given_up_keeps_its_seat_until_redis_is_done_with_it() {
+    let server = RedisServer::start().await;
+    let proxy = ChaosProxy::before(server.port).await;
+    let narrow = RedisSettings {
+        in_flight_max: 2,
+        budget: Duration::from_secs(20),
+        ..settings(proxy.url())
+    };
+    let limiter = in_redis(narrow).await;
+    proxy.set(Weather::NoAnswers);
+    for _ in 0..2 {
+        // The caller goes away as soon as the take is under way.
+        let given_up = timeout(Duration::from_millis(1), spend(&limiter, 1, 10)).await;
+        assert!(given_up.is_err());
+    }
+    assert_eq!(spend(&limiter, 1, 10).await.source, Source::LocalForRedis);
+    assert_eq!((limiter.counters().asked, limiter.counters().shed), (2, 1));
+    proxy.set(Weather::Fair);
+    eventually("the seats come back with the answers", async || {
+        spend(&limiter, 2, 1_000_000).await.source == Source::Redis
+    })
+    .await;
+    assert_eq!(state(&limiter), RedisState::Up);
+    assert_eq!(limiter.counters().timed_out, 0, "nobody waited long enough to say so");
+}
+
+#[tokio::test]
+async fn a_caller_in_a_hurry_is_answered_in_time_and_blames_nobody() {
+    let server = RedisServer::start().await;
+    let proxy = ChaosProxy::before(server.port).await;
+    let patient = RedisSettings {
+        budget: Duration::from_secs(20),
+        ..settings(proxy.url())
+    };
+    let limiter = in_redis(patient).await;
+    proxy.set(Weather::NoAnswers);
+    let (site, quotas) = (site("a"), quotas());
+    let take = Take {
+        site: &site,
+        subject: Some(author(1)),
+        quotas: &quotas,
+        claim: None,
+        mode: Mode::Spend,
+    };
+    for _ in 0..8 {
+        let hurried = limiter.take_within(&take, NOW, Duration::from_millis(1)).await;
+        assert_eq!(hurried.source, Source::LocalForRedis);
+    }
+    assert_eq!(state(&limiter), RedisState::Up, "they waited too little to judge Redis");
+    assert_eq!((limiter.counters().asked, limiter.counters().timed_out), (8, 0));
+}
+
+#[tokio::test]
+async fn what_was_answered_alone_is_answered_alike_by_all_afterwards() {
+    let server = RedisServer::start().await;
+    let proxy = ChaosProxy::before(server.port).await;
+    let (alone, other) = (
+        in_redis(settings(proxy.url())).await,
+        in_redis(settings(server.url())).await,
+    );
+    proxy.set(Weather::Cut);
+    away(&alone, Cause::Cut).await;
+    let first = claimed(&alone, 1, claim(1, 1, b"first")).await;
+    assert_eq!(first.source, Source::LocalForRedis);
+    let Answer::Fresh(outcomes) = first.answer else {
+        panic!("fresh")
+    };
+    // The other replica was asked under another id, which the first is asked too: Redis' answer stays.
+    claimed(&other, 2, claim(2, 2, b"redis'")).await;
+    claimed(&alone, 2, claim(2, 2, b"alone")).await;
+    proxy.set(Weather::Fair);
+    back(&alone).await;
+    settled(&alone).await;
+    eventually("both are written back", async || alone.counters().remembered == 2).await;
+
+    let before = left(&other, 1, 10).await;
+    let replay = claimed(&other, 1, claim(1, 1, b"second")).await;
+    let expected = Answer::Replayed {
+        outcomes,
+        payload: b"first".to_vec(),
+    };
+    assert_eq!((replay.answer, replay.source), (expected, Source::LocalForRedis));
+    assert_eq!(left(&other, 1, 10).await, before, "a replay spends nothing");
+    assert_eq!(claimed(&other, 1, claim(1, 9, b"other")).await.answer, Answer::Conflict);
+    let third = in_redis(settings(server.url())).await;
+    let kept = claimed(&third, 2, claim(2, 2, b"third")).await.answer;
+    assert!(
+        matches!(&kept, Answer::Replayed { payload, .. } if payload == b"redis'"),
+        "{kept:?}"
+    );
+    // As long as any other claim, counted from the first answer.
+    for key in server.ask::<Vec<String>>(&["KEYS", "*:r:*"]).unwrap() {
+        let lives: u64 = server.ask(&["PTTL", &key]).unwrap();
+        assert!((1..=600_000).contains(&lives), "{key} lives {lives} ms");
+    }
+}
+
+#[tokio::test]
+async fn in_a_cluster_too() {
+    let cluster = Cluster::start().await;
+    // Until it is connected, all of it is away.
+    let alone = Limiter::redis(settings(cluster.url())).unwrap();
+    for n in 0..8 {
+        claimed(&alone, u64::from(n), claim(n, n, b"first")).await;
+    }
+    let answered_alone = alone.counters().local;
+    assert!(answered_alone > 0);
+    back(&alone).await;
+    eventually("all are written back", async || {
+        alone.counters().remembered == answered_alone
+    })
+    .await;
+    let other = in_redis(settings(cluster.url())).await;
+    for n in 0..8 {
+        let replay = claimed(&other, u64::from(n), claim(n, n, b"second")).await.answer;
+        assert!(matches!(&replay, Answer::Replayed { payload, .. } if payload == b"first"));
+    }
+}
