@@ -39,7 +39,7 @@ pub(super) struct Args {
     /// Keep the limits in this Redis, so that all replicas count together
     #[arg(long, value_name = "URL", env = "MODERATO_REDIS_URL", hide_env_values = true)]
     redis: Option<String>,
-    /// The spam model [default: the shipped one]; SIGHUP and ReloadModel read it again
+    /// The spam model [default: the shipped one]; a SIGHUP reads it again
     #[arg(long, value_name = "F")]
     model: Option<PathBuf>,
     /// Follow the current version of this model directory; the shipped one until a model is promoted there
