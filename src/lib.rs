@@ -35,6 +35,7 @@
 //! - [`privacy`]: keyed pseudonyms.
 //! - [`limit`]: quotas, in memory and in Redis.
 //! - [`artifact`]: models as files, their versions in a directory, and the one at work.
+//! - [`import`]: exports of past moderation as labelled comments.
 //! - [`train`]: from labelled comments to a model; the only user of linfa.
 //!
 //! The house proper and its doors:
@@ -65,6 +66,7 @@ pub mod clock;
 pub mod comment;
 pub mod config;
 pub mod eval;
+pub mod import;
 pub mod limit;
 pub mod model;
 pub mod moderator;

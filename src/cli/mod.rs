@@ -5,6 +5,7 @@
 mod check;
 mod evaluate;
 mod exit;
+mod import;
 mod key;
 mod model;
 mod output;
@@ -40,6 +41,8 @@ enum Command {
     Train(train::Args),
     /// Measure a model on labelled comments, or the way of training by a published protocol
     Evaluate(evaluate::Args),
+    /// Turn an export of past moderation into training data
+    Import(import::Args),
     /// List, show, compare, promote and roll back the versions of a model directory
     Model(model::Args),
     /// Make secrets
@@ -64,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Model(args) => model::run(&args),
         Command::Key(args) => key::run(&args),
     };

@@ -15,6 +15,7 @@ mod cli;
 mod evaluate;
 mod fleet;
 mod grpc;
+mod import;
 mod limiter;
 mod limiter_aftermath;
 mod limiter_causes;

@@ -23,7 +23,7 @@ use crate::support::process::{Service, run, stderr, stdout};
 use crate::support::{PLAIN, http_get, request};
 
 /// The parts of the model of this number: it knows nothing, and starts from log-odds of its own.
-fn parts(number: u32) -> Parts {
+pub(crate) fn parts(number: u32) -> Parts {
     Parts {
         card: Card {
             name: format!("model {number}"),
