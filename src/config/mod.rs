@@ -6,6 +6,7 @@
 mod raw;
 mod secrets;
 mod sites;
+mod telemetry;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use std::time::Duration;
 use crate::site::Sites;
 
 pub use secrets::{PseudonymKey, new_key, nonce, pseudonym_key};
+pub use telemetry::{OPS_LISTEN_DEFAULT, TelemetryConfig, ops_address};
 
 /// The embedded defaults, with a comment on every key.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
@@ -23,6 +25,8 @@ pub const DEFAULT_TOML: &str = include_str!("default.toml");
 pub struct Config {
     /// Where gRPC listens.
     pub listen: Vec<SocketAddr>,
+    /// Where operators look in, if anywhere.
+    pub ops_listen: Option<SocketAddr>,
     /// The largest message that is read, in bytes.
     pub message_bytes_max: usize,
     /// Calls under way at once.
@@ -31,6 +35,8 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// The log filter.
     pub log: String,
+    /// What is told of each decision.
+    pub telemetry: TelemetryConfig,
     /// The limiter's bounds.
     pub limiter: LimiterConfig,
     /// Every site's policy.
@@ -134,6 +140,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
 /// Checks the merged table. Every mistake is added to `problems`.
 fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
     let service: raw::Service = merged.section("service", problems)?;
+    let telemetry = telemetry::resolve(merged, problems)?;
     let limiter: raw::Limiter = merged.section("limiter", problems)?;
     let sites = sites::resolve(merged, service.allow_unknown_sites, problems);
     let mut listen = Vec::new();
@@ -148,6 +155,10 @@ fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
     if service.listen.is_empty() {
         problems.push("service.listen: is empty; name at least one address".to_owned());
     }
+    let ops_listen = telemetry::ops_address(&service.ops_listen).unwrap_or_else(|problem| {
+        problems.push(format!("service.ops_listen: {problem}"));
+        None
+    });
     let mut at_least_one = |key: &str, value: u64| {
         if value == 0 {
             problems.push(format!("{key}: is 0; at least 1 is needed"));
@@ -160,6 +171,8 @@ fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
         in_flight_max: at_least_one("service.in_flight_max", service.in_flight_max),
         drain_timeout: Duration::ZERO,
         log: service.log,
+        ops_listen,
+        telemetry,
         limiter: LimiterConfig {
             subjects_max: at_least_one("limiter.subjects_max", limiter.subjects_max),
             request_bytes_max: at_least_one("limiter.request_bytes_max", limiter.request_bytes_max),

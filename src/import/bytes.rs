@@ -83,7 +83,7 @@ fn decoded(
     let start = Place { line: 1, byte: 0 };
     Ok(Input {
         path: path.to_owned(),
-        text: BufReader::with_capacity(1 << 16, Box::new(decoder)),
+        text: BufReader::with_capacity(1 << 16, Box::new(Filled(decoder))),
         read_of_file,
         at: start,
         piece: start,
@@ -199,6 +199,24 @@ impl BufRead for Input {
         self.at.line += lines as u64;
         self.at.byte += n as u64;
         self.text.consume(n);
+    }
+}
+
+/// Reads as much as is asked for: the decoder looks for a byte order mark in a first, tiny, read.
+struct Filled<R>(R);
+
+impl<R: Read> Read for Filled<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut n = 0;
+        while n < into.len() {
+            match self.0.read(&mut into[n..]) {
+                Ok(0) => break,
+                Ok(more) => n += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(n)
     }
 }
 

@@ -8,6 +8,7 @@ mod memo;
 mod proxies;
 mod reload;
 mod report;
+mod status;
 mod submission;
 
 use std::net::IpAddr;
@@ -23,12 +24,13 @@ use crate::policy::{self, Classifier, Evidence, Velocity};
 use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
 use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Events, Metrics};
 use crate::verdict::{QuotaState, ReasonCode, Verdict};
 
 use memo::Memo;
 use proxies::Proxies;
 
+pub use status::{ModelStatus, Problem, Status};
 pub use submission::{Judgement, Refusal, RequestId, Submission};
 
 /// What a house is built from.
@@ -46,6 +48,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where decisions are counted.
     pub metrics: Metrics,
+    /// How many of them are logged.
+    pub events: Events,
     /// Random bytes of this process: they make decision ids unguessable, and unlike those of other processes.
     pub nonce: [u8; 16],
 }
@@ -59,6 +63,7 @@ pub struct Moderator {
     pseudonymizer: Pseudonymizer,
     clock: Clock,
     metrics: Metrics,
+    events: Events,
     proxies: Proxies,
     nonce: [u8; 16],
     decisions: AtomicU64,
@@ -74,6 +79,7 @@ impl Moderator {
             pseudonymizer,
             clock,
             metrics,
+            events,
             nonce,
         } = parts;
         let house = Self {
@@ -83,6 +89,7 @@ impl Moderator {
             pseudonymizer,
             clock,
             metrics,
+            events,
             nonce,
             proxies: Proxies::default(),
             decisions: AtomicU64::new(0),
@@ -152,7 +159,7 @@ impl Moderator {
             let took = self.clock.now().since(started);
             self.metrics
                 .decided(&submission.site, &judgement.decision, replayed, took.as_secs_f64());
-            report::decided(&submission.site, &judgement);
+            report::decided(&self.events, &submission.site, &judgement, took);
         }
         Ok(judgement)
     }

@@ -59,12 +59,11 @@ impl Moderator {
         self.show_model();
     }
 
-    /// Shows in the metrics which model is at work, since when, and whether another was refused.
+    /// Shows in the metrics which model is at work, and whether another was refused.
     pub(super) fn show_model(&self) {
         if let Some(loaded) = self.models.current() {
             let refused = self.models.last_error().is_some();
-            self.metrics
-                .model(loaded.model.version(), loaded.loaded_at.as_micros(), refused);
+            self.metrics.model(loaded.model.version(), refused);
         }
     }
 }

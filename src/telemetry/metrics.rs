@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use metrics::{Counter, Gauge, Histogram, Unit};
+use metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+use super::catalog::{CATALOG, Kind};
+use super::rpc::{CODES, Method};
+use crate::clock::Timestamp;
 use crate::site::{SiteId, Sites};
 use crate::verdict::{Decision, Degraded, NotEvaluated, ReasonCode, Verdict};
 
@@ -29,15 +32,13 @@ pub struct Metrics {
     degraded: [(Degraded, Counter); 2],
     redis_up: Gauge,
     redis_changes: Counter,
-    model: ModelMetrics,
-}
-
-/// What is shown of the model at work.
-struct ModelMetrics {
-    version: Gauge,
-    loaded_at: Gauge,
-    is_refused: Gauge,
-    refusals: Counter,
+    requests: [(Method, Counter); Method::ALL.len()],
+    errors: [Counter; CODES.len()],
+    ready: Gauge,
+    model_loaded: Gauge,
+    model_version: Gauge,
+    model_refused: Gauge,
+    model_failures: Counter,
 }
 
 /// What is counted for each site.
@@ -75,6 +76,8 @@ impl Metrics {
 
     fn register(sites: &Sites) -> Self {
         describe();
+        let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("MODERATO_COMMIT"));
+        metrics::gauge!("moderato_build_info", "version" => version, "commit" => commit).set(1.0);
         Self {
             sites: sites
                 .named
@@ -100,12 +103,19 @@ impl Metrics {
             }),
             redis_up: metrics::gauge!("moderato_redis_up"),
             redis_changes: metrics::counter!("moderato_redis_changes_total"),
-            model: ModelMetrics {
-                version: metrics::gauge!("moderato_model_version"),
-                loaded_at: metrics::gauge!("moderato_model_loaded_timestamp_seconds"),
-                is_refused: metrics::gauge!("moderato_model_refused"),
-                refusals: metrics::counter!("moderato_model_reload_failures_total"),
-            },
+            requests: Method::ALL.map(|method| {
+                let name = method.as_str();
+                (
+                    method,
+                    metrics::counter!("moderato_grpc_requests_total", "method" => name),
+                )
+            }),
+            errors: CODES.map(|code| metrics::counter!("moderato_grpc_errors_total", "code" => code)),
+            ready: metrics::gauge!("moderato_ready"),
+            model_loaded: metrics::gauge!("moderato_model_loaded_timestamp_seconds"),
+            model_version: metrics::gauge!("moderato_model_version"),
+            model_refused: metrics::gauge!("moderato_model_refused"),
+            model_failures: metrics::counter!("moderato_model_reload_failures_total"),
         }
     }
 
@@ -142,22 +152,40 @@ impl Metrics {
         self.redis_changes.increment(u64::from(changed));
     }
 
-    /// Notes which model is at work, when it was loaded in microseconds since 1970, and whether a later one is refused.
+    /// A gRPC call came in.
+    pub fn requested(&self, method: Method) {
+        count(&self.requests, method);
+    }
+
+    /// A gRPC call ended with this status code, 1 to 16; others are counted as 2, which is UNKNOWN.
+    pub fn failed(&self, code: i32) {
+        let known = usize::try_from(code).ok().and_then(|code| code.checked_sub(1));
+        let counter = known.and_then(|at| self.errors.get(at)).unwrap_or(&self.errors[1]);
+        counter.increment(1);
+    }
+
+    /// Notes what can be seen of the house at any time: whether it is ready, and since when its model is at work.
+    pub fn state(&self, ready: bool, model_loaded_at: Option<Timestamp>) {
+        self.ready.set(f64::from(u8::from(ready)));
+        let seconds = |at: Timestamp| at.since(Timestamp::from_micros(0)).as_secs_f64().floor();
+        self.model_loaded.set(model_loaded_at.map_or(0.0, seconds));
+    }
+
+    /// Notes which model is at work, and whether another one that should be is refused.
     #[expect(
         clippy::cast_precision_loss,
         reason = "12 hexadecimal digits are 48 bits; a double holds 53"
     )]
-    pub fn model(&self, version: &str, loaded_at_micros: u64, refused: bool) {
+    pub fn model(&self, version: &str, is_refused: bool) {
         // As a number, so that a fleet's are compared without a label for each version that ever was.
         let number = u64::from_str_radix(version, 16).unwrap_or_default();
-        self.model.version.set(number as f64);
-        self.model.loaded_at.set(loaded_at_micros as f64 / 1e6);
-        self.model.is_refused.set(f64::from(u8::from(refused)));
+        self.model_version.set(number as f64);
+        self.model_refused.set(f64::from(u8::from(is_refused)));
     }
 
     /// Counts a model that was refused.
     pub fn model_refused(&self) {
-        self.model.refusals.increment(1);
+        self.model_failures.increment(1);
     }
 
     fn site(&self, site: &SiteId) -> &SiteMetrics {
@@ -190,56 +218,13 @@ fn count<K: Copy + PartialEq>(counters: &[(K, Counter)], key: K) {
 }
 
 fn describe() {
-    use metrics::{describe_counter, describe_gauge, describe_histogram};
-    describe_counter!("moderato_decisions_total", "Comments judged, by site and verdict");
-    describe_counter!("moderato_reasons_total", "Reasons given, by code");
-    describe_counter!(
-        "moderato_replayed_total",
-        "Answers to a request_id that was answered before"
-    );
-    describe_counter!(
-        "moderato_degraded_total",
-        "Answers for which something was not there, by what it was"
-    );
-    describe_counter!(
-        "moderato_address_not_public_total",
-        "Comments whose author_ip is not public: most likely a proxy's address is passed on for the reader's"
-    );
-    describe_gauge!(
-        "moderato_address_dominant",
-        "1 while one address sends more than a fifth of the site's comments: most likely a proxy's"
-    );
-    describe_histogram!(
-        "moderato_duration_seconds",
-        Unit::Seconds,
-        "From reading a request to its answer"
-    );
-    describe_histogram!(
-        "moderato_spam_probability",
-        "Probabilities of spam, of texts that were scored"
-    );
-    describe_gauge!(
-        "moderato_redis_up",
-        "1 while Redis counts, 0 while this process does it alone"
-    );
-    describe_counter!("moderato_redis_changes_total", "Times that Redis came or went");
-    describe_gauge!(
-        "moderato_model_version",
-        "The version of the model at work, its 12 hexadecimal digits as a number: in a fleet, max and min are equal"
-    );
-    describe_gauge!(
-        "moderato_model_loaded_timestamp_seconds",
-        Unit::Seconds,
-        "When the model at work was loaded; time() less this is its age"
-    );
-    describe_gauge!(
-        "moderato_model_refused",
-        "1 while the model that should be at work cannot be used and an earlier one is"
-    );
-    describe_counter!(
-        "moderato_model_reload_failures_total",
-        "Attempts to load another model that failed"
-    );
+    for metric in CATALOG {
+        match metric.kind {
+            Kind::Counter => metrics::describe_counter!(metric.name, metric.help),
+            Kind::Gauge => metrics::describe_gauge!(metric.name, metric.help),
+            Kind::Histogram => metrics::describe_histogram!(metric.name, metric.help),
+        }
+    }
 }
 
 impl fmt::Debug for Metrics {

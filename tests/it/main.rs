@@ -25,6 +25,7 @@ mod limiter_fleet;
 mod limiter_flood;
 mod limiter_script;
 mod models;
+mod ops;
 mod privacy;
 mod quality;
 mod support;

@@ -20,7 +20,7 @@ use crate::config;
 use crate::limit::{Limiter, MemorySettings};
 use crate::moderator::{Moderator, Parts};
 use crate::privacy::Pseudonymizer;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Events, Metrics};
 
 /// `moderato check`
 #[derive(Debug, clap::Args)]
@@ -154,6 +154,7 @@ impl Judge {
         });
         let moderator = Moderator::new(Parts {
             metrics: Metrics::off(&config.sites),
+            events: Events::OBJECTIONS,
             sites: Arc::new(config.sites),
             models: Live::fixed(Some(LoadedModel {
                 model,
