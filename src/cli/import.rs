@@ -48,8 +48,8 @@ enum ImportCommand {
     Csv {
         #[command(flatten)]
         common: Common,
-        /// Which column is which: label, content, id, author_name, author_url, submitted_at, labeled_at, article_id,
-        /// parent_id, source [default: columns of these names]
+        /// Which column is which, as content=body; the fields are those of the training format [default: columns of their
+        /// names]
         #[arg(long, value_name = "FIELD=NAME", value_parser = column)]
         column: Vec<(Column, String)>,
         /// A label that means ham [default: ham, approved, published]

@@ -3,11 +3,13 @@
 //! The embedded `default.toml` is the reference: it names every key, and its types are the schema that a file is held
 //! against. Start reading in [`load`]. This room never keeps a secret in anything that can be printed.
 
+mod lists;
 mod raw;
 mod secrets;
 mod sites;
 mod telemetry;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -41,6 +43,8 @@ pub struct Config {
     pub limiter: LimiterConfig,
     /// Every site's policy.
     pub sites: Sites,
+    /// The files that lists were read from: whoever watches the configuration for changes watches them too.
+    pub list_files: BTreeSet<PathBuf>,
 }
 
 /// The limiter's bounds.
@@ -127,7 +131,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     let mut problems = Vec::new();
     let merged = raw::merge(&base, &over, &mut problems);
     // Also where keys were wrong: what is said of the values belongs to the same answer.
-    let config = resolve(&merged, &mut problems);
+    let config = resolve(&merged, path, &mut problems);
     match config {
         Some(config) if problems.is_empty() => Ok(config),
         _ => Err(ConfigError::Problems {
@@ -138,11 +142,12 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
 }
 
 /// Checks the merged table. Every mistake is added to `problems`.
-fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
+fn resolve(merged: &raw::Merged, path: &Path, problems: &mut Vec<String>) -> Option<Config> {
     let service: raw::Service = merged.section("service", problems)?;
     let telemetry = telemetry::resolve(merged, problems)?;
     let limiter: raw::Limiter = merged.section("limiter", problems)?;
-    let sites = sites::resolve(merged, service.allow_unknown_sites, problems);
+    let mut lists = lists::Compiler::new(path);
+    let sites = sites::resolve(merged, service.allow_unknown_sites, &mut lists, problems);
     let mut listen = Vec::new();
     for address in &service.listen {
         match address.parse() {
@@ -185,6 +190,7 @@ fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
             redis_tls_identity_files: file(&limiter.redis_tls_cert_file).zip(file(&limiter.redis_tls_key_file)),
         },
         sites: sites?,
+        list_files: lists.files(),
     };
     let drain_timeout = raw::duration("service.drain_timeout", &service.drain_timeout, problems)?;
     let redis_budget = raw::duration("limiter.redis_budget", &limiter.redis_budget, problems)?;

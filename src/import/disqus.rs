@@ -33,16 +33,16 @@ pub(super) fn read(input: Input, take: Take<'_>) -> Result<(), ImportError> {
         let mut field = |name| fields.remove(name).unwrap_or_default();
         let state = state(&field("isSpam"), &field("isDeleted"), &field("isApproved"));
         let comment = PastComment {
-            id: known(field("@id")),
+            id: known(&field("@id")),
             state,
             kind: Kind::Comment,
             content: field("message"),
-            author_name: known(field("author/name")),
-            author_url: known(field("author/url")),
+            author_name: known(&field("author/name")),
+            author_url: known(&field("author/url")),
             submitted_at: moment(&field("createdAt")),
             labeled_at: None,
-            article_id: known(field("thread@id")),
-            parent_id: known(field("parent@id")),
+            article_id: known(&field("thread@id")),
+            parent_id: known(&field("parent@id")),
             source: None,
         };
         take(Ok(comment), n_read)

@@ -235,7 +235,7 @@ pub fn read(
 type Take<'a> = &'a mut dyn FnMut(Found, u64) -> Result<(), ImportError>;
 
 /// A field that says something.
-fn known(text: String) -> Option<String> {
+fn known(text: &str) -> Option<String> {
     let trimmed = text.trim();
     (!trimmed.is_empty()).then(|| trimmed.to_owned())
 }

@@ -146,7 +146,7 @@ pub(super) fn read(mut input: Input, columns: &Columns, take: Take<'_>) -> Resul
         }
         let n_read = reader.get_ref().n_read();
         let field = |column: Column| places[column as usize].and_then(|at| row.get(at)).unwrap_or_default();
-        let some = |column| known(field(column).to_owned());
+        let some = |column| known(field(column));
         let found = if row.len() == names.len() {
             Ok(PastComment {
                 id: some(Column::Id),

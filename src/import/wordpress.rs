@@ -29,16 +29,16 @@ pub(super) fn read(input: Input, take: Take<'_>) -> Result<(), ImportError> {
     xml::records(input, &WXR, &mut |mut fields: Fields, n_read| {
         let mut field = |name| fields.remove(name).unwrap_or_default();
         let comment = PastComment {
-            id: known(field("comment_id")),
+            id: known(&field("comment_id")),
             state: state(&field("comment_approved")),
             kind: kind(&field("comment_type")),
             content: field("comment_content"),
-            author_name: known(field("comment_author")),
-            author_url: known(field("comment_author_url")),
+            author_name: known(&field("comment_author")),
+            author_url: known(&field("comment_author_url")),
             submitted_at: moment(&field("comment_date_gmt")),
             labeled_at: None,
-            article_id: known(field("post_id")),
-            parent_id: known(field("comment_parent")).filter(|id| id != "0"),
+            article_id: known(&field("post_id")),
+            parent_id: known(&field("comment_parent")).filter(|id| id != "0"),
             source: None,
         };
         take(Ok(comment), n_read)

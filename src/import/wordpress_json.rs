@@ -134,16 +134,16 @@ impl<'de> Visitor<'de> for Rows<'_, '_> {
                 return Err(A::Error::custom(ASK_FOR));
             };
             let comment = PastComment {
-                id: known(row.id.0),
+                id: known(&row.id.0),
                 state: state(&row.approved.0),
                 kind: kind(&row.comment_type.0),
                 content,
-                author_name: known(row.author_name.0),
-                author_url: known(row.author_url.0),
+                author_name: known(&row.author_name.0),
+                author_url: known(&row.author_url.0),
                 submitted_at: moment(&row.date_gmt.0),
                 labeled_at: None,
-                article_id: known(row.article_id.0),
-                parent_id: known(row.parent_id.0).filter(|id| id != "0"),
+                article_id: known(&row.article_id.0),
+                parent_id: known(&row.parent_id.0).filter(|id| id != "0"),
                 source: None,
             };
             let n_read = self.shared.0.borrow().n_read();

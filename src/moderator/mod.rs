@@ -4,6 +4,7 @@
 //! reading, the quotas, the judge. It must never know how a submission came in (that is for the doors). Start reading
 //! in [`Moderator::moderate`].
 
+mod double;
 mod memo;
 mod proxies;
 mod reload;
@@ -25,8 +26,9 @@ use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
 use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
 use crate::telemetry::{Events, Metrics};
-use crate::verdict::{QuotaState, ReasonCode, Verdict};
+use crate::verdict::{Handling, QuotaState, Verdict};
 
+use double::Clicks;
 use memo::Memo;
 use proxies::Proxies;
 
@@ -65,6 +67,7 @@ pub struct Moderator {
     metrics: Metrics,
     events: Events,
     proxies: Proxies,
+    clicks: Clicks<(Memo, Measured)>,
     nonce: [u8; 16],
     decisions: AtomicU64,
 }
@@ -92,6 +95,7 @@ impl Moderator {
             events,
             nonce,
             proxies: Proxies::default(),
+            clicks: Clicks::default(),
             decisions: AtomicU64::new(0),
         };
         house.show_model();
@@ -140,11 +144,14 @@ impl Moderator {
             self.counted(submission, policy)
         };
         self.watch_address(submission, policy);
+        let click = self.click(submission);
         let Measured {
             velocity,
             redis_away,
             replay,
-        } = self.measure(submission, policy, counted, &memo, started).await?;
+        } = self
+            .measure_once(click, submission, policy, counted, &memo, started)
+            .await?;
         let replayed = replay.is_some();
         let memo = replay.unwrap_or(memo);
         let evidence = Evidence {
@@ -155,6 +162,10 @@ impl Moderator {
             classifier: memo.classifier,
         };
         let judgement = judgement(submission, policy, model.as_deref(), &evidence, memo, replayed);
+        if let (Some(key), Handling::RetryLater | Handling::ReturnToAuthor) = (click, judgement.decision.handling) {
+            // Sending it again is what its author was asked for.
+            self.clicks.forget(key);
+        }
         if !submission.dry_run {
             let took = self.clock.now().since(started);
             self.metrics
@@ -248,6 +259,14 @@ impl Moderator {
         Counted::Subject(self.pseudonymizer.network(site, network))
     }
 
+    fn claim<'a>(&self, submission: &Submission, payload: &'a [u8]) -> Option<Claim<'a>> {
+        submission.request.as_ref().map(|request| Claim {
+            request: self.pseudonymizer.request(&submission.site, &request.id),
+            fingerprint: self.pseudonymizer.body(&request.body),
+            payload,
+        })
+    }
+
     /// Asks the limiter, once, for the quotas and for the request id.
     async fn measure(
         &self,
@@ -265,15 +284,7 @@ impl Moderator {
         };
         let payload = memo.encode();
         // A dry run is remembered nowhere, so there is nothing that could be replayed.
-        let claim = submission
-            .request
-            .as_ref()
-            .filter(|_| !submission.dry_run)
-            .map(|request| Claim {
-                request: self.pseudonymizer.request(&submission.site, &request.id),
-                fingerprint: self.pseudonymizer.body(&request.body),
-                payload: &payload,
-            });
+        let claim = self.claim(submission, &payload).filter(|_| !submission.dry_run);
         if unmeasured.is_some() && claim.is_none() {
             let velocity = unmeasured.unwrap_or(Velocity::NotMeasured);
             return Ok(Measured {
@@ -369,6 +380,7 @@ fn judgement(
 }
 
 /// What the limiter said.
+#[derive(Clone)]
 struct Measured {
     velocity: Velocity,
     /// Redis was to be asked, and this process answered alone.
@@ -388,8 +400,7 @@ enum Counted {
 
 /// Whether the form goes back to its author.
 fn returned_to_author(signals: &[Signal], policy: &SitePolicy) -> bool {
-    policy.effects.form == Effect::Pull(Verdict::Reject)
-        && signals.iter().any(|signal| signal.code != ReasonCode::HoneypotFilled)
+    policy.effects.form == Effect::Pull(Verdict::Reject) && signals.iter().any(|signal| signal.code.is_of_form())
 }
 
 /// The site's thresholds, where it has its own, else the model's. Holding never begins above rejecting.

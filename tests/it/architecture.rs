@@ -11,11 +11,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("verdict", &[]),
     ("clock", &[]),
     ("comment", &["sensitive"]),
-    ("site", &["comment", "verdict"]),
     ("text", &[]),
+    ("site", &["comment", "text", "verdict"]),
     ("model", &["comment", "sensitive", "text"]),
     ("eval", &["comment", "verdict"]),
-    ("signals", &["comment", "site", "verdict", "sensitive"]),
+    ("signals", &["comment", "site", "text", "verdict", "sensitive"]),
     ("policy", &["comment", "model", "signals", "site", "verdict"]),
     ("privacy", &["comment", "site"]),
     ("limit", &["clock", "comment", "site", "verdict"]),
@@ -55,7 +55,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "verdict",
         ],
     ),
-    ("config", &["comment", "site", "verdict"]),
+    ("config", &["comment", "site", "text", "verdict"]),
     ("server", &["api", "limit", "moderator"]),
     // The command line glues rooms together; it is the top.
     (
@@ -131,6 +131,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml::", &["config"]),
     ("hmac::", &["privacy.rs"]),
     ("email_address::", &["signals/form.rs"]),
+    ("aho_corasick::", &["site/lists"]),
     ("rustls::", &["cli/mod.rs"]),
 ];
 

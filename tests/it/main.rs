@@ -12,6 +12,7 @@
 mod architecture;
 mod cases;
 mod cli;
+mod desk;
 mod evaluate;
 mod fleet;
 mod grpc;
