@@ -128,6 +128,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("encoding_rs", &["import"]),
     ("time::", &["clock.rs"]),
     ("tracing_subscriber", &["telemetry"]),
+    ("opentelemetry", &["telemetry/traces.rs"]),
     ("toml::", &["config"]),
     ("hmac::", &["privacy.rs"]),
     ("email_address::", &["signals/form.rs"]),
