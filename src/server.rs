@@ -18,6 +18,8 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+mod models;
+
 use crate::api::grpc::{self, Bounds, InFlight};
 use crate::api::ops::{self, Ops};
 use crate::limit::RedisState;
@@ -181,6 +183,7 @@ impl Server {
         self.moderator.limiter().connect().await;
         watchers.spawn(watch_redis(Arc::clone(&self.moderator)));
         watchers.spawn(tidy_feedback(Arc::clone(&self.moderator)));
+        watchers.spawn(models::follow(Arc::clone(&self.moderator)));
         let has_model = self.moderator.model().is_some();
         report(
             &reporter,
