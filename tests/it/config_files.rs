@@ -11,9 +11,9 @@ struct Case {
     expected: Vec<String>,
 }
 
-/// The cases of `tests/cases/broken-config.txt`.
+/// The cases of `tests/cases/config/broken.txt`.
 fn cases() -> Vec<Case> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/broken-config.txt");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/config/broken.txt");
     let mut cases: Vec<Case> = Vec::new();
     for line in std::fs::read_to_string(path).unwrap().lines() {
         if let Some(name) = line.strip_prefix("== ") {
