@@ -2,6 +2,7 @@
 //! [`Server::run`]; `incoming.rs`, `tls.rs` and `opening.rs` are what connections may do.
 
 mod incoming;
+mod models;
 mod opening;
 mod reload;
 mod tls;
@@ -197,6 +198,7 @@ impl Server {
         self.moderator.limiter().connect().await;
         watchers.spawn(watch_redis(Arc::clone(&self.moderator)));
         watchers.spawn(tidy_feedback(Arc::clone(&self.moderator)));
+        watchers.spawn(models::follow(Arc::clone(&self.moderator)));
         let has_model = self.moderator.model().is_some();
         report(
             &reporter,

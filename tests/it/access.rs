@@ -1,7 +1,7 @@
 //! Who may call: keys, sites, administrators, quotas of callers, and which addresses are served.
 
 use moderato::api::grpc::proto::model_service_client::ModelServiceClient;
-use moderato::api::grpc::proto::{GetModelRequest, ModerateRequest, ModerateResponse};
+use moderato::api::grpc::proto::{GetModelRequest, ModerateRequest, ModerateResponse, ReloadModelRequest};
 use moderato::site::KeyHash;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
@@ -96,6 +96,15 @@ async fn the_model_is_told_to_whoever_has_a_key_and_health_to_everybody() {
         let mut asked = Request::new(GetModelRequest {});
         asked.metadata_mut().insert("authorization", key.parse().unwrap());
         assert!(!models.get_model(asked).await.unwrap().into_inner().version.is_empty());
+    }
+    for (key, code) in [
+        ("Bearer times", Code::PermissionDenied),
+        ("Bearer admin", Code::FailedPrecondition),
+    ] {
+        let mut asked = Request::new(ReloadModelRequest {});
+        asked.metadata_mut().insert("authorization", key.parse().unwrap());
+        // There is no directory to reload from; but only an administrator is told.
+        assert_eq!(models.reload_model(asked).await.unwrap_err().code(), code, "{key}");
     }
     let mut health = tonic_health::pb::health_client::HealthClient::new(channel);
     health

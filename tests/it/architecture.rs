@@ -21,7 +21,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("privacy", &["comment", "site"]),
     ("deployment", &[]),
     ("limit", &["clock", "comment", "deployment", "site", "verdict"]),
-    ("artifact", &["model", "text"]),
+    ("artifact", &["clock", "model", "text"]),
+    ("import", &["comment"]),
     ("train", &["comment", "eval", "model", "sensitive", "text"]),
     (
         "feedback",
@@ -40,6 +41,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "moderator",
         &[
+            "artifact",
             "clock",
             "comment",
             "feedback",
@@ -84,6 +86,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "config",
             "eval",
             "feedback",
+            "import",
             "limit",
             "model",
             "moderator",
@@ -140,6 +143,11 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap::", &["cli"]),
     ("indicatif::", &["cli"]),
     ("anyhow::", &["cli"]),
+    ("quick_xml::", &["import"]),
+    ("csv::", &["import"]),
+    ("flate2::", &["import"]),
+    ("encoding_rs", &["import"]),
+    ("time::", &["clock.rs", "config"]),
     ("tracing_subscriber", &["telemetry"]),
     ("opentelemetry", &["telemetry/traces.rs"]),
     ("toml::", &["config"]),
