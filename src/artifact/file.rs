@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::format::{FormatError, decode, encode};
+use super::format::{Evidence, FormatError, decode, decode_parts, encode};
 use crate::model::{Parts, SpamModel};
 
 /// Files larger than this are not read: no model is.
@@ -71,6 +71,24 @@ pub enum SaveModelError {
 /// # Errors
 /// [`LoadModelError`]: the path, what was expected and what was found.
 pub fn load(path: &Path) -> Result<SpamModel, LoadModelError> {
+    decode(&bytes_of(path)?).map_err(|source| LoadModelError::Format {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Loads what a model is made of, with what training goes on from, and its version.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_parts(path: &Path) -> Result<(Parts, String), LoadModelError> {
+    decode_parts(&bytes_of(path)?, Evidence::Read).map_err(|source| LoadModelError::Format {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>, LoadModelError> {
     let read = |source| LoadModelError::Read {
         path: path.to_owned(),
         source,
@@ -82,11 +100,7 @@ pub fn load(path: &Path) -> Result<SpamModel, LoadModelError> {
             found,
         });
     }
-    let bytes = fs::read(path).map_err(read)?;
-    decode(&bytes).map_err(|source| LoadModelError::Format {
-        path: path.to_owned(),
-        source,
-    })
+    fs::read(path).map_err(read)
 }
 
 /// Saves a model: into a temporary file beside `path`, synced, read back, verified, and only then put in its place.

@@ -3,10 +3,11 @@
 //! It must never hand out a half-loaded model, never panic on any bytes, never take more memory than the bytes justify,
 //! and never leave a half-written file where a model stood. Start reading at [`mod@format`].
 
+mod counts;
 mod file;
 mod format;
 
-pub use file::{LoadModelError, SaveModelError, load, save};
+pub use file::{LoadModelError, SaveModelError, load, load_parts, save};
 pub use format::{FORMAT_VERSION, FormatError, decode, encode};
 
 use crate::model::SpamModel;

@@ -25,5 +25,6 @@ mod limiter_flood;
 mod limiter_script;
 mod privacy;
 mod quality;
+mod retrain;
 mod support;
 mod train;
