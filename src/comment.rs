@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::sensitive::Sensitive;
 
@@ -58,6 +59,33 @@ pub enum Action {
     Backfill,
 }
 
+/// What sort of text was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Kind {
+    /// A reply under an article.
+    #[default]
+    Comment,
+    /// A reply to another comment.
+    Reply,
+    /// A post in a forum.
+    ForumPost,
+    /// A review of a product or a place.
+    Review,
+    /// A message from a contact form.
+    ContactForm,
+    /// Sent by a program, without a reader and without a form.
+    Pingback,
+    /// As a pingback, by an older protocol.
+    Trackback,
+}
+
+impl Kind {
+    /// Whether a program sent it, which has no name, no e-mail address and no form.
+    pub const fn is_of_program(self) -> bool {
+        matches!(self, Self::Pingback | Self::Trackback)
+    }
+}
+
 /// Who wrote the comment, as far as is known. Text that is not known is empty.
 #[derive(Debug, Clone, Default)]
 pub struct Author {
@@ -82,6 +110,14 @@ pub struct Comment {
     pub content: Sensitive<String>,
     /// Who wrote it.
     pub author: Author,
+    /// What sort of text it is.
+    pub kind: Kind,
+    /// The caller's id of the article, or else the address of its page; empty if unknown.
+    pub article: String,
+    /// The caller's id of the comment that this one replies to; empty if unknown.
+    pub parent_id: String,
+    /// From showing the page to sending the form.
+    pub form_age: Option<Duration>,
     /// Hosts that the article itself links to, lower case.
     pub article_hosts: Vec<String>,
     /// The text that this comment replies to.

@@ -12,7 +12,7 @@
 //! # The path of one comment
 //!
 //! [`api::grpc`] reads the request and wraps what is personal → [`moderator::Moderator::moderate`] takes the snapshots
-//! → [`signals`] looks at the form → [`model`] reads the text → [`limit`] counts the author under a pseudonym that
+//! → [`signals`] looks at the form, the links and the lists → [`model`] reads the text → [`limit`] counts the author under a pseudonym that
 //! [`privacy`] made; only this can wait on the network → [`policy::decide`] judges → and back.
 //!
 //! # The rooms, bottom first: a room imports only what stands above it in this list
@@ -22,10 +22,10 @@
 //! - [`verdict`]: verdicts, reasons, decisions.
 //! - [`clock`]: the only reader of time.
 //! - [`comment`]: what is judged, and what is learnt from.
-//! - [`site`]: a publication and the policy it judges by.
 //!
 //! The pure core, without IO, clock, tasks or logging:
-//! - [`text`]: a comment as terms.
+//! - [`text`]: a comment as terms, and its words and links as a reader sees them.
+//! - [`site`]: a publication, the policy it judges by, and its lists.
 //! - [`model`]: one naive Bayes for each view of a comment, fused to one calibrated probability.
 //! - [`eval`]: how good a model is, how sure that is, and which threshold keeps a promise.
 //! - [`signals`]: observations that need no model.

@@ -28,6 +28,7 @@ enum Domain {
     Request = 3,
     Body = 4,
     Decision = 5,
+    Click = 6,
 }
 
 impl Pseudonymizer {
@@ -61,6 +62,13 @@ impl Pseudonymizer {
     /// The fingerprint of a request's body.
     pub fn body(&self, body: &[u8]) -> [u8; 16] {
         self.hash(Domain::Body, &[body])
+    }
+
+    /// What is the same when somebody clicks twice: the author and all that was sent, part by part.
+    pub fn click(&self, site: &SiteId, author: AuthorKey, sent: &[&[u8]]) -> [u8; 16] {
+        let mut parts = vec![site.as_str().as_bytes(), author.as_bytes()];
+        parts.extend(sent);
+        self.hash(Domain::Click, &parts)
     }
 
     /// A name for a decision that nobody can guess: the `n`th of the process that drew `nonce`.

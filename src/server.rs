@@ -14,7 +14,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::api::grpc::{self, Bounds, InFlight};
-use crate::api::ops;
+use crate::api::ops::{self, Ops};
 use crate::limit::RedisState;
 use crate::moderator::Moderator;
 
@@ -42,9 +42,6 @@ pub enum ServerError {
     /// A gRPC listener failed.
     #[error("serve gRPC: {0}")]
     Transport(#[from] tonic::transport::Error),
-    /// The operators' listener failed.
-    #[error("serve the operators' listener: {0}")]
-    Ops(std::io::Error),
     /// A task of the server ended before its time.
     #[error("a server task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -124,7 +121,7 @@ impl Server {
         report(&reporter, ServingStatus::NotServing).await;
         let in_flight = InFlight::new(self.bounds.in_flight_max);
         let (stop, stopped) = watch::channel(false);
-        let mut doors = JoinSet::new();
+        let mut doors: JoinSet<Result<(), ServerError>> = JoinSet::new();
         for listener in self.grpc.listeners {
             let router = grpc::router(&self.moderator, self.bounds, &in_flight, health.clone())?;
             let until = ended(stopped.clone());
@@ -135,9 +132,17 @@ impl Server {
         let mut watchers = JoinSet::new();
         if let Some((listeners, metrics)) = self.ops {
             for listener in listeners.listeners {
-                let router = ops::router(Arc::clone(&self.moderator), metrics.clone());
-                let served = axum::serve(listener, router).with_graceful_shutdown(ended(stopped.clone()));
-                doors.spawn(async move { served.await.map_err(ServerError::Ops) });
+                let router = ops::router(Ops {
+                    moderator: Arc::clone(&self.moderator),
+                    metrics: metrics.clone(),
+                    stopping: stopped.clone(),
+                });
+                // It stays open while calls are drained: that is when operators want to look in.
+                watchers.spawn(async move {
+                    if let Err(error) = axum::serve(listener, router).await {
+                        tracing::error!(%error, "the operators' listener ended; gRPC goes on without it");
+                    }
+                });
             }
             watchers.spawn(upkeep(metrics));
         }

@@ -84,6 +84,10 @@ pub enum ReasonCode {
     ContentTooLong,
     /// The field that people cannot see was filled in.
     HoneypotFilled,
+    /// A link, the author's network, account or e-mail domain is on the site's block list.
+    ListBlocked,
+    /// The e-mail address is of a domain where mailboxes are thrown away.
+    AuthorEmailDisposable,
     /// The author has used up a quota.
     RateLimitExceeded,
     /// The author would have used up a quota that is only watched.
@@ -92,6 +96,8 @@ pub enum ReasonCode {
     RateLimitUnavailable,
     /// The site trusts the author.
     AuthorTrusted,
+    /// The author's network or account is on the site's allow list.
+    ListAllowed,
     /// The text is spam with a probability of at least `reject_at`.
     ClassifierSpam,
     /// The text is spam with a probability of at least `hold_at`.
@@ -100,11 +106,27 @@ pub enum ReasonCode {
     ClassifierThinEvidence,
     /// There is no model.
     ClassifierUnavailable,
+    /// A word, a link or the author is on a list of what a person should see.
+    ListModerated,
+    /// There are more links than the site allows.
+    LinksTooMany,
+    /// There are links in BBCode.
+    LinksBbcode,
+    /// There are links in HTML.
+    LinksHtml,
+    /// There is nothing but links.
+    ContentOnlyLink,
+    /// The form came back sooner than a person can read it.
+    FormTooFast,
+    /// A pingback: a program says that another page links here.
+    KindPingback,
+    /// A trackback: as a pingback, by an older protocol.
+    KindTrackback,
 }
 
 impl ReasonCode {
     /// Every code, in order of precedence.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 30] = [
         Self::AuthorNameMissing,
         Self::AuthorNameTooLong,
         Self::AuthorEmailMissing,
@@ -116,15 +138,31 @@ impl ReasonCode {
         Self::ContentMissing,
         Self::ContentTooLong,
         Self::HoneypotFilled,
+        Self::ListBlocked,
+        Self::AuthorEmailDisposable,
         Self::RateLimitExceeded,
         Self::RateLimitWouldExceed,
         Self::RateLimitUnavailable,
         Self::AuthorTrusted,
+        Self::ListAllowed,
         Self::ClassifierSpam,
         Self::ClassifierUnsure,
         Self::ClassifierThinEvidence,
         Self::ClassifierUnavailable,
+        Self::ListModerated,
+        Self::LinksTooMany,
+        Self::LinksBbcode,
+        Self::LinksHtml,
+        Self::ContentOnlyLink,
+        Self::FormTooFast,
+        Self::KindPingback,
+        Self::KindTrackback,
     ];
+
+    /// Whether it is a fault of the form, which its author can mend.
+    pub const fn is_of_form(self) -> bool {
+        (self as u8) <= Self::ContentTooLong as u8
+    }
 
     /// The stable public code.
     pub const fn as_str(self) -> &'static str {
@@ -140,14 +178,25 @@ impl ReasonCode {
             Self::ContentMissing => "content.missing",
             Self::ContentTooLong => "content.too_long",
             Self::HoneypotFilled => "honeypot.filled",
+            Self::ListBlocked => "list.blocked",
+            Self::AuthorEmailDisposable => "author_email.disposable",
             Self::RateLimitExceeded => "rate_limit.exceeded",
             Self::RateLimitWouldExceed => "rate_limit.would_exceed",
             Self::RateLimitUnavailable => "rate_limit.unavailable",
             Self::AuthorTrusted => "author.trusted",
+            Self::ListAllowed => "list.allowed",
             Self::ClassifierSpam => "classifier.spam",
             Self::ClassifierUnsure => "classifier.unsure",
             Self::ClassifierThinEvidence => "classifier.thin_evidence",
             Self::ClassifierUnavailable => "classifier.unavailable",
+            Self::ListModerated => "list.moderated",
+            Self::LinksTooMany => "links.too_many",
+            Self::LinksBbcode => "links.bbcode",
+            Self::LinksHtml => "links.html",
+            Self::ContentOnlyLink => "content.only_link",
+            Self::FormTooFast => "form.too_fast",
+            Self::KindPingback => "kind.pingback",
+            Self::KindTrackback => "kind.trackback",
         }
     }
 }

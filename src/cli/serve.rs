@@ -15,7 +15,7 @@ use crate::limit::{Limiter, MemorySettings, RedisSettings};
 use crate::moderator::{LoadedModel, Moderator, Parts};
 use crate::privacy::Pseudonymizer;
 use crate::server::{Listeners, Server, ServerError};
-use crate::telemetry::{self, Metrics};
+use crate::telemetry::{self, Events, Metrics};
 
 /// `moderato serve`
 #[derive(Debug, clap::Args)]
@@ -40,9 +40,9 @@ pub(super) struct Args {
     /// The spam model [default: the shipped one]
     #[arg(long, value_name = "F")]
     model: Option<PathBuf>,
-    /// Where operators look in over HTTP: /metrics, /livez, /readyz [default: nowhere]
-    #[arg(long, value_name = "ADDR")]
-    ops_listen: Option<SocketAddr>,
+    /// Where operators look in over HTTP: /metrics, /livez, /readyz, /version; or "none" [default: 127.0.0.1:9464]
+    #[arg(long, value_name = "ADDR", env = "MODERATO_OPS_LISTEN", value_parser = ops_address)]
+    ops_listen: Option<OpsAddress>,
     /// Print the default configuration with its comments, and end
     #[arg(long)]
     print_default_config: bool,
@@ -77,24 +77,13 @@ pub(super) fn run(args: &Args) -> CommandResult {
         .map_err(|error| Failure::new(Exit::Unexpected, error))?;
     let nonce = config::nonce().map_err(|error| Failure::new(Exit::Unexpected, error))?;
     let sites = Arc::new(config.sites.clone());
-    let (metrics, rendered) = match args.ops_listen {
-        None => (Metrics::off(&sites), None),
-        Some(address) => {
-            let (metrics, rendered) =
-                Metrics::prometheus(&sites).map_err(|error| Failure::new(Exit::Unexpected, error))?;
-            (metrics, Some((address, rendered)))
-        }
-    };
+    let (metrics, rendered) = Metrics::prometheus(&sites).map_err(|error| Failure::new(Exit::Unexpected, error))?;
     runtime.block_on(async {
         // Bound before anything is built on it: a taken port is the commonest mistake.
         let grpc = Listeners::bind("--listen", &config.listen).await.map_err(failure)?;
-        let ops = match rendered {
-            None => None,
-            Some((address, rendered)) => Some((
-                Listeners::bind("--ops-listen", &[address]).await.map_err(failure)?,
-                rendered,
-            )),
-        };
+        let ops = ops_listeners(args.ops_listen, &config).await?;
+        let metrics = if ops.is_some() { metrics } else { Metrics::off(&sites) };
+        let ops = ops.map(|listeners| (listeners, rendered));
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             model_version = model.model.version(),
@@ -111,6 +100,10 @@ pub(super) fn run(args: &Args) -> CommandResult {
                 pseudonymizer: Pseudonymizer::new(key.expose()),
                 clock,
                 metrics,
+                events: Events {
+                    objections: config.telemetry.log_objections,
+                    approvals: config.telemetry.log_approvals,
+                },
                 nonce,
             })),
             bounds: Bounds {
@@ -128,6 +121,30 @@ pub(super) fn run(args: &Args) -> CommandResult {
         tracing::info!("stopped");
         Ok(Exit::Ok)
     })
+}
+
+/// Where operators look in; `None` is nowhere.
+#[derive(Debug, Clone, Copy)]
+struct OpsAddress(Option<SocketAddr>);
+
+fn ops_address(text: &str) -> Result<OpsAddress, String> {
+    config::ops_address(text).map(OpsAddress)
+}
+
+/// Binds where operators look in. An address that somebody asked for must be free; the embedded default may be taken by
+/// another moderato on this machine, and then this one does without.
+async fn ops_listeners(asked: Option<OpsAddress>, config: &Config) -> Result<Option<Listeners>, Failure> {
+    let Some(address) = asked.map_or(config.ops_listen, |asked| asked.0) else {
+        return Ok(None);
+    };
+    match Listeners::bind("--ops-listen", &[address]).await {
+        Ok(listeners) => Ok(Some(listeners)),
+        Err(error) if asked.is_none() && address == config::OPS_LISTEN_DEFAULT => {
+            tracing::warn!(%error, "operators cannot look in; the service starts without that listener");
+            Ok(None)
+        }
+        Err(error) => Err(failure(error)),
+    }
 }
 
 /// What is printed for each listener.

@@ -3,10 +3,13 @@
 //! The embedded `default.toml` is the reference: it names every key, and its types are the schema that a file is held
 //! against. Start reading in [`load`]. This room never keeps a secret in anything that can be printed.
 
+mod lists;
 mod raw;
 mod secrets;
 mod sites;
+mod telemetry;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +17,7 @@ use std::time::Duration;
 use crate::site::Sites;
 
 pub use secrets::{PseudonymKey, new_key, nonce, pseudonym_key};
+pub use telemetry::{OPS_LISTEN_DEFAULT, TelemetryConfig, ops_address};
 
 /// The embedded defaults, with a comment on every key.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
@@ -23,6 +27,8 @@ pub const DEFAULT_TOML: &str = include_str!("default.toml");
 pub struct Config {
     /// Where gRPC listens.
     pub listen: Vec<SocketAddr>,
+    /// Where operators look in, if anywhere.
+    pub ops_listen: Option<SocketAddr>,
     /// The largest message that is read, in bytes.
     pub message_bytes_max: usize,
     /// Calls under way at once.
@@ -31,10 +37,14 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// The log filter.
     pub log: String,
+    /// What is told of each decision.
+    pub telemetry: TelemetryConfig,
     /// The limiter's bounds.
     pub limiter: LimiterConfig,
     /// Every site's policy.
     pub sites: Sites,
+    /// The files that lists were read from: whoever watches the configuration for changes watches them too.
+    pub list_files: BTreeSet<PathBuf>,
 }
 
 /// The limiter's bounds.
@@ -121,7 +131,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     let mut problems = Vec::new();
     let merged = raw::merge(&base, &over, &mut problems);
     // Also where keys were wrong: what is said of the values belongs to the same answer.
-    let config = resolve(&merged, &mut problems);
+    let config = resolve(&merged, path, &mut problems);
     match config {
         Some(config) if problems.is_empty() => Ok(config),
         _ => Err(ConfigError::Problems {
@@ -132,10 +142,12 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
 }
 
 /// Checks the merged table. Every mistake is added to `problems`.
-fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
+fn resolve(merged: &raw::Merged, path: &Path, problems: &mut Vec<String>) -> Option<Config> {
     let service: raw::Service = merged.section("service", problems)?;
+    let telemetry = telemetry::resolve(merged, problems)?;
     let limiter: raw::Limiter = merged.section("limiter", problems)?;
-    let sites = sites::resolve(merged, service.allow_unknown_sites, problems);
+    let mut lists = lists::Compiler::new(path);
+    let sites = sites::resolve(merged, service.allow_unknown_sites, &mut lists, problems);
     let mut listen = Vec::new();
     for address in &service.listen {
         match address.parse() {
@@ -148,6 +160,10 @@ fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
     if service.listen.is_empty() {
         problems.push("service.listen: is empty; name at least one address".to_owned());
     }
+    let ops_listen = telemetry::ops_address(&service.ops_listen).unwrap_or_else(|problem| {
+        problems.push(format!("service.ops_listen: {problem}"));
+        None
+    });
     let mut at_least_one = |key: &str, value: u64| {
         if value == 0 {
             problems.push(format!("{key}: is 0; at least 1 is needed"));
@@ -160,6 +176,8 @@ fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
         in_flight_max: at_least_one("service.in_flight_max", service.in_flight_max),
         drain_timeout: Duration::ZERO,
         log: service.log,
+        ops_listen,
+        telemetry,
         limiter: LimiterConfig {
             subjects_max: at_least_one("limiter.subjects_max", limiter.subjects_max),
             request_bytes_max: at_least_one("limiter.request_bytes_max", limiter.request_bytes_max),
@@ -172,6 +190,7 @@ fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<Config> {
             redis_tls_identity_files: file(&limiter.redis_tls_cert_file).zip(file(&limiter.redis_tls_key_file)),
         },
         sites: sites?,
+        list_files: lists.files(),
     };
     let drain_timeout = raw::duration("service.drain_timeout", &service.drain_timeout, problems)?;
     let redis_budget = raw::duration("limiter.redis_budget", &limiter.redis_budget, problems)?;

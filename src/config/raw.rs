@@ -31,6 +31,7 @@ impl Merged {
 #[serde(deny_unknown_fields)]
 pub(super) struct Service {
     pub(super) listen: Vec<String>,
+    pub(super) ops_listen: String,
     pub(super) allow_unknown_sites: bool,
     pub(super) message_bytes_max: u64,
     pub(super) in_flight_max: u64,

@@ -8,8 +8,12 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::Table;
 
+use super::lists::{Compiler, RawLists};
 use super::raw::{self, Merged};
-use crate::site::{Effect, Effects, Field, FieldSet, Lengths, Quota, RedisAway, Required, SiteId, SitePolicy, Sites};
+use crate::site::{
+    Effect, Effects, Field, FieldSet, Lengths, LinkPolicy, Quota, RedisAway, Required, SiteId, SitePolicy, Sites,
+};
+use crate::text::Hosts;
 use crate::verdict::Verdict;
 
 #[derive(Debug, Deserialize)]
@@ -22,8 +26,11 @@ struct RawPolicy {
     ipv4_prefix: u8,
     ipv6_prefix: u8,
     redis_away: String,
+    form_age_min: String,
     required: RawRequired,
     lengths: RawLengths,
+    links: RawLinks,
+    lists: RawLists,
     effects: RawEffects,
     quotas: BTreeMap<String, RawQuota>,
 }
@@ -48,9 +55,25 @@ struct RawLengths {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawLinks {
+    max: usize,
+    own_hosts: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawEffects {
     form: String,
     honeypot: String,
+    list_blocked: String,
+    list_moderated: String,
+    disposable_email: String,
+    links_too_many: String,
+    links_bbcode: String,
+    links_html: String,
+    content_only_link: String,
+    form_too_fast: String,
+    pingback: String,
     classifier_spam: String,
     classifier_unsure: String,
     classifier_thin_evidence: String,
@@ -68,14 +91,19 @@ struct RawQuota {
 }
 
 /// Resolves every site. `None` only if something is wrong, which `problems` then says.
-pub(super) fn resolve(merged: &Merged, allow_unknown: bool, problems: &mut Vec<String>) -> Option<Sites> {
-    let defaults = policy(&merged.defaults, "defaults", problems).map(Arc::new);
+pub(super) fn resolve(
+    merged: &Merged,
+    allow_unknown: bool,
+    lists: &mut Compiler<'_>,
+    problems: &mut Vec<String>,
+) -> Option<Sites> {
+    let defaults = policy(&merged.defaults, "defaults", lists, problems).map(Arc::new);
     let mut named = BTreeMap::new();
     for (name, table) in &merged.sites {
         let path = format!("site.{name}");
         match SiteId::new(name) {
             Ok(id) => {
-                if let Some(policy) = policy(table, &path, problems) {
+                if let Some(policy) = policy(table, &path, lists, problems) {
                     named.insert(id, Arc::new(policy));
                 }
             }
@@ -89,7 +117,7 @@ pub(super) fn resolve(merged: &Merged, allow_unknown: bool, problems: &mut Vec<S
     })
 }
 
-fn policy(table: &Table, path: &str, problems: &mut Vec<String>) -> Option<SitePolicy> {
+fn policy(table: &Table, path: &str, lists: &mut Compiler<'_>, problems: &mut Vec<String>) -> Option<SitePolicy> {
     let raw: RawPolicy = raw::section(table, path, problems)?;
     let before = problems.len();
     let key = |name: &str| format!("{path}.{name}");
@@ -108,8 +136,22 @@ fn policy(table: &Table, path: &str, problems: &mut Vec<String>) -> Option<SiteP
             RedisAway::Local
         }
     };
+    let lists = lists.compile(&raw.lists, path, problems);
+    let form_age_min = raw::duration(&key("form_age_min"), &raw.form_age_min, problems).unwrap_or_default();
+    for host in &raw.links.own_hosts {
+        if Hosts::new(std::slice::from_ref(host)) == Hosts::default() {
+            let what = "is not a host; write it like gazette.example";
+            problems.push(format!("{}: {host:?} {what}", key("links.own_hosts")));
+        }
+    }
     let policy = SitePolicy {
-        version: version(table),
+        version: version(table, lists.digest),
+        form_age_min,
+        links: LinkPolicy {
+            max: raw.links.max,
+            own_hosts: Hosts::new(&raw.links.own_hosts),
+        },
+        lists,
         classifier: raw.classifier,
         hold_at: raw.hold_at,
         reject_at: raw.reject_at,
@@ -194,6 +236,15 @@ fn effects(raw: &RawEffects, path: &str, problems: &mut Vec<String>) -> Effects 
     let effects = Effects {
         form: one("form", &raw.form, Verdict::Reject),
         honeypot: one("honeypot", &raw.honeypot, Verdict::Reject),
+        list_blocked: one("list_blocked", &raw.list_blocked, Verdict::Reject),
+        list_moderated: one("list_moderated", &raw.list_moderated, Verdict::Hold),
+        disposable_email: one("disposable_email", &raw.disposable_email, Verdict::Reject),
+        links_too_many: one("links_too_many", &raw.links_too_many, Verdict::Hold),
+        links_bbcode: one("links_bbcode", &raw.links_bbcode, Verdict::Hold),
+        links_html: one("links_html", &raw.links_html, Verdict::Hold),
+        content_only_link: one("content_only_link", &raw.content_only_link, Verdict::Hold),
+        form_too_fast: one("form_too_fast", &raw.form_too_fast, Verdict::Hold),
+        pingback: one("pingback", &raw.pingback, Verdict::Hold),
         classifier_spam: one("classifier_spam", &raw.classifier_spam, Verdict::Reject),
         classifier_unsure: one("classifier_unsure", &raw.classifier_unsure, Verdict::Hold),
         classifier_thin_evidence: one("classifier_thin_evidence", &raw.classifier_thin_evidence, Verdict::Hold),
@@ -274,8 +325,12 @@ fn quotas(raw: &BTreeMap<String, RawQuota>, path: &str, problems: &mut Vec<Strin
     quotas
 }
 
-/// The start of the digest of a policy's settings. TOML tables are sorted, so equal settings give equal text.
-fn version(table: &Table) -> String {
-    let digest = Sha256::digest(table.to_string().as_bytes());
+/// The start of the digest of a policy's settings and of what its lists hold. TOML tables are sorted, so equal settings
+/// give equal text.
+fn version(table: &Table, lists: [u8; 8]) -> String {
+    let digest = Sha256::new()
+        .chain_update(table.to_string())
+        .chain_update(lists)
+        .finalize();
     hex::encode(&digest[..6])
 }

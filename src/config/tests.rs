@@ -122,6 +122,26 @@ fn values_are_checked() {
             "defaults.required.anonymous",
         ),
         ("[defaults.quotas.minute]\nburst = 0", "defaults.quotas.minute"),
+        ("[defaults]\nform_age_min = \"0s\"", "defaults.form_age_min"),
+        ("[defaults.links]\nown_hosts = [\"a b\"]", "defaults.links.own_hosts"),
+        (
+            "[defaults.effects]\nlinks_html = \"reject\"",
+            "defaults.effects.links_html",
+        ),
+        ("[site.a.lists.block]\nhosts = [\"com\"]", "site.a.lists.block.hosts"),
+        ("[site.a.lists.block]\nhost = [\"x.com\"]", "site.a.lists.block.host:"),
+        (
+            "[site.a.lists.allow]\nnetworks = [\"10.0.0.1/8\"]",
+            "site.a.lists.allow.networks",
+        ),
+        (
+            "[site.a.lists.moderate]\nwords = [\"!\"]",
+            "site.a.lists.moderate.words",
+        ),
+        (
+            "[site.a.lists.moderate]\nwords = [\"file:none.txt\"]",
+            "site.a.lists.moderate.words",
+        ),
         ("[defaults.quotas.new]\nburst = 1", "defaults"),
         ("[site.\"The Gazette\"]\nclassifier = false", "site.The Gazette"),
     ];
@@ -141,4 +161,55 @@ fn equal_settings_have_one_version() {
     assert_eq!(default, site("[site.a]\nclassifier = true"));
     assert_ne!(default, site("[site.a]\nclassifier = false"));
     assert_eq!(default.len(), 12);
+}
+
+#[test]
+fn lists_come_from_files_beside_the_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    let path = dir.path().join("moderato.toml");
+    write("words.txt", "\u{feff}# the desk's\r\ncasino\r\n\r\nbuy now\n");
+    write("hosts.txt", "spam.example\n");
+    let text = "[defaults.lists.moderate]\nwords = [\"file:words.txt\", \"bingo\"]\n\
+                [site.a.lists.block]\nhosts = [\"file:hosts.txt\"]\n[site.b]\nclassifier = false\n";
+    let load = || parse(text, &path).unwrap();
+    let config = load();
+    let policy = |config: &super::Config, site: &str| config.sites.get(&SiteId::new(site).unwrap()).unwrap().clone();
+    let (a, b) = (policy(&config, "a"), policy(&config, "b"));
+    assert_eq!((a.lists.len(), b.lists.len()), (4, 3));
+    assert!(a.lists.words.find(" buy now ").is_some());
+    assert!(std::sync::Arc::ptr_eq(&b.lists, &policy(&config, "other").lists));
+    assert_eq!(config.list_files.len(), 2);
+    // What a file holds is part of what judges.
+    assert_eq!(policy(&load(), "a").version, a.version);
+    write("hosts.txt", "spam.example\npills.example\n");
+    assert_ne!(policy(&load(), "a").version, a.version);
+}
+
+#[test]
+fn every_mistake_of_a_list_is_named_with_file_and_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("moderato.toml");
+    let file = |name: &str, text: &[u8]| std::fs::write(dir.path().join(name), text).unwrap();
+    file("hosts.txt", b"# good\nspam.example\nhttps://pills.example/x\ncom\n");
+    file("nets.txt", b"203.0.113.7/24\n");
+    file("words.txt", b"one\ntwo\nthree \xff\n");
+    let text = "[site.a.lists.block]\nhosts = [\"file:hosts.txt\"]\nnetworks = [\"file:nets.txt\"]\n\
+                [site.a.lists.moderate]\nwords = [\"file:words.txt\", \"file:none.txt\"]\n";
+    let Err(ConfigError::Problems { problems, .. }) = parse(text, &path) else {
+        panic!("it has mistakes");
+    };
+    for start in [
+        "site.a.lists.block.hosts: hosts.txt, line 3: \"https://pills.example/x\" is more than a host; write pills.example",
+        "site.a.lists.block.hosts: hosts.txt, line 4: under \"com\" anybody may register a name; to list them all write *.com",
+        "site.a.lists.block.networks: nets.txt, line 1: \"203.0.113.7/24\" has bits behind its prefix; write 203.0.113.0/24",
+        "site.a.lists.moderate.words: words.txt, line 3: is not UTF-8",
+        "site.a.lists.moderate.words: none.txt: cannot be read",
+    ] {
+        assert!(
+            problems.iter().any(|problem| problem.starts_with(start)),
+            "{start}: {problems:#?}"
+        );
+    }
+    assert_eq!(problems.len(), 5, "{problems:#?}");
 }

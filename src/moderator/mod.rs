@@ -4,9 +4,11 @@
 //! reading, the quotas, the judge. It must never know how a submission came in (that is for the doors). Start reading
 //! in [`Moderator::moderate`].
 
+mod double;
 mod memo;
 mod proxies;
 mod report;
+mod status;
 mod submission;
 
 use std::net::IpAddr;
@@ -21,12 +23,14 @@ use crate::policy::{self, Classifier, Evidence, Velocity};
 use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
 use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
-use crate::telemetry::Metrics;
-use crate::verdict::{QuotaState, ReasonCode, Verdict};
+use crate::telemetry::{Events, Metrics};
+use crate::verdict::{Handling, QuotaState, Verdict};
 
+use double::Clicks;
 use memo::Memo;
 use proxies::Proxies;
 
+pub use status::{ModelStatus, Problem, Status};
 pub use submission::{Judgement, Refusal, RequestId, Submission};
 
 /// A model at work.
@@ -53,6 +57,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where decisions are counted.
     pub metrics: Metrics,
+    /// How many of them are logged.
+    pub events: Events,
     /// Random bytes of this process: they make decision ids unguessable, and unlike those of other processes.
     pub nonce: [u8; 16],
 }
@@ -66,7 +72,9 @@ pub struct Moderator {
     pseudonymizer: Pseudonymizer,
     clock: Clock,
     metrics: Metrics,
+    events: Events,
     proxies: Proxies,
+    clicks: Clicks<(Memo, Measured)>,
     nonce: [u8; 16],
     decisions: AtomicU64,
 }
@@ -81,6 +89,7 @@ impl Moderator {
             pseudonymizer,
             clock,
             metrics,
+            events,
             nonce,
         } = parts;
         let model = model.map(Arc::new);
@@ -91,8 +100,10 @@ impl Moderator {
             pseudonymizer,
             clock,
             metrics,
+            events,
             nonce,
             proxies: Proxies::default(),
+            clicks: Clicks::default(),
             decisions: AtomicU64::new(0),
         }
     }
@@ -132,11 +143,14 @@ impl Moderator {
             self.counted(submission, policy)
         };
         self.watch_address(submission, policy);
+        let click = self.click(submission);
         let Measured {
             velocity,
             redis_away,
             replay,
-        } = self.measure(submission, policy, counted, &memo, started).await?;
+        } = self
+            .measure_once(click, submission, policy, counted, &memo, started)
+            .await?;
         let replayed = replay.is_some();
         let memo = replay.unwrap_or(memo);
         let evidence = Evidence {
@@ -147,11 +161,15 @@ impl Moderator {
             classifier: memo.classifier,
         };
         let judgement = self.judgement(submission, policy, &evidence, memo, replayed);
+        if let (Some(key), Handling::RetryLater | Handling::ReturnToAuthor) = (click, judgement.decision.handling) {
+            // Sending it again is what its author was asked for.
+            self.clicks.forget(key);
+        }
         if !submission.dry_run {
             let took = self.clock.now().since(started);
             self.metrics
                 .decided(&submission.site, &judgement.decision, replayed, took.as_secs_f64());
-            report::decided(&submission.site, &judgement);
+            report::decided(&self.events, &submission.site, &judgement, took);
         }
         Ok(judgement)
     }
@@ -257,6 +275,14 @@ impl Moderator {
         Counted::Subject(self.pseudonymizer.network(site, network))
     }
 
+    fn claim<'a>(&self, submission: &Submission, payload: &'a [u8]) -> Option<Claim<'a>> {
+        submission.request.as_ref().map(|request| Claim {
+            request: self.pseudonymizer.request(&submission.site, &request.id),
+            fingerprint: self.pseudonymizer.body(&request.body),
+            payload,
+        })
+    }
+
     /// Asks the limiter, once, for the quotas and for the request id.
     async fn measure(
         &self,
@@ -274,15 +300,7 @@ impl Moderator {
         };
         let payload = memo.encode();
         // A dry run is remembered nowhere, so there is nothing that could be replayed.
-        let claim = submission
-            .request
-            .as_ref()
-            .filter(|_| !submission.dry_run)
-            .map(|request| Claim {
-                request: self.pseudonymizer.request(&submission.site, &request.id),
-                fingerprint: self.pseudonymizer.body(&request.body),
-                payload: &payload,
-            });
+        let claim = self.claim(submission, &payload).filter(|_| !submission.dry_run);
         if unmeasured.is_some() && claim.is_none() {
             let velocity = unmeasured.unwrap_or(Velocity::NotMeasured);
             return Ok(Measured {
@@ -356,6 +374,7 @@ impl Moderator {
 }
 
 /// What the limiter said.
+#[derive(Clone)]
 struct Measured {
     velocity: Velocity,
     /// Redis was to be asked, and this process answered alone.
@@ -375,8 +394,7 @@ enum Counted {
 
 /// Whether the form goes back to its author.
 fn returned_to_author(signals: &[Signal], policy: &SitePolicy) -> bool {
-    policy.effects.form == Effect::Pull(Verdict::Reject)
-        && signals.iter().any(|signal| signal.code != ReasonCode::HoneypotFilled)
+    policy.effects.form == Effect::Pull(Verdict::Reject) && signals.iter().any(|signal| signal.code.is_of_form())
 }
 
 /// The site's thresholds, where it has its own, else the model's. Holding never begins above rejecting.

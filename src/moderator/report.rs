@@ -1,36 +1,42 @@
 //! One event for each decision, made from the decision itself. It names the site, what was decided and why; never a
 //! text, a name or an address.
 
+use std::time::Duration;
+
 use crate::moderator::Judgement;
 use crate::site::SiteId;
-use crate::verdict::Verdict;
+use crate::telemetry::Events;
+use crate::verdict::{Decision, Verdict};
 
-/// Writes the event: at `debug` for an approval, which is the most of them, and at `info` for what a person may ask
-/// about.
-pub(super) fn decided(site: &SiteId, judgement: &Judgement) {
+/// Writes the event, if it is among those that are wanted.
+pub(super) fn decided(events: &Events, site: &SiteId, judgement: &Judgement, took: Duration) {
     let decision = &judgement.decision;
-    let probability = decision.spam_probability.map(|p| (p * 100.0).round() / 100.0);
-    if decision.verdict == Verdict::Approve {
-        tracing::debug!(
-            site = site.as_str(),
-            decision_id = judgement.decision_id,
-            probability,
-            "approved"
-        );
+    if !events.wants(decision.verdict != Verdict::Approve, &judgement.decision_id) {
         return;
     }
-    let reasons: Vec<_> = decision.reasons.iter().map(|reason| reason.code.as_str()).collect();
     tracing::info!(
         site = site.as_str(),
         decision_id = judgement.decision_id,
         verdict = decision.verdict.as_str(),
         handling = decision.handling.as_str(),
-        reasons = reasons.join(","),
-        probability,
-        degraded = !decision.degraded.is_empty(),
+        reasons = joined(decision.reasons.iter().map(|reason| reason.code.as_str())),
+        probability = decision.spam_probability.map(|p| (p * 100.0).round() / 100.0),
+        quotas_exceeded = joined(exceeded(decision)),
+        not_evaluated = joined(decision.not_evaluated.iter().map(|what| what.as_str())),
+        degraded = joined(decision.degraded.iter().map(|what| what.as_str())),
         replayed = judgement.replayed,
         model_version = judgement.model_version,
         policy_version = judgement.policy_version,
-        "objected"
+        took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        "judged"
     );
+}
+
+fn exceeded(decision: &Decision) -> impl Iterator<Item = &str> {
+    let over = decision.quotas.iter().filter(|quota| quota.exceeded);
+    over.map(|quota| quota.name.as_str())
+}
+
+fn joined<'a>(codes: impl Iterator<Item = &'a str>) -> String {
+    codes.collect::<Vec<_>>().join(",")
 }

@@ -8,11 +8,23 @@ pub const fn field(code: ReasonCode) -> &'static str {
     use ReasonCode as R;
     match code {
         R::AuthorNameMissing | R::AuthorNameTooLong => "comment.author_name",
-        R::AuthorEmailMissing | R::AuthorEmailInvalid | R::AuthorEmailTooLong => "comment.author_email",
+        R::AuthorEmailMissing | R::AuthorEmailInvalid | R::AuthorEmailTooLong | R::AuthorEmailDisposable => {
+            "comment.author_email"
+        }
         R::AuthorUrlMissing | R::AuthorUrlInvalid | R::AuthorUrlTooLong => "comment.author_url",
-        R::ContentMissing | R::ContentTooLong => "comment.content",
+        R::ContentMissing
+        | R::ContentTooLong
+        | R::LinksTooMany
+        | R::LinksBbcode
+        | R::LinksHtml
+        | R::ContentOnlyLink => "comment.content",
         R::HoneypotFilled => "comment.honeypot",
-        R::RateLimitExceeded
+        R::FormTooFast => "comment.form_age",
+        R::KindPingback | R::KindTrackback => "comment.kind",
+        R::ListBlocked
+        | R::ListModerated
+        | R::ListAllowed
+        | R::RateLimitExceeded
         | R::RateLimitWouldExceed
         | R::RateLimitUnavailable
         | R::AuthorTrusted
@@ -76,6 +88,26 @@ pub fn moderator_message(reason: &Reason) -> String {
         R::AuthorUrlTooLong => too_long("website", "characters", reason),
         R::ContentTooLong => too_long("comment", "bytes", reason),
         R::HoneypotFilled => "The hidden form field was filled in, which people cannot do.".to_owned(),
+        R::ListBlocked | R::ListModerated | R::ListAllowed => listed(reason),
+        R::AuthorEmailDisposable => format!(
+            "The email address is of {}, where mailboxes are thrown away.",
+            get("entry")
+        ),
+        R::LinksTooMany => format!(
+            "The comment has {} links; this site allows {}.",
+            get("links"),
+            get("max")
+        ),
+        R::LinksBbcode => "The comment has links in BBCode.".to_owned(),
+        R::LinksHtml => "The comment has links in HTML.".to_owned(),
+        R::ContentOnlyLink => "The comment is nothing but a link.".to_owned(),
+        R::FormTooFast => format!(
+            "The form came back after {} ms; this site gives a person at least {} ms.",
+            get("form_age_ms"),
+            get("min_ms")
+        ),
+        R::KindPingback => "A pingback: a program says that another page links here.".to_owned(),
+        R::KindTrackback => "A trackback: a program says that another page links here.".to_owned(),
         R::RateLimitExceeded => format!(
             "The author has used up the quota \"{}\" ({} at once); it grants again in {}.",
             get("quota"),
@@ -135,6 +167,23 @@ pub fn contribution_message(contribution: &Contribution) -> String {
         "{what} \u{201c}{}\u{201d} pulls {weight} {direction}",
         contribution.term
     )
+}
+
+/// What stands on which list. Of networks and accounts the entry is not said: it may be a reader's own.
+fn listed(reason: &Reason) -> String {
+    let verb = match reason.code {
+        ReasonCode::ListBlocked => "blocks",
+        ReasonCode::ListAllowed => "lets through",
+        _ => "holds",
+    };
+    let entry = param(reason, "entry");
+    match param(reason, "list") {
+        "words" => format!("This site {verb} the word or phrase \u{201c}{entry}\u{201d}."),
+        "hosts" => format!("This site {verb} links to {entry}."),
+        "email_domains" => format!("This site {verb} email addresses of {entry}."),
+        "networks" => format!("This site {verb} the author's network."),
+        _ => format!("This site {verb} the author's account."),
+    }
 }
 
 fn too_long(what: &str, unit: &str, reason: &Reason) -> String {

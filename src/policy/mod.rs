@@ -17,8 +17,8 @@ use crate::comment::Trust;
 
 /// Judges. Every reason that holds is reported, in the order of precedence; the first that applies sets the verdict:
 ///
-/// 1. the form's faults, 2. the hidden field, 3. quotas that reject → reject;
-/// 4. an author whom the site trusts → approve;
+/// 1. the form's faults, 2. the hidden field and the block lists, 3. quotas that reject → reject;
+/// 4. an author whom the site trusts or has on its allow list → approve;
 /// 5. the classifier, with enough evidence → reject;
 /// 6. whatever holds → hold; 7. approve.
 ///
@@ -26,7 +26,7 @@ use crate::comment::Trust;
 pub fn decide(evidence: &Evidence, policy: &SitePolicy) -> Decision {
     let effects = policy.effects;
     let mut reasons = Vec::new();
-    signals(evidence, effects, &mut reasons);
+    signals(evidence, Stage::Objects, effects, &mut reasons);
     quotas(&evidence.velocity, Verdict::Reject, &mut reasons);
     let vouched = reasons.len();
     if evidence.trust >= Trust::Trusted {
@@ -36,9 +36,11 @@ pub fn decide(evidence: &Evidence, policy: &SitePolicy) -> Decision {
             Handling::Publish,
         ));
     }
+    signals(evidence, Stage::Vouches, effects, &mut reasons);
     classifier(&evidence.classifier, effects, &mut reasons);
     quotas(&evidence.velocity, Verdict::Hold, &mut reasons);
     quotas(&evidence.velocity, Verdict::Approve, &mut reasons);
+    signals(evidence, Stage::Doubts, effects, &mut reasons);
 
     let (verdict, handling) = verdict(&reasons, vouched);
     let exceeded = quota_states(&evidence.velocity)
@@ -66,7 +68,8 @@ fn verdict(reasons: &[Reason], vouched: usize) -> (Verdict, Handling) {
     if let Some(reason) = before_trust.iter().find(pulls(Verdict::Reject)) {
         return (Verdict::Reject, reason.handling);
     }
-    if from_trust.iter().any(|reason| reason.code == ReasonCode::AuthorTrusted) {
+    let vouches = |reason: &Reason| matches!(reason.code, ReasonCode::AuthorTrusted | ReasonCode::ListAllowed);
+    if from_trust.iter().any(vouches) {
         return (Verdict::Approve, Handling::Publish);
     }
     if let Some(reason) = from_trust.iter().find(pulls(Verdict::Reject)) {
@@ -78,14 +81,42 @@ fn verdict(reasons: &[Reason], vouched: usize) -> (Verdict, Handling) {
     (Verdict::Approve, Handling::Publish)
 }
 
-/// Steps 1 and 2.
-fn signals(evidence: &Evidence, effects: Effects, reasons: &mut Vec<Reason>) {
+/// Where signals stand in the order of precedence.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Steps 1 and 2.
+    Objects,
+    /// Step 4.
+    Vouches,
+    /// Step 6.
+    Doubts,
+}
+
+/// What a signal's code means: where it stands, what it may do, and what becomes of a comment that it rejects.
+fn meaning(code: ReasonCode, effects: Effects) -> (Stage, Effect, Handling) {
+    use ReasonCode as R;
+    let doubt = |effect| (Stage::Doubts, effect, Handling::Queue);
+    match code {
+        R::HoneypotFilled => (Stage::Objects, effects.honeypot, Handling::Quarantine),
+        R::ListBlocked => (Stage::Objects, effects.list_blocked, Handling::Quarantine),
+        R::AuthorEmailDisposable => (Stage::Objects, effects.disposable_email, Handling::Quarantine),
+        R::ListAllowed => (Stage::Vouches, Effect::Pull(Verdict::Approve), Handling::Publish),
+        R::ListModerated => doubt(effects.list_moderated),
+        R::LinksTooMany => doubt(effects.links_too_many),
+        R::LinksBbcode => doubt(effects.links_bbcode),
+        R::LinksHtml => doubt(effects.links_html),
+        R::ContentOnlyLink => doubt(effects.content_only_link),
+        R::FormTooFast => doubt(effects.form_too_fast),
+        R::KindPingback | R::KindTrackback => doubt(effects.pingback),
+        _ => (Stage::Objects, effects.form, Handling::ReturnToAuthor),
+    }
+}
+
+/// The signals of one stage.
+fn signals(evidence: &Evidence, at: Stage, effects: Effects, reasons: &mut Vec<Reason>) {
     for signal in &evidence.signals {
-        let (effect, handling) = match signal.code {
-            ReasonCode::HoneypotFilled => (effects.honeypot, Handling::Quarantine),
-            _ => (effects.form, Handling::ReturnToAuthor),
-        };
-        if let Effect::Pull(verdict) = effect {
+        let (stage, effect, handling) = meaning(signal.code, effects);
+        if let (true, Effect::Pull(verdict)) = (stage == at, effect) {
             let params = signal.params.clone();
             reasons.push(Reason {
                 params,

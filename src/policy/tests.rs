@@ -70,10 +70,20 @@ fn any_classifier() -> impl Strategy<Value = Classifier> {
     ]
 }
 
+/// What `signals` may report.
+fn signal_codes() -> Vec<ReasonCode> {
+    let by_others = |code: &ReasonCode| {
+        ["rate_limit.", "classifier.", "author.trusted"]
+            .iter()
+            .any(|start| code.as_str().starts_with(start))
+    };
+    ReasonCode::ALL.into_iter().filter(|code| !by_others(code)).collect()
+}
+
 prop_compose! {
     fn any_evidence()(
         trust in 0..4usize,
-        codes in proptest::sample::subsequence(ReasonCode::ALL[..11].to_vec(), 0..=3),
+        codes in proptest::sample::subsequence(signal_codes(), 0..=4),
         velocity in any_velocity(),
         redis_away: bool,
         classifier in any_classifier(),
@@ -98,6 +108,33 @@ proptest! {
         let trusted = Evidence { trust: Trust::Trusted, ..evidence.clone() };
         let anonymous = Evidence { trust: Trust::Anonymous, ..evidence };
         prop_assert!(decide(&trusted, &policy).verdict <= decide(&anonymous, &policy).verdict);
+    }
+
+    #[test]
+    fn being_let_through_never_sharpens(evidence in any_evidence()) {
+        let policy = policy("");
+        let mut allowed = evidence.clone();
+        allowed.signals.push(Signal { code: ReasonCode::ListAllowed, params: Vec::new() });
+        prop_assert!(decide(&allowed, &policy).verdict <= decide(&evidence, &policy).verdict);
+    }
+
+    #[test]
+    fn a_doubt_by_itself_holds_and_never_rejects(code in proptest::sample::select(signal_codes())) {
+        use ReasonCode as R;
+        let evidence = Evidence {
+            trust: Trust::Anonymous,
+            signals: vec![Signal { code, params: Vec::new() }],
+            velocity: Velocity::NotMeasured,
+            redis_away: false,
+            classifier: scored(0.1, false),
+        };
+        let expected = match code {
+            R::ListAllowed | R::LinksHtml => Verdict::Approve,
+            R::HoneypotFilled | R::ListBlocked => Verdict::Reject,
+            code if code.is_of_form() => Verdict::Reject,
+            _ => Verdict::Hold,
+        };
+        prop_assert_eq!(decide(&evidence, &policy("")).verdict, expected);
     }
 
     #[test]
@@ -141,7 +178,7 @@ proptest! {
             let message = author_message(&reason, decision.handling).to_lowercase();
             let waits = message.contains("awaiting");
             prop_assert!(!waits || matches!(decision.handling, Handling::Queue | Handling::Quarantine));
-            for word in ["spam", "probab", "link", "model", "hidden", "honeypot", "score", "classif"] {
+            for word in ["spam", "probab", "link", "list", "block", "model", "hidden", "honeypot", "score", "classif"] {
                 prop_assert!(!message.contains(word), "{message}");
             }
             prop_assert!(!moderator_message(&reason).is_empty());

@@ -1,5 +1,7 @@
 //! The reply form: are the required fields filled in, are they what they claim to be, do they fit.
 
+use std::time::Duration;
+
 use email_address::{EmailAddress, Options};
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 use url::{Host, Url};
@@ -67,6 +69,21 @@ pub(super) fn faults(comment: &Comment, required: FieldSet, lengths: &Lengths) -
         &mut fault,
     );
     faults
+}
+
+/// A form that came back sooner than a person can read it. Programs that announce links have no form.
+pub(super) fn too_fast(comment: &Comment, min: Duration) -> Option<Signal> {
+    let age = comment
+        .form_age
+        .filter(|age| *age < min && !comment.kind.is_of_program())?;
+    let params = vec![
+        ("form_age_ms", age.as_millis().to_string()),
+        ("min_ms", min.as_millis().to_string()),
+    ];
+    Some(Signal {
+        code: ReasonCode::FormTooFast,
+        params,
+    })
 }
 
 /// Without what cannot be seen at either end: pasting brings it along.

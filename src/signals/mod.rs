@@ -1,11 +1,15 @@
-//! Cheap observations about a comment, made without the model: is the form filled in, did a program fill it in.
+//! Cheap observations about a comment, made without the model: is the form filled in, did a program fill it in, what
+//! does it link to, who and what stands on the site's lists.
 //!
-//! A signal says what is there; what follows from it is for `policy` to say. Start reading in [`collect`].
+//! A signal says what is there; what follows from it is for `policy` to say. It never quotes the comment: its entries are
+//! those that the site's own people wrote. Start reading in [`collect`].
 
 mod form;
+mod links;
+mod lists;
 
-use crate::comment::Comment;
-use crate::site::{FieldSet, SitePolicy};
+use crate::comment::{Comment, Kind};
+use crate::site::{Field, FieldSet, SitePolicy};
 use crate::verdict::ReasonCode;
 
 pub use form::is_blank;
@@ -19,16 +23,39 @@ pub struct Signal {
     pub params: Vec<(&'static str, String)>,
 }
 
+impl Signal {
+    fn bare(code: ReasonCode) -> Self {
+        Self {
+            code,
+            params: Vec::new(),
+        }
+    }
+}
+
 /// Everything there is to observe about a comment on a site, in order of precedence. Fields that are `unknown` are not
 /// missed.
 pub fn collect(comment: &Comment, policy: &SitePolicy, unknown: FieldSet) -> Vec<Signal> {
     let required = policy.required.of(comment.author.trust).without(unknown);
+    let required = if comment.kind.is_of_program() {
+        required.without(AUTHOR_FIELDS.into_iter().collect())
+    } else {
+        required
+    };
     let mut signals = form::faults(comment, required, &policy.lengths);
     if !comment.honeypot.expose().is_empty() {
-        signals.push(Signal {
-            code: ReasonCode::HoneypotFilled,
-            params: Vec::new(),
-        });
+        signals.push(Signal::bare(ReasonCode::HoneypotFilled));
+    }
+    let links = links::Links::of(comment, policy);
+    lists::collect(comment, &links, &policy.lists, &mut signals);
+    links.report(policy, &mut signals);
+    signals.extend(form::too_fast(comment, policy.form_age_min));
+    match comment.kind {
+        Kind::Pingback => signals.push(Signal::bare(ReasonCode::KindPingback)),
+        Kind::Trackback => signals.push(Signal::bare(ReasonCode::KindTrackback)),
+        Kind::Comment | Kind::Reply | Kind::ForumPost | Kind::Review | Kind::ContactForm => {}
     }
     signals
 }
+
+/// What a program that announces a link cannot fill in.
+const AUTHOR_FIELDS: [Field; 3] = [Field::AuthorName, Field::AuthorEmail, Field::AuthorUrl];

@@ -1,6 +1,7 @@
 //! A site: one publication, with the policy its comments are judged by. Everything here is resolved: a policy has a
 //! value for every setting, so the path of a request never asks whether something is set.
 
+pub mod lists;
 mod policy;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,8 @@ use std::time::Duration;
 
 use crate::verdict::Verdict;
 
-pub use policy::{Effect, Effects, Field, FieldSet, Lengths, RedisAway, Required, SitePolicy};
+pub use lists::Lists;
+pub use policy::{Effect, Effects, Field, FieldSet, Lengths, LinkPolicy, RedisAway, Required, SitePolicy};
 
 /// The name of a publication: 1 to 64 characters of `a-z`, `0-9`, `.`, `_`, `-`. Safe in keys, logs and metrics.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,9 +1,12 @@
 //! The settings that one site's comments are judged by.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::comment::Trust;
-use crate::site::Quota;
+use crate::site::{Lists, Quota};
+use crate::text::Hosts;
 use crate::verdict::Verdict;
 
 /// What a site judges its comments by.
@@ -29,6 +32,12 @@ pub struct SitePolicy {
     pub required: Required,
     /// How long fields may be.
     pub lengths: Lengths,
+    /// A form that comes back sooner was not read by a person.
+    pub form_age_min: Duration,
+    /// Which links count, and how many may be there.
+    pub links: LinkPolicy,
+    /// Who and what is let through, held or turned away.
+    pub lists: Arc<Lists>,
     /// What each check may do.
     pub effects: Effects,
     /// The quotas, shortest interval first.
@@ -155,6 +164,15 @@ pub struct Lengths {
     pub content_bytes_max: usize,
 }
 
+/// Which links count, and how many may be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkPolicy {
+    /// So many links are allowed.
+    pub max: usize,
+    /// The site's own hosts, to which links are free.
+    pub own_hosts: Hosts,
+}
+
 /// What a check may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
@@ -171,6 +189,24 @@ pub struct Effects {
     pub form: Effect,
     /// The field that people cannot see.
     pub honeypot: Effect,
+    /// Hosts, networks, accounts and e-mail domains on the block list.
+    pub list_blocked: Effect,
+    /// Words, and whoever else is listed to be held.
+    pub list_moderated: Effect,
+    /// An e-mail address of a domain where mailboxes are thrown away.
+    pub disposable_email: Effect,
+    /// More links than allowed.
+    pub links_too_many: Effect,
+    /// Links in BBCode.
+    pub links_bbcode: Effect,
+    /// Links in HTML.
+    pub links_html: Effect,
+    /// Nothing but links.
+    pub content_only_link: Effect,
+    /// A form that came back too soon.
+    pub form_too_fast: Effect,
+    /// Pingbacks and trackbacks.
+    pub pingback: Effect,
     /// Probability of at least `reject_at`.
     pub classifier_spam: Effect,
     /// Probability of at least `hold_at`.

@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use metrics::{Counter, Gauge, Histogram, Unit};
+use metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+use super::catalog::{CATALOG, Kind};
+use super::rpc::{CODES, Method};
+use crate::clock::Timestamp;
 use crate::site::{SiteId, Sites};
 use crate::verdict::{Decision, Degraded, NotEvaluated, ReasonCode, Verdict};
 
@@ -29,6 +32,10 @@ pub struct Metrics {
     degraded: [(Degraded, Counter); 2],
     redis_up: Gauge,
     redis_changes: Counter,
+    requests: [(Method, Counter); Method::ALL.len()],
+    errors: [Counter; CODES.len()],
+    ready: Gauge,
+    model_loaded: Gauge,
 }
 
 /// What is counted for each site.
@@ -66,6 +73,8 @@ impl Metrics {
 
     fn register(sites: &Sites) -> Self {
         describe();
+        let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("MODERATO_COMMIT"));
+        metrics::gauge!("moderato_build_info", "version" => version, "commit" => commit).set(1.0);
         Self {
             sites: sites
                 .named
@@ -91,6 +100,16 @@ impl Metrics {
             }),
             redis_up: metrics::gauge!("moderato_redis_up"),
             redis_changes: metrics::counter!("moderato_redis_changes_total"),
+            requests: Method::ALL.map(|method| {
+                let name = method.as_str();
+                (
+                    method,
+                    metrics::counter!("moderato_grpc_requests_total", "method" => name),
+                )
+            }),
+            errors: CODES.map(|code| metrics::counter!("moderato_grpc_errors_total", "code" => code)),
+            ready: metrics::gauge!("moderato_ready"),
+            model_loaded: metrics::gauge!("moderato_model_loaded_timestamp_seconds"),
         }
     }
 
@@ -127,6 +146,25 @@ impl Metrics {
         self.redis_changes.increment(u64::from(changed));
     }
 
+    /// A gRPC call came in.
+    pub fn requested(&self, method: Method) {
+        count(&self.requests, method);
+    }
+
+    /// A gRPC call ended with this status code, 1 to 16; others are counted as 2, which is UNKNOWN.
+    pub fn failed(&self, code: i32) {
+        let known = usize::try_from(code).ok().and_then(|code| code.checked_sub(1));
+        let counter = known.and_then(|at| self.errors.get(at)).unwrap_or(&self.errors[1]);
+        counter.increment(1);
+    }
+
+    /// Notes what can be seen of the house at any time: whether it is ready, and since when its model is at work.
+    pub fn state(&self, ready: bool, model_loaded_at: Option<Timestamp>) {
+        self.ready.set(f64::from(u8::from(ready)));
+        let seconds = |at: Timestamp| at.since(Timestamp::from_micros(0)).as_secs_f64().floor();
+        self.model_loaded.set(model_loaded_at.map_or(0.0, seconds));
+    }
+
     fn site(&self, site: &SiteId) -> &SiteMetrics {
         self.sites.get(site).unwrap_or(&self.other)
     }
@@ -157,39 +195,13 @@ fn count<K: Copy + PartialEq>(counters: &[(K, Counter)], key: K) {
 }
 
 fn describe() {
-    use metrics::{describe_counter, describe_gauge, describe_histogram};
-    describe_counter!("moderato_decisions_total", "Comments judged, by site and verdict");
-    describe_counter!("moderato_reasons_total", "Reasons given, by code");
-    describe_counter!(
-        "moderato_replayed_total",
-        "Answers to a request_id that was answered before"
-    );
-    describe_counter!(
-        "moderato_degraded_total",
-        "Answers for which something was not there, by what it was"
-    );
-    describe_counter!(
-        "moderato_address_not_public_total",
-        "Comments whose author_ip is not public: most likely a proxy's address is passed on for the reader's"
-    );
-    describe_gauge!(
-        "moderato_address_dominant",
-        "1 while one address sends more than a fifth of the site's comments: most likely a proxy's"
-    );
-    describe_histogram!(
-        "moderato_duration_seconds",
-        Unit::Seconds,
-        "From reading a request to its answer"
-    );
-    describe_histogram!(
-        "moderato_spam_probability",
-        "Probabilities of spam, of texts that were scored"
-    );
-    describe_gauge!(
-        "moderato_redis_up",
-        "1 while Redis counts, 0 while this process does it alone"
-    );
-    describe_counter!("moderato_redis_changes_total", "Times that Redis came or went");
+    for metric in CATALOG {
+        match metric.kind {
+            Kind::Counter => metrics::describe_counter!(metric.name, metric.help),
+            Kind::Gauge => metrics::describe_gauge!(metric.name, metric.help),
+            Kind::Histogram => metrics::describe_histogram!(metric.name, metric.help),
+        }
+    }
 }
 
 impl fmt::Debug for Metrics {

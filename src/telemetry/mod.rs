@@ -3,14 +3,20 @@
 //! No event may hold a name, an e-mail address, a network address or a comment's text; a test sends canaries through
 //! every door at the finest level and looks for them.
 
+mod catalog;
+mod events;
 mod metrics;
+mod rpc;
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
+pub use catalog::{CATALOG, Kind, Metric};
+pub use events::Events;
 pub use metrics::Metrics;
+pub use rpc::Method;
 use tracing_subscriber::util::TryInitError;
 
 /// Why there are no logs.

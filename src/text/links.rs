@@ -116,12 +116,12 @@ pub(super) fn parse(link: &str, has_scheme: bool) -> Option<Parts> {
 const HOSTS_MAX: usize = 256;
 
 /// Hosts that links may lead to without being evidence.
-#[derive(Debug)]
-pub(super) struct Hosts(HashSet<String>);
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hosts(HashSet<String>);
 
 impl Hosts {
     /// From hosts as a site states them, with or without `www.`. What is no host is passed over.
-    pub(super) fn new(hosts: &[String]) -> Self {
+    pub fn new(hosts: &[String]) -> Self {
         let plain = |host: &String| {
             let host = url::Host::parse(host.trim().trim_end_matches('.')).ok()?.to_string();
             Some(host.strip_prefix("www.").map_or_else(|| host.clone(), str::to_owned))
@@ -132,11 +132,15 @@ impl Hosts {
     /// Does the link lead to one of them, or to a part of its site? `blog.example.org` is a part of `example.org`; nothing
     /// is a part of a suffix under which anybody may register, or of a site that merely has the same owner.
     pub(super) fn have(&self, parts: &Parts) -> bool {
-        let mut host = parts.host.as_str();
+        self.have_host(&parts.host, parts.domain.len())
+    }
+
+    /// As `have`, of a host whose last `domain_bytes` bytes are what somebody registered.
+    pub(super) fn have_host(&self, mut host: &str, domain_bytes: usize) -> bool {
         if self.0.contains(host) {
             return true;
         }
-        while host.len() > parts.domain.len()
+        while host.len() > domain_bytes
             && let Some((_, parent)) = host.split_once('.')
         {
             host = parent;

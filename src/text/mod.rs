@@ -17,16 +17,21 @@ mod letters;
 mod links;
 mod markup;
 mod redact;
+mod seen;
 mod shape;
 mod stream;
 mod terms;
 mod undo;
+mod words;
 
 pub(crate) use features::may_name_a_person;
 pub use features::{Features, InvalidFeatures};
+pub use links::Hosts;
 pub use redact::{Persona, redact};
+pub use seen::{Link, Seen, seen};
 pub use stream::Scratch;
 pub use terms::{N_VIEWS, Places, Sink, VIEWS, View, emit, emit_with_places};
+pub use words::{fold, has_unspaced};
 
 /// The version of this reading. A model holds the one that it was trained with, and is refused by another.
 pub const READING_VERSION: u32 = 1;

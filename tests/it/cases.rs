@@ -64,7 +64,7 @@ fn run(case: &str, file: &str) {
     );
 }
 
-fn pair(line: &str) -> (&str, &str) {
+pub(crate) fn pair(line: &str) -> (&str, &str) {
     let (key, value) = line.split_once(':').unwrap_or((line, ""));
     (key.trim(), value.trim())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use moderato::api::grpc::proto::model_service_client::ModelServiceClient;
-use moderato::api::grpc::proto::{Action, AuthorTrust, GetModelRequest, Handling, ModerateRequest, Verdict};
+use moderato::api::grpc::proto::{Action, AuthorTrust, Comment, GetModelRequest, Handling, ModerateRequest, Verdict};
 use moderato::limit::{Limiter, MemorySettings};
 use prost::Message;
 use tonic::Code;
@@ -509,5 +509,99 @@ async fn a_full_house_says_when_to_come_back() {
     assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
     assert_eq!(slow.finish(request(PLAIN)).await.unwrap().verdict(), Verdict::Approve);
     assert!(house.moderate(request(PLAIN)).await.is_ok(), "the place is free again");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_double_click_gets_the_first_decision_and_spends_nothing() {
+    let house = House::start("").await;
+    let click = |change: &dyn Fn(&mut Comment)| {
+        let mut request = request_with(|comment| {
+            comment.article_id = "bridge".to_owned();
+            comment.author_ip = "203.0.113.90".to_owned();
+        });
+        change(request.comment.as_mut().unwrap());
+        request
+    };
+    let first = house.moderate(click(&|_| {})).await.unwrap();
+    assert!(!first.replayed && first.quotas[0].remaining == 4);
+    // Two ids: the form was sent twice, not the call.
+    for id in ["", "one", "two"] {
+        let mut again = click(&|_| {});
+        again.request_id = id.to_owned();
+        let again = house.moderate(again).await.unwrap();
+        assert!(again.replayed);
+        assert_eq!(
+            (again.decision_id, again.verdict, again.quotas),
+            (first.decision_id.clone(), first.verdict, first.quotas.clone())
+        );
+    }
+    // An id that stands for another body is a mistake also then.
+    let mut mistaken = click(&|comment| comment.user_agent = "another".to_owned());
+    mistaken.request_id = "zero".to_owned();
+    let mut claimed = click(&|comment| comment.article_id = "tunnel".to_owned());
+    claimed.request_id = "zero".to_owned();
+    assert!(!house.moderate(claimed).await.unwrap().replayed);
+    assert_eq!(
+        house.moderate(mistaken).await.unwrap_err().code(),
+        Code::InvalidArgument
+    );
+    // Another article (above), somebody else, another parent, another text: each is a comment of its own.
+    type Change = fn(&mut Comment);
+    let others: [Change; 3] = [
+        |comment| comment.author_name = "Bob".to_owned(),
+        |comment| comment.parent_id = "17".to_owned(),
+        |comment| comment.content.push('!'),
+    ];
+    for change in others {
+        let other = house.moderate(click(&change)).await.unwrap();
+        assert!(!other.replayed && other.decision_id != first.decision_id);
+    }
+    // Five are spent: the sixth is told to come back, and when it does it is no double click.
+    let sixth = || click(&|comment| comment.content = "One more thing about the bridge.".to_owned());
+    let refused = house.moderate(sixth()).await.unwrap();
+    assert_eq!(refused.handling(), Handling::RetryLater);
+    house.clock.advance(Duration::from_secs(12));
+    let granted = house.moderate(sixth()).await.unwrap();
+    assert!(!granted.replayed && granted.handling() == Handling::Publish);
+    // After a minute the same text is a comment again.
+    house.clock.advance(Duration::from_secs(60));
+    assert!(!house.moderate(click(&|_| {})).await.unwrap().replayed);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn of_two_clicks_at_once_one_is_counted() {
+    let house = House::start("").await;
+    let click = || {
+        request_with(|comment| {
+            comment.article_id = "bridge".to_owned();
+            comment.author_ip = "203.0.113.91".to_owned();
+        })
+    };
+    let (one, two) = tokio::join!(house.moderate(click()), house.moderate(click()));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!(one.decision_id, two.decision_id);
+    assert!(one.replayed != two.replayed);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_form_age_or_kind_that_cannot_be_is_the_callers_mistake() {
+    let house = House::start("").await;
+    let wrong = request_with(|comment| {
+        comment.form_age = Some(prost_types::Duration { seconds: -1, nanos: 0 });
+        comment.kind = 99;
+    });
+    let status = house.moderate(wrong).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    let fields: Vec<_> = status
+        .get_details_bad_request()
+        .unwrap()
+        .field_violations
+        .into_iter()
+        .map(|violation| violation.field)
+        .collect();
+    assert_eq!(fields, ["comment.kind", "comment.form_age"]);
     house.stop().await;
 }

@@ -12,6 +12,7 @@
 mod architecture;
 mod cases;
 mod cli;
+mod desk;
 mod evaluate;
 mod fleet;
 mod grpc;
@@ -23,6 +24,7 @@ mod limiter_faults;
 mod limiter_fleet;
 mod limiter_flood;
 mod limiter_script;
+mod ops;
 mod privacy;
 mod quality;
 mod retrain;

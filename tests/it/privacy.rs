@@ -96,7 +96,7 @@ async fn logs_and_errors_hold_nothing_of_an_author() {
     assert_clean("a metric", &metrics);
     let (_, rest, logs) = tokio::task::spawn_blocking(|| service.stop()).await.unwrap();
     assert!(
-        logs.contains("objected"),
+        logs.contains("judged"),
         "the log has to say something, or this test cannot fail: {logs}"
     );
     assert_clean("the log", &logs);

@@ -10,7 +10,7 @@ use tonic_types::FieldViolation;
 
 use super::proto;
 use crate::clock::Timestamp;
-use crate::comment::{Action, Author, Comment, Trust};
+use crate::comment::{Action, Author, Comment, Kind, Trust};
 use crate::model::{Contribution, Explanation};
 use crate::moderator::{Judgement, RequestId, Submission};
 use crate::policy;
@@ -111,22 +111,22 @@ fn comment(comment: proto::Comment, violations: &mut Vec<FieldViolation>) -> Com
         author_ip,
         author_id,
         author_trust,
+        permalink,
+        article_id,
+        parent_id,
+        form_age,
+        kind,
         // Accepted and not read yet; the proto says so.
         author_created_at: _,
         author_approved_count: _,
         user_agent: _,
         referrer: _,
-        permalink: _,
-        article_id: _,
         article_title: _,
         article_text: _,
         article_hosts,
-        parent_id: _,
         parent_content,
         submitted_at: _,
-        form_age: _,
         language: _,
-        kind: _,
         honeypot,
     } = comment;
     let author = Author {
@@ -140,6 +140,10 @@ fn comment(comment: proto::Comment, violations: &mut Vec<FieldViolation>) -> Com
     Comment {
         content: Sensitive::new(content),
         author,
+        kind: self::kind(kind, violations),
+        article: if article_id.is_empty() { permalink } else { article_id },
+        parent_id,
+        form_age: form_age.and_then(|age| self::form_age(age, violations)),
         article_hosts: article_hosts.iter().map(|host| host.trim().to_lowercase()).collect(),
         parent_content: Sensitive::new(parent_content),
         honeypot: Sensitive::new(honeypot),
@@ -156,6 +160,35 @@ fn address(text: &str, violations: &mut Vec<FieldViolation>) -> Option<Sensitive
         // The value stays out of the message: it may be a reader's address with a port behind it.
         let what = "is not an IPv4 or IPv6 address; pass the reader's own address, without a port";
         violations.push(FieldViolation::new("comment.author_ip", what));
+    }
+    parsed
+}
+
+fn kind(kind: i32, violations: &mut Vec<FieldViolation>) -> Kind {
+    use proto::CommentKind as Wire;
+    match Wire::try_from(kind) {
+        Ok(Wire::Unspecified | Wire::Comment) => Kind::Comment,
+        Ok(Wire::Reply) => Kind::Reply,
+        Ok(Wire::ForumPost) => Kind::ForumPost,
+        Ok(Wire::Review) => Kind::Review,
+        Ok(Wire::ContactForm) => Kind::ContactForm,
+        Ok(Wire::Pingback) => Kind::Pingback,
+        Ok(Wire::Trackback) => Kind::Trackback,
+        Err(_) => {
+            violations.push(FieldViolation::new(
+                "comment.kind",
+                format!("{kind} is not a CommentKind"),
+            ));
+            Kind::Comment
+        }
+    }
+}
+
+fn form_age(age: prost_types::Duration, violations: &mut Vec<FieldViolation>) -> Option<Duration> {
+    let parsed = Duration::try_from(age).ok();
+    if parsed.is_none() {
+        let what = "is below zero or out of range; it is the time from showing the page to sending the form";
+        violations.push(FieldViolation::new("comment.form_age", what));
     }
     parsed
 }

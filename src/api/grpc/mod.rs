@@ -6,6 +6,7 @@
 mod bound;
 mod convert;
 mod model;
+mod observe;
 mod service;
 mod status;
 
@@ -21,6 +22,8 @@ use crate::site::FieldSet;
 pub use bound::InFlight;
 pub use model::ModelDoor;
 pub use service::ModerationDoor;
+
+use observe::Observed;
 
 /// The wire types, generated from `proto/moderato/v1/moderation.proto`.
 pub mod proto {
@@ -95,6 +98,6 @@ pub fn router<H: Health>(
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
-        .add_service(in_flight.bound(moderation))
-        .add_service(model))
+        .add_service(Observed::new(in_flight.bound(moderation), moderator))
+        .add_service(Observed::new(model, moderator)))
 }

@@ -19,7 +19,7 @@ use crate::config;
 use crate::limit::{Limiter, MemorySettings};
 use crate::moderator::{Moderator, Parts};
 use crate::privacy::Pseudonymizer;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Events, Metrics};
 
 /// `moderato check`
 #[derive(Debug, clap::Args)]
@@ -153,6 +153,7 @@ impl Judge {
         });
         let moderator = Moderator::new(Parts {
             metrics: Metrics::off(&config.sites),
+            events: Events::OBJECTIONS,
             sites: Arc::new(config.sites),
             model: Some(model),
             limiter,

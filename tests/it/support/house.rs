@@ -15,7 +15,7 @@ use moderato::limit::{Limiter, MemorySettings};
 use moderato::moderator::{LoadedModel, Moderator, Parts};
 use moderato::privacy::Pseudonymizer;
 use moderato::server::{Listeners, Server, ServerError};
-use moderato::telemetry::Metrics;
+use moderato::telemetry::{Events, Metrics};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::Status;
@@ -50,6 +50,7 @@ impl House {
         });
         let moderator = Moderator::new(Parts {
             metrics: Metrics::off(&config.sites),
+            events: Events::OBJECTIONS,
             sites: Arc::new(config.sites),
             model,
             limiter,

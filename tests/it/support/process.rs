@@ -19,6 +19,8 @@ pub(crate) fn moderato(args: &[&str]) -> Command {
     ] {
         command.env_remove(name);
     }
+    // Not the port that an operator expects it on: many services run at once here, and tests have no fixed ports.
+    command.env("MODERATO_OPS_LISTEN", "none");
     command
 }
 

@@ -1,0 +1,99 @@
+//! How the house stands, for operators: whether it can do its work, and what is wrong.
+
+use super::Moderator;
+use crate::clock::Timestamp;
+use crate::limit::RedisState;
+
+/// How the house stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The model at work, if there is one.
+    pub model: Option<ModelStatus>,
+    /// Everything that is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// The model at work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelStatus {
+    /// Its version.
+    pub version: String,
+    /// When this process loaded it.
+    pub loaded_at: Timestamp,
+    /// How long ago that was, in seconds.
+    pub loaded_seconds_ago: u64,
+}
+
+/// Something that is wrong. The codes of what is degraded are those of the answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// There is no model.
+    NoModel,
+    /// Redis is away; this process counts alone.
+    RedisAway {
+        /// Why, as a code.
+        cause: &'static str,
+    },
+    /// A part of the Redis cluster is away; its authors are counted by this process alone.
+    RedisPartlyAway {
+        /// Why, for one of the parts, as a code.
+        cause: &'static str,
+    },
+}
+
+impl Problem {
+    /// A stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoModel => "classifier.model",
+            Self::RedisAway { .. } | Self::RedisPartlyAway { .. } => "rate_limit.redis",
+        }
+    }
+
+    /// Whether calls should go elsewhere while it lasts. A Redis that is away does not: without it the service goes on,
+    /// and says so in every answer.
+    pub const fn blocks(&self) -> bool {
+        matches!(self, Self::NoModel)
+    }
+
+    /// What is wrong and what to do, in words.
+    pub fn message(&self) -> String {
+        match self {
+            Self::NoModel => "no model is loaded: every comment is held; start with --model F".to_owned(),
+            Self::RedisAway { cause } => {
+                format!("Redis is away ({cause}): this process counts the quotas alone")
+            }
+            Self::RedisPartlyAway { cause } => {
+                format!("a part of the Redis cluster is away ({cause}): this process counts its authors alone")
+            }
+        }
+    }
+}
+
+impl Status {
+    /// Whether calls may be sent here.
+    pub fn is_ready(&self) -> bool {
+        !self.problems.iter().any(Problem::blocks)
+    }
+}
+
+impl Moderator {
+    /// How the house stands now.
+    pub fn status(&self) -> Status {
+        let model = self.model().map(|loaded| ModelStatus {
+            version: loaded.model.version().to_owned(),
+            loaded_at: loaded.loaded_at,
+            loaded_seconds_ago: self.clock.now().since(loaded.loaded_at).as_secs(),
+        });
+        let no_model = model.is_none().then_some(Problem::NoModel);
+        let redis = self.limiter.states().and_then(|states| match *states.borrow() {
+            RedisState::Up => None,
+            RedisState::Partly { cause } => Some(Problem::RedisPartlyAway { cause: cause.code() }),
+            RedisState::Away { cause } => Some(Problem::RedisAway { cause: cause.code() }),
+        });
+        Status {
+            model,
+            problems: no_model.into_iter().chain(redis).collect(),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Links: how many a reader sees, how they are written, and whether there is anything else.
+
+use super::Signal;
+use crate::comment::Comment;
+use crate::site::SitePolicy;
+use crate::text::{Hosts, Link, Seen, seen};
+use crate::verdict::ReasonCode;
+
+/// Links beyond so many are not looked at: nobody reads on, and every limit is below it.
+pub(super) const LINKS_MAX: usize = 200;
+
+/// The links of a comment.
+pub(super) struct Links {
+    /// Those of the text.
+    seen: Seen,
+    /// The author's website.
+    website: Option<Link>,
+    /// How many of the text's count: not those to the site itself, nor those to where the article links.
+    n_counted: usize,
+    any_foreign: bool,
+}
+
+impl Links {
+    pub(super) fn of(comment: &Comment, policy: &SitePolicy) -> Self {
+        let seen = seen(comment.content.expose(), LINKS_MAX);
+        let article = if seen.links.is_empty() {
+            Hosts::default()
+        } else {
+            Hosts::new(&comment.article_hosts)
+        };
+        let is_free = |link: &&Link| link.leads_to(&policy.links.own_hosts) || link.leads_to(&article);
+        let foreign = || seen.links.iter().filter(|link| !is_free(link));
+        let website = comment.author.url.expose();
+        Self {
+            n_counted: foreign().filter(|link| link.counts).count(),
+            any_foreign: foreign().next().is_some(),
+            website: (!website.is_empty())
+                .then(|| Link::of_address(website.trim()))
+                .flatten(),
+            seen,
+        }
+    }
+
+    /// Where they lead, the author's website last.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.seen
+            .links
+            .iter()
+            .chain(&self.website)
+            .map(|link| link.host.as_str())
+    }
+
+    /// Says what is to be said of them.
+    pub(super) fn report(&self, policy: &SitePolicy, signals: &mut Vec<Signal>) {
+        if self.n_counted > policy.links.max {
+            let params = vec![
+                ("links", self.n_counted.to_string()),
+                ("max", policy.links.max.to_string()),
+            ];
+            signals.push(Signal {
+                code: ReasonCode::LinksTooMany,
+                params,
+            });
+        }
+        if !self.any_foreign {
+            return;
+        }
+        for (found, code) in [
+            (self.seen.has_bbcode, ReasonCode::LinksBbcode),
+            (self.seen.has_html, ReasonCode::LinksHtml),
+            (self.seen.is_only_links, ReasonCode::ContentOnlyLink),
+        ] {
+            if found {
+                signals.push(Signal::bare(code));
+            }
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Words and phrases that match whole words only, and parts of words, which match anywhere.
+//!
+//! A look-up of a word is one step in a hash table, however long the list. Scripts that put no spaces between words have
+//! no whole words: their entries are searched as parts, all in one pass.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use foldhash::fast::RandomState;
+
+use super::InvalidEntry;
+use crate::text::{fold, has_unspaced};
+
+/// Phrases have at most this many words.
+pub(super) const PHRASE_WORDS_MAX: usize = 8;
+/// Parts have at least this many characters, unless their script has no spaces.
+const PART_CHARS_MIN: usize = 3;
+/// The bit of a word that is an entry by itself; bit n says that a phrase of n words begins with it.
+const ALONE: u16 = 1 << 1;
+
+/// A list of words.
+#[derive(Clone, Default)]
+pub struct Words {
+    /// Folded words and phrases, without the spaces around; what begins here.
+    whole: HashMap<Box<str>, u16, RandomState>,
+    parts: Option<AhoCorasick>,
+    part_texts: Vec<Box<str>>,
+    n: usize,
+}
+
+/// Entries on their way to a [`Words`].
+#[derive(Debug, Default)]
+pub struct WordsBuilder {
+    words: Words,
+    folded: String,
+}
+
+impl WordsBuilder {
+    /// Adds a word or a phrase.
+    ///
+    /// # Errors
+    /// It can match nothing, or it is too long.
+    pub fn word(&mut self, entry: &str) -> Result<(), InvalidEntry> {
+        fold(entry, &mut self.folded);
+        let folded = self.folded.trim();
+        let n_words = folded.split(' ').count();
+        if folded.is_empty() {
+            return Err(InvalidEntry::NoWord(entry.to_owned()));
+        }
+        if n_words > PHRASE_WORDS_MAX {
+            return Err(InvalidEntry::LongPhrase(entry.to_owned()));
+        }
+        self.words.n += 1;
+        if has_unspaced(folded) {
+            self.words.part_texts.push(folded.into());
+            return Ok(());
+        }
+        if n_words > 1 {
+            let first = folded.split(' ').next().unwrap_or(folded);
+            *self.words.whole.entry(first.into()).or_default() |= 1 << n_words;
+        }
+        *self.words.whole.entry(folded.into()).or_default() |= ALONE;
+        Ok(())
+    }
+
+    /// Adds a part of a word.
+    ///
+    /// # Errors
+    /// It would match nearly everything, or nothing.
+    pub fn part(&mut self, entry: &str) -> Result<(), InvalidEntry> {
+        fold(entry, &mut self.folded);
+        let folded = self.folded.trim();
+        if folded.is_empty() {
+            return Err(InvalidEntry::NoWord(entry.to_owned()));
+        }
+        if folded.contains(' ') {
+            return Err(InvalidEntry::PartWithGap(entry.to_owned()));
+        }
+        if folded.chars().count() < PART_CHARS_MIN && !has_unspaced(folded) {
+            return Err(InvalidEntry::ShortPart(entry.to_owned()));
+        }
+        self.words.n += 1;
+        self.words.part_texts.push(folded.into());
+        Ok(())
+    }
+
+    /// The list, ready to be asked. An automaton that cannot be built (beyond 2³¹ states) is left out; the limit on the
+    /// size of lists comes first.
+    pub fn build(mut self) -> Words {
+        if !self.words.part_texts.is_empty() {
+            self.words.part_texts.sort_unstable();
+            self.words.part_texts.dedup();
+            self.words.parts = AhoCorasick::builder()
+                .match_kind(MatchKind::LeftmostLongest)
+                .kind(Some(AhoCorasickKind::ContiguousNFA))
+                .build(self.words.part_texts.iter().map(|part| part.as_bytes()))
+                .ok();
+        }
+        self.words
+    }
+}
+
+impl Words {
+    /// The first entry that stands in `folded`, which [`fold`] wrote.
+    pub fn find(&self, folded: &str) -> Option<&str> {
+        self.find_whole(folded).or_else(|| self.find_part(folded))
+    }
+
+    fn find_whole(&self, folded: &str) -> Option<&str> {
+        if self.whole.is_empty() {
+            return None;
+        }
+        let mut rest = folded.strip_prefix(' ')?;
+        while let Some((word, after)) = rest.split_once(' ') {
+            if let Some((entry, &begins)) = self.whole.get_key_value(word) {
+                if begins & ALONE != 0 {
+                    return Some(entry);
+                }
+                if let Some(phrase) = self.phrase(rest, begins) {
+                    return Some(phrase);
+                }
+            }
+            rest = after;
+        }
+        None
+    }
+
+    /// A phrase at the beginning of `text`; `begins` says how many words there may be.
+    fn phrase(&self, text: &str, begins: u16) -> Option<&str> {
+        let spaces = text.match_indices(' ').take(PHRASE_WORDS_MAX).map(|(at, _)| at);
+        spaces
+            .enumerate()
+            .filter(|(n, _)| begins & 1 << (n + 1) != 0)
+            .find_map(|(_, end)| {
+                let (entry, begins) = self.whole.get_key_value(&text[..end])?;
+                (begins & ALONE != 0).then_some(&**entry)
+            })
+    }
+
+    fn find_part(&self, folded: &str) -> Option<&str> {
+        let found = self.parts.as_ref()?.find(folded.as_bytes())?;
+        self.part_texts.get(found.pattern().as_usize()).map(|part| &**part)
+    }
+
+    /// How many entries there are.
+    pub const fn len(&self) -> usize {
+        self.n
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.n == 0
+    }
+}
+
+impl fmt::Debug for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Words({} entries)", self.n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Words, WordsBuilder};
+    use crate::text::fold;
+    use proptest::prelude::*;
+
+    fn list(words: &[&str], parts: &[&str]) -> Words {
+        let mut builder = WordsBuilder::default();
+        words.iter().for_each(|word| builder.word(word).unwrap());
+        parts.iter().for_each(|part| builder.part(part).unwrap());
+        builder.build()
+    }
+
+    fn found(words: &Words, text: &str) -> Option<String> {
+        let mut folded = String::new();
+        fold(text, &mut folded);
+        words.find(&folded).map(str::to_owned)
+    }
+
+    #[test]
+    fn whole_words_and_no_scunthorpe() {
+        let words = list(
+            &[
+                "cunt",
+                "ass",
+                "ano",
+                "казино",
+                "賭場",
+                "buy now",
+                "buy it now",
+                "now",
+                "don't",
+                "카지노",
+            ],
+            &[],
+        );
+        for (text, entry) in [
+            ("Scunthorpe, classic, assassin, bass", None),
+            ("You ASS!", Some("ass")),
+            ("feliz año nuevo", None),
+            ("казиношник", None),
+            ("Играй в КАЗИНО сегодня", Some("казино")),
+            ("歡迎來到賭場玩", Some("賭場")),
+            ("please buy it, now", Some("buy it now")),
+            ("buy nowhere", None),
+            ("buy   NOW", Some("buy now")),
+            ("I don\u{2019}t", Some("don t")),
+            ("카지노 추천", Some("카지노")),
+            ("카지노를", None),
+            ("", None),
+        ] {
+            assert_eq!(found(&words, text).as_deref(), entry, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_phrase_does_not_list_its_first_word() {
+        let words = list(&["cheap pills"], &[]);
+        assert_eq!(found(&words, "cheap and cheerful"), None);
+        assert_eq!(found(&words, "cheap"), None);
+        assert_eq!(found(&words, "CHEAP-pills").as_deref(), Some("cheap pills"));
+    }
+
+    #[test]
+    fn parts_match_anywhere_when_asked() {
+        let words = list(&[], &["viagra", "casino"]);
+        assert_eq!(found(&words, "buyviagraonline").as_deref(), Some("viagra"));
+        assert_eq!(found(&words, "via grape"), None);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        let mut builder = WordsBuilder::default();
+        assert!(
+            builder
+                .word("!!!")
+                .unwrap_err()
+                .to_string()
+                .contains("no letter or digit")
+        );
+        assert!(
+            builder
+                .word("a b c d e f g h i")
+                .unwrap_err()
+                .to_string()
+                .contains("more than 8 words")
+        );
+        assert!(builder.part("as").unwrap_err().to_string().contains("at least 3"));
+        assert!(builder.part("buy now").unwrap_err().to_string().contains("among words"));
+        assert!(builder.build().is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn a_word_is_found_where_it_stands_whole(word in "[a-z]{2,6}", before in "([a-z]{1,5} ){0,4}", after in "( [a-z]{1,5}){0,4}") {
+            let words = list(&[&word], &[]);
+            prop_assert_eq!(found(&words, &format!("{before}{word}{after}")), Some(word.clone()));
+            let stuck: String = format!("{word}x");
+            prop_assert_eq!(found(&words, &stuck), None);
+        }
+    }
+}

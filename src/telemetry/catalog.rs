@@ -1,0 +1,129 @@
+//! Every metric with its kind, its labels and what it means, once. `docs/metrics.md` is the same for people, with what
+//! to do about each; a test holds the two together, and another what `/metrics` prints.
+
+/// What kind of number a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Grows, and starts anew with the process.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Observations in buckets.
+    Histogram,
+}
+
+/// One metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// What kind of number it is.
+    pub kind: Kind,
+    /// Its labels, each from a closed set or from the configuration.
+    pub labels: &'static [&'static str],
+    /// What it means.
+    pub help: &'static str,
+}
+
+const fn metric(name: &'static str, kind: Kind, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric {
+        name,
+        kind,
+        labels,
+        help,
+    }
+}
+
+/// Every metric, in the order of `docs/metrics.md`.
+pub const CATALOG: &[Metric] = &[
+    metric(
+        "moderato_build_info",
+        Kind::Gauge,
+        &["version", "commit"],
+        "Always 1; which program this is",
+    ),
+    metric(
+        "moderato_ready",
+        Kind::Gauge,
+        &[],
+        "1 while /readyz says ready, at the time of the scrape",
+    ),
+    metric(
+        "moderato_decisions_total",
+        Kind::Counter,
+        &["site", "verdict"],
+        "Comments judged, by site and verdict",
+    ),
+    metric(
+        "moderato_reasons_total",
+        Kind::Counter,
+        &["code"],
+        "Reasons given, by code",
+    ),
+    metric(
+        "moderato_replayed_total",
+        Kind::Counter,
+        &["site"],
+        "Answers to a request_id that was answered before",
+    ),
+    metric(
+        "moderato_degraded_total",
+        Kind::Counter,
+        &["what"],
+        "Answers for which something was not there, by what it was",
+    ),
+    metric(
+        "moderato_address_not_public_total",
+        Kind::Counter,
+        &["site"],
+        "Comments whose author_ip is not public: most likely a proxy's address is passed on for the reader's",
+    ),
+    metric(
+        "moderato_address_dominant",
+        Kind::Gauge,
+        &["site"],
+        "1 while one address sends more than a fifth of the site's comments: most likely a proxy's",
+    ),
+    metric(
+        "moderato_duration_seconds",
+        Kind::Histogram,
+        &[],
+        "From reading a request to its answer",
+    ),
+    metric(
+        "moderato_spam_probability",
+        Kind::Histogram,
+        &[],
+        "Probabilities of spam, of texts that were scored",
+    ),
+    metric(
+        "moderato_grpc_requests_total",
+        Kind::Counter,
+        &["method"],
+        "gRPC calls that came in, by method",
+    ),
+    metric(
+        "moderato_grpc_errors_total",
+        Kind::Counter,
+        &["code"],
+        "gRPC calls that ended with a status other than OK, by its code",
+    ),
+    metric(
+        "moderato_redis_up",
+        Kind::Gauge,
+        &[],
+        "1 while Redis counts, 0 while this process does it alone",
+    ),
+    metric(
+        "moderato_redis_changes_total",
+        Kind::Counter,
+        &[],
+        "Times that Redis came or went",
+    ),
+    metric(
+        "moderato_model_loaded_timestamp_seconds",
+        Kind::Gauge,
+        &[],
+        "When this process loaded the model at work, in seconds since 1970; 0 without one",
+    ),
+];

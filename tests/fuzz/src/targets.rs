@@ -1,0 +1,162 @@
+//! What is thrown at moderato, and what must hold. `tests/fuzz/run` throws what libFuzzer thinks of; the integration
+//! tests throw the corpus, in which everything that was ever found has its place.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::sync::Arc;
+
+use moderato::api::grpc::ModerationDoor;
+use moderato::api::grpc::proto::moderation_service_server::ModerationService;
+use moderato::api::grpc::proto::{ModerateRequest, Verdict};
+use moderato::artifact;
+use moderato::clock::{Clock, Timestamp};
+use moderato::config;
+use moderato::limit::{Limiter, MemorySettings};
+use moderato::model::{Reading, SpamModel};
+use moderato::moderator::{LoadedModel, Moderator, Parts};
+use moderato::privacy::Pseudonymizer;
+use moderato::telemetry::{Events, Metrics};
+use prost::Message;
+use sha2::{Digest, Sha256};
+
+/// Every target with its name, which is that of its corpus.
+pub const ALL: [(&str, fn(&[u8])); 5] = [
+    ("text", text),
+    ("links", links),
+    ("artifact", artifact),
+    ("request", request),
+    ("config", config),
+];
+
+thread_local! {
+    static MODEL: SpamModel = artifact::embedded().expect("the shipped model is one");
+    static HOUSE: RefCell<ModerationDoor> = RefCell::new(ModerationDoor::new(Arc::new(house())));
+    static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime starts");
+}
+
+/// Any text is read, weighed and explained, and the explanation points into it.
+pub fn text(data: &[u8]) {
+    let content = String::from_utf8_lossy(data);
+    // The second half stands for the comment above, as often as not.
+    let middle = (0..=content.len() / 2).rev().find(|at| content.is_char_boundary(*at));
+    let (parent, own) = content.split_at(middle.unwrap_or(0));
+    let with_parent = Reading {
+        content: own,
+        parent_content: Some(parent),
+        ..Reading::default()
+    };
+    for reading in [Reading::of(&content), with_parent] {
+        weigh(&reading);
+    }
+    let cleaned = moderato::text::clean::clean(&content);
+    let twice = moderato::text::clean::clean(&cleaned.text);
+    assert_eq!(cleaned.text, twice.text, "cleaning twice is cleaning once");
+}
+
+/// Any links, in a text under an article that itself links to the hosts of the first line.
+pub fn links(data: &[u8]) {
+    let all = String::from_utf8_lossy(data);
+    let (hosts, content) = all.split_once('\n').unwrap_or(("", &all));
+    let hosts: Vec<String> = hosts.split_whitespace().map(str::to_owned).collect();
+    weigh(&Reading {
+        content,
+        article_hosts: &hosts,
+        parent_content: None,
+    });
+}
+
+fn weigh(reading: &Reading<'_>) {
+    MODEL.with(|model| {
+        let assessment = model.assess(reading);
+        let probability = assessment.probability.get();
+        assert!((0.0..=1.0).contains(&probability), "{probability}");
+        let explanation = model.explain(reading);
+        let sum: f64 = explanation.contributions.iter().map(|one| one.log_odds).sum();
+        let told = explanation.base_log_odds + sum;
+        assert!((told - explanation.log_odds).abs() < 1e-6, "the explanation adds up");
+        for contribution in &explanation.contributions {
+            if let Some(span) = &contribution.span {
+                assert!(reading.content.get(span.clone()).is_some(), "{span:?} is in the text");
+            }
+        }
+    });
+}
+
+/// Any bytes: a model or an error. Once as they are, once with a right checksum, behind which they are believed more.
+pub fn artifact(data: &[u8]) {
+    let _ = artifact::decode(data);
+    let sealed = [data, &Sha256::digest(data)[..]].concat();
+    if let Ok(model) = artifact::decode(&sealed) {
+        let probability = model.assess(&Reading::of("a model that can be read can weigh")).probability.get();
+        assert!((0.0..=1.0).contains(&probability), "{probability}");
+        assert!(model.thresholds().reject_at.is_none_or(|at| at >= model.thresholds().hold_at));
+    }
+}
+
+/// Any message: a verdict with a reason for every objection, or a status that quotes nothing of the comment.
+pub fn request(data: &[u8]) {
+    let Ok(request) = ModerateRequest::decode(data) else {
+        return;
+    };
+    let secrets = request.comment.as_ref().map(|comment| {
+        [&comment.content, &comment.author_name, &comment.author_email, &comment.author_ip]
+            .map(|secret| secret.trim().to_owned())
+    });
+    let request_again = request.clone();
+    let answer = RUNTIME.with(|runtime| {
+        HOUSE.with_borrow(|house| {
+            let first = runtime.block_on(house.moderate(tonic::Request::new(request)));
+            // The same again: a replay must stand what its original stood.
+            let second = runtime.block_on(house.moderate(tonic::Request::new(request_again)));
+            assert_eq!(first.is_ok(), second.is_ok());
+            first
+        })
+    });
+    match answer {
+        Ok(response) => {
+            let response = response.into_inner();
+            assert_ne!(response.verdict(), Verdict::Unspecified);
+            assert!(response.verdict() == Verdict::Approve || !response.reasons.is_empty());
+            assert!(response.spam_probability.is_none_or(|p| (0.0..=1.0).contains(&p)));
+        }
+        Err(status) => {
+            // A telling secret only: "a" is in every message.
+            for secret in secrets.into_iter().flatten().filter(|secret| secret.chars().count() > 12) {
+                assert!(!status.message().contains(&secret), "an error quotes the comment");
+            }
+        }
+    }
+}
+
+fn house() -> Moderator {
+    let settings = "defaults.judge_private_addresses = true\n[site.strict]\nrequired.anonymous = [\"content\"]\n";
+    let config = config::parse(settings, Path::new("fuzz.toml")).expect("the settings are right");
+    let clock = Clock::manual(Timestamp::from_micros(1_700_000_000_000_000));
+    Moderator::new(Parts {
+        metrics: Metrics::off(&config.sites),
+            events: Events::OBJECTIONS,
+        sites: Arc::new(config.sites),
+        model: artifact::embedded().ok().map(|model| LoadedModel {
+            model,
+            loaded_at: clock.now(),
+        }),
+        limiter: Limiter::memory(&MemorySettings {
+            subjects_max: 1_000,
+            claim_bytes_max: 100_000,
+        }),
+        pseudonymizer: Pseudonymizer::new(&[7; 32]),
+        clock,
+        nonce: [3; 16],
+    })
+}
+
+/// Any text: a configuration or every mistake in it, each with the path of its key.
+pub fn config(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    match config::parse(&text, Path::new("fuzz.toml")) {
+        Ok(config) => assert!(!config.listen.is_empty()),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
