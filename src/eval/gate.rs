@@ -1,199 +1,454 @@
-//! Whether a new model may take the place of the current one: the one verdict of `train --from` and `evaluate --gate`.
+//! The gate before a promotion: is a new model worse than the current one on the same comments, by more than is allowed?
+//!
+//! [`judge`] is pure: answers of both models in, verdict out. A share (of readers rejected, of spam caught …) fails if it is
+//! worse by more than its tolerance and more than one group of near-duplicates makes the difference, for one comment more
+//! or less is chance. The calibration error fails if it is worse by more than its tolerance and the 95 % interval of the
+//! difference lies on the worse side. What passes although its interval reaches beyond the tolerance is marked: the
+//! comments are too few to be sure.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::metrics::Measure;
-use super::report::Report;
+use super::interval::{self, Estimate};
+use super::metrics::{Measure, Ranked};
+use super::{Scored, assemble, outcomes};
+use crate::comment::Label;
+use crate::verdict::Verdict;
 
-/// How much worse than the current model a new one may be, on the comments that both judged. Chance alone moves each of
-/// these a little; none may move more.
+/// Comments listed of each kind of flip.
+const FLIPPED_MAX: usize = 10;
+
+/// How much worse a new model may be, as differences of shares in [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Tolerance {
-    /// Matthews' correlation may fall by this.
-    pub mcc: f64,
-    /// The calibration error may rise by this.
-    pub calibration: f64,
-    /// The share of readers that is rejected may rise by this.
+pub struct Tolerances {
+    /// Of readers' comments rejected: this much more.
     pub ham_rejected: f64,
-    /// The share of readers that is held or rejected may rise by this.
-    pub ham_stopped: f64,
-    /// The share of spam that is held or rejected may fall by this.
-    pub spam_stopped: f64,
+    /// Of readers' comments held or rejected: this much more.
+    pub ham_held: f64,
+    /// Of spam rejected: this much less.
+    pub spam_rejected: f64,
+    /// Of spam rejected or held: this much less.
+    pub spam_caught: f64,
+    /// Of the calibration error: this much more.
+    pub calibration_error: f64,
 }
 
-impl Default for Tolerance {
+impl Default for Tolerances {
+    /// A reader who is wrongly rejected weighs most, spam that a person has to look at instead of nobody least.
     fn default() -> Self {
         Self {
-            mcc: 0.01,
-            calibration: 0.02,
-            ham_rejected: 0.001,
-            ham_stopped: 0.01,
-            spam_stopped: 0.02,
+            ham_rejected: 0.0005,
+            ham_held: 0.005,
+            spam_rejected: 0.03,
+            spam_caught: 0.01,
+            calibration_error: 0.01,
         }
     }
 }
 
-/// What is worse than may be.
+/// What a model promises of readers' comments.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Breach {
-    /// What was measured.
-    pub measure: &'static str,
-    /// The current model's value.
-    pub current: f64,
-    /// The new one's.
-    pub new: f64,
-    /// By how much it may be worse.
-    pub tolerance: f64,
+pub struct Promised {
+    /// At most this share is rejected.
+    pub target: f64,
+    /// How sure that is, in [0, 1].
+    pub confidence: f64,
 }
 
-impl std::fmt::Display for Breach {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            measure,
-            current,
-            new,
-            tolerance,
-        } = self;
-        write!(
-            f,
-            "{measure}: {new:.4} instead of {current:.4}, {tolerance} worse is tolerated"
-        )
+/// Comments with both models' answers, in the same order.
+#[derive(Debug, Clone, Copy)]
+pub struct Set<'a> {
+    /// What they are, for people: `held out`, `newest`.
+    pub name: &'a str,
+    /// What the new model says.
+    pub new: &'a [Scored<'a>],
+    /// What the current one says.
+    pub old: &'a [Scored<'a>],
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Criterion {
+    /// The share of readers' comments rejected.
+    HamRejected,
+    /// The share of readers' comments held or rejected.
+    HamHeld,
+    /// The share of spam rejected.
+    SpamRejected,
+    /// The share of spam rejected or held.
+    SpamCaught,
+    /// How far probabilities are from what happens.
+    CalibrationError,
+    /// The new model promises what the current one does.
+    PromiseMade,
+    /// The rejects of these comments agree with the new model's promise.
+    PromiseKept,
+}
+
+impl Criterion {
+    /// Its name for people.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::HamRejected => "ham rejected",
+            Self::HamHeld => "ham held or rejected",
+            Self::SpamRejected => "spam rejected",
+            Self::SpamCaught => "spam rejected or held",
+            Self::CalibrationError => "calibration error",
+            Self::PromiseMade => "promise of rejects made",
+            Self::PromiseKept => "promise of rejects kept here",
+        }
     }
 }
 
-/// What the new model is worse in than may be; nothing if it may be promoted. The report must compare it with the current
-/// one as its baseline, or there is nothing to be worse than.
-pub fn judge(report: &Report, tolerance: &Tolerance) -> Vec<Breach> {
-    let Some(comparison) = &report.comparison else {
-        return Vec::new();
+/// What came of a criterion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Not worse than allowed.
+    Passed,
+    /// Not worse than allowed here, but the comments are too few to exclude it.
+    NotCertain,
+    /// Worse than allowed.
+    Failed,
+}
+
+/// One criterion on one set of comments.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Check {
+    /// The set.
+    pub set: String,
+    /// What was looked at.
+    pub criterion: Criterion,
+    /// The current model's value.
+    pub baseline: Option<f64>,
+    /// The new model's.
+    pub value: Option<f64>,
+    /// The new one's less the current one's, with its interval, resampled in pairs by groups.
+    pub difference: Option<Estimate>,
+    /// How much worse it may be; for a promise, its target.
+    pub tolerance: Option<f64>,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// Comments whose verdict would change, of one kind.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FlipList {
+    /// The set.
+    pub set: String,
+    /// What changes: `ham newly rejected` …
+    pub kind: &'static str,
+    /// How many comments.
+    pub n: usize,
+    /// How many of them are not near-duplicates of each other.
+    pub n_groups: usize,
+    /// Those with the greatest change, one of each group.
+    pub strongest: Vec<Flipped>,
+}
+
+/// A comment whose verdict would change.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Flipped {
+    /// Its id in the data, if it has one.
+    pub id: Option<String>,
+    /// Its position in its set, from 1.
+    pub position: usize,
+    /// Which collection it is from.
+    pub source: String,
+    /// The current model's verdict and the new one's.
+    pub verdicts: [&'static str; 2],
+    /// Their spam probabilities.
+    pub probabilities: [f64; 2],
+    /// The text's shape, or the text if that was asked for.
+    pub text: String,
+}
+
+/// The gate's verdict, with its grounds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Gate {
+    /// Whether the new model may take the current one's place.
+    pub passed: bool,
+    /// Every criterion on every set.
+    pub checks: Vec<Check>,
+    /// Whose verdicts would change.
+    pub flips: Vec<FlipList>,
+}
+
+/// Judges a new model against the current one on every set. `promised` is what the current and the new one promise;
+/// `show_text` shows comments as they are instead of their shape.
+pub fn judge(
+    sets: &[Set<'_>],
+    promised: [Option<Promised>; 2],
+    tolerances: &Tolerances,
+    seed: u64,
+    show_text: bool,
+) -> Gate {
+    let mut checks = vec![promise_made(promised)];
+    let mut flips = Vec::new();
+    for set in sets {
+        checks.extend(shares(set, tolerances, seed));
+        checks.extend(calibration(set, tolerances, seed));
+        checks.extend(promised[1].and_then(|promised| promise_kept(set, promised)));
+        flips.extend(flip_lists(set, show_text));
+    }
+    Gate {
+        passed: checks.iter().all(|check| check.outcome != Outcome::Failed),
+        checks,
+        flips,
+    }
+}
+
+fn shares(set: &Set<'_>, tolerances: &Tolerances, seed: u64) -> Vec<Check> {
+    let rows = [
+        (
+            Criterion::HamRejected,
+            Label::Ham,
+            Verdict::Reject,
+            tolerances.ham_rejected,
+        ),
+        (Criterion::HamHeld, Label::Ham, Verdict::Hold, tolerances.ham_held),
+        (
+            Criterion::SpamRejected,
+            Label::Spam,
+            Verdict::Reject,
+            tolerances.spam_rejected,
+        ),
+        (
+            Criterion::SpamCaught,
+            Label::Spam,
+            Verdict::Hold,
+            tolerances.spam_caught,
+        ),
+    ];
+    let check = |(criterion, label, from, tolerance)| {
+        let moved = Moved::count(set, label, from)?;
+        // For spam, less is worse.
+        let sign = if label == Label::Ham { 1.0 } else { -1.0 };
+        let difference = moved.difference(seed);
+        let worst = if label == Label::Ham {
+            difference.high
+        } else {
+            -difference.low
+        };
+        let net_groups = (moved.groups_now as f64 - moved.groups_before as f64) * sign;
+        let outcome = if sign * difference.value > tolerance && net_groups > 1.0 {
+            Outcome::Failed
+        } else if worst > tolerance {
+            Outcome::NotCertain
+        } else {
+            Outcome::Passed
+        };
+        Some(Check {
+            set: set.name.to_owned(),
+            criterion,
+            baseline: Some(moved.n_old as f64 / moved.n as f64),
+            value: Some(moved.n_new as f64 / moved.n as f64),
+            difference: Some(difference),
+            tolerance: Some(tolerance),
+            outcome,
+        })
     };
-    let of = |wanted: Measure| {
-        let change = comparison.measures.0.iter().find(|(measure, _)| *measure == wanted);
-        change.and_then(|(_, change)| change.map(|change| (change.baseline, change.value)))
-    };
-    let mut breaches = Vec::new();
-    let mut check = |measure, pair: Option<(f64, f64)>, tolerance: f64, higher_is_better: bool| {
-        if let Some((current, new)) = pair {
-            let worse_by = if higher_is_better { current - new } else { new - current };
-            // What is equal but for rounding is not worse.
-            if worse_by > tolerance + 1e-9 {
-                breaches.push(Breach {
-                    measure,
-                    current,
-                    new,
-                    tolerance,
-                });
+    rows.into_iter().filter_map(check).collect()
+}
+
+/// How comments of a label moved over a line between two models.
+struct Moved {
+    n: usize,
+    /// Beyond the line with the new model, with the current one.
+    n_new: usize,
+    n_old: usize,
+    /// Groups with a comment that is beyond it now only, before only.
+    groups_now: usize,
+    groups_before: usize,
+    /// Each group's comments, and those beyond the line now less those before.
+    groups: Vec<(u32, i32)>,
+}
+
+impl Moved {
+    /// `None` of no comments.
+    fn count(set: &Set<'_>, label: Label, from: Verdict) -> Option<Self> {
+        let mut groups: BTreeMap<u32, (u32, i32)> = BTreeMap::new();
+        let (mut now, mut before) = (BTreeSet::new(), BTreeSet::new());
+        let (mut n, mut n_new, mut n_old) = (0, 0, 0);
+        for (new, old) in set.new.iter().zip(set.old).filter(|(new, _)| new.label == label) {
+            let (is_new, is_old) = (new.verdict >= from, old.verdict >= from);
+            n += 1;
+            n_new += usize::from(is_new);
+            n_old += usize::from(is_old);
+            let (size, moved) = groups.entry(new.group).or_default();
+            *size += 1;
+            *moved += i32::from(is_new) - i32::from(is_old);
+            if is_new && !is_old {
+                now.insert(new.group);
+            } else if is_old && !is_new {
+                before.insert(new.group);
             }
         }
-    };
-    check("Matthews' correlation", of(Measure::Mcc), tolerance.mcc, true);
-    check(
-        "calibration error",
-        of(Measure::CalibrationError),
-        tolerance.calibration,
-        false,
-    );
-    for (line, n, tolerance, higher_is_better) in [
-        ("ham rejected", report.n_ham, tolerance.ham_rejected, false),
-        ("ham held or rejected", report.n_ham, tolerance.ham_stopped, false),
-        ("spam held or rejected", report.n_spam, tolerance.spam_stopped, true),
-    ] {
-        let counts = if line.starts_with("ham") {
-            &report.verdicts.ham
-        } else {
-            &report.verdicts.spam
-        };
-        let new = if line == "ham rejected" {
-            counts.reject
-        } else {
-            counts.reject + counts.hold
-        };
-        let flips = comparison.verdicts.iter().find(|flips| flips.line == line);
-        let shares = flips.filter(|_| n > 0).map(|flips| {
-            #[expect(clippy::cast_precision_loss, reason = "counts of comments")]
-            let share = |count: usize| count as f64 / n as f64;
-            (share(new + flips.before - flips.now), share(new))
-        });
-        check(line, shares, tolerance, higher_is_better);
+        (n > 0).then(|| Self {
+            n,
+            n_new,
+            n_old,
+            groups_now: now.len(),
+            groups_before: before.len(),
+            groups: groups.into_values().collect(),
+        })
     }
-    breaches
+
+    /// The share beyond the line now less that before.
+    fn difference(&self, seed: u64) -> Estimate {
+        let value = (self.n_new as f64 - self.n_old as f64) / self.n as f64;
+        let draws = interval::draw(self.groups.len(), seed, |times| {
+            let mut sum = (0.0, 0.0);
+            for (&times, &(size, moved)) in times.iter().zip(&self.groups) {
+                sum.0 += f64::from(times) * f64::from(size);
+                sum.1 += f64::from(times) * f64::from(moved);
+            }
+            sum.1 / f64::max(sum.0, 1.0)
+        });
+        let (low, high) = interval::spread(draws, interval::TAIL).unwrap_or((value, value));
+        Estimate { value, low, high }
+    }
+}
+
+fn calibration(set: &Set<'_>, tolerances: &Tolerances, seed: u64) -> Option<Check> {
+    let (new, old) = (Ranked::new(&outcomes(set.new)), Ranked::new(&outcomes(set.old)));
+    let measure = Measure::CalibrationError;
+    let difference = interval::differences(&new, &old, seed)
+        .into_iter()
+        .find_map(|(found, difference)| difference.filter(|_| found == measure))?;
+    let tolerance = tolerances.calibration_error;
+    let outcome = if difference.value > tolerance && difference.low > 0.0 {
+        Outcome::Failed
+    } else if difference.high > tolerance {
+        Outcome::NotCertain
+    } else {
+        Outcome::Passed
+    };
+    Some(Check {
+        set: set.name.to_owned(),
+        criterion: Criterion::CalibrationError,
+        baseline: old.values().get(measure),
+        value: new.values().get(measure),
+        difference: Some(difference),
+        tolerance: Some(tolerance),
+        outcome,
+    })
+}
+
+/// A promise may be kept or made stronger, and never given up for a weaker one or none.
+fn promise_made([old, new]: [Option<Promised>; 2]) -> Check {
+    let is_kept = match (old, new) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(old), Some(new)) => new.target <= old.target && new.confidence >= old.confidence,
+    };
+    Check {
+        set: "cards".to_owned(),
+        criterion: Criterion::PromiseMade,
+        baseline: old.map(|promised| promised.target),
+        value: new.map(|promised| promised.target),
+        difference: None,
+        tolerance: None,
+        outcome: if is_kept { Outcome::Passed } else { Outcome::Failed },
+    }
+}
+
+/// Do these comments contradict the promise, by an exact interval, and more than under the current model?
+fn promise_kept(set: &Set<'_>, promised: Promised) -> Option<Check> {
+    let rejected = |answers: &[Scored<'_>]| {
+        let ham = answers.iter().filter(|item| item.label == Label::Ham);
+        let (mut n, mut rejected) = (0, 0);
+        for item in ham {
+            n += 1;
+            rejected += usize::from(item.verdict == Verdict::Reject);
+        }
+        Estimate::share(rejected, n)
+    };
+    let (new, old) = (rejected(set.new)?, rejected(set.old)?);
+    let outcome = if new.low > promised.target && new.value > old.value {
+        Outcome::Failed
+    } else if new.high > promised.target {
+        Outcome::NotCertain
+    } else {
+        Outcome::Passed
+    };
+    Some(Check {
+        set: set.name.to_owned(),
+        criterion: Criterion::PromiseKept,
+        baseline: Some(old.value),
+        value: Some(new.value),
+        difference: None,
+        tolerance: Some(promised.target),
+        outcome,
+    })
+}
+
+/// Does a verdict change in this way, from the first to the second?
+type Change = fn(Verdict, Verdict) -> bool;
+
+fn flip_lists(set: &Set<'_>, show_text: bool) -> Vec<FlipList> {
+    let kinds: [(&'static str, Label, Change); 5] = [
+        ("ham newly rejected", Label::Ham, |old, new| {
+            new == Verdict::Reject && old < new
+        }),
+        ("ham newly held", Label::Ham, |old, new| {
+            new == Verdict::Hold && old < new
+        }),
+        ("ham no longer rejected or held", Label::Ham, |old, new| {
+            new == Verdict::Approve && old > new
+        }),
+        ("spam no longer caught", Label::Spam, |old, new| {
+            new == Verdict::Approve && old > new
+        }),
+        ("spam newly caught", Label::Spam, |old, new| {
+            old == Verdict::Approve && new > old
+        }),
+    ];
+    kinds
+        .into_iter()
+        .map(|(kind, label, flips)| {
+            let pairs = set.new.iter().zip(set.old).enumerate();
+            let mut flipped: Vec<(usize, &Scored<'_>, &Scored<'_>)> = pairs
+                .filter(|(_, (new, old))| new.label == label && flips(old.verdict, new.verdict))
+                .map(|(at, (new, old))| (at, new, old))
+                .collect();
+            let change =
+                |new: &Scored<'_>, old: &Scored<'_>| (log_odds(new.probability) - log_odds(old.probability)).abs();
+            flipped.sort_by(|a, b| change(b.1, b.2).total_cmp(&change(a.1, a.2)));
+            let n = flipped.len();
+            let mut seen = BTreeSet::new();
+            flipped.retain(|(_, new, _)| seen.insert(new.group));
+            FlipList {
+                set: set.name.to_owned(),
+                kind,
+                n,
+                n_groups: flipped.len(),
+                strongest: flipped
+                    .into_iter()
+                    .take(FLIPPED_MAX)
+                    .map(|(at, new, old)| Flipped {
+                        id: new.id.map(str::to_owned),
+                        position: at + 1,
+                        source: new.source.to_owned(),
+                        verdicts: [old.verdict.as_str(), new.verdict.as_str()],
+                        probabilities: [old.probability, new.probability],
+                        text: assemble::text_shown(new.text, show_text),
+                    })
+                    .collect(),
+            }
+        })
+        .filter(|list| list.n > 0)
+        .collect()
+}
+
+/// Finite log-odds: certainty is as good as one in a billion.
+fn log_odds(probability: f64) -> f64 {
+    let p = probability.clamp(1e-9, 1.0 - 1e-9);
+    (p / (1.0 - p)).ln()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::comment::Label;
-    use crate::eval::report::ThresholdsUsed;
-    use crate::eval::{Context, Scored, evaluate, verdict};
-
-    /// Fifty readers and fifty spammers, as a model with these probabilities for the first of each would judge them.
-    fn scored(ham: &[f64], spam: &[f64]) -> Vec<Scored<'static>> {
-        let thresholds = ThresholdsUsed {
-            hold_at: 0.5,
-            reject_at: Some(0.9),
-        };
-        let one = |label, probability, group| Scored {
-            id: None,
-            label,
-            source: "test",
-            text: "a text",
-            named: false,
-            probability,
-            thin: false,
-            verdict: verdict(probability, false, thresholds),
-            group,
-        };
-        let filled = |own: &[f64], rest| {
-            own.iter()
-                .copied()
-                .chain(std::iter::repeat(rest))
-                .take(50)
-                .collect::<Vec<_>>()
-        };
-        let ham = filled(ham, 0.01).into_iter().map(|p| (Label::Ham, p));
-        let spam = filled(spam, 0.95).into_iter().map(|p| (Label::Spam, p));
-        ham.chain(spam)
-            .zip(0..)
-            .map(|((label, p), i)| one(label, p, i))
-            .collect()
-    }
-
-    fn check(new: (&[f64], &[f64]), current: (&[f64], &[f64]), expected: &[&str]) {
-        let (new, current) = (scored(new.0, new.1), scored(current.0, current.1));
-        let context = Context {
-            baseline: Some(("current".to_owned(), &current)),
-            ..Context::default()
-        };
-        let breaches = judge(&evaluate(&new, context), &Tolerance::default());
-        let measures: Vec<&str> = breaches.iter().map(|breach| breach.measure).collect();
-        assert_eq!(measures, expected);
-    }
-
-    #[test]
-    fn what_is_not_worse_may_pass() {
-        check((&[], &[]), (&[], &[]), &[]);
-        check((&[], &[]), (&[0.95, 0.7], &[0.1]), &[]);
-        check((&[0.3], &[0.92]), (&[], &[]), &[]);
-    }
-
-    #[test]
-    fn what_is_worse_is_named() {
-        check(
-            (&[0.95], &[]),
-            (&[], &[]),
-            &["Matthews' correlation", "ham rejected", "ham held or rejected"],
-        );
-        check((&[0.95], &[]), (&[0.6], &[]), &["ham rejected"]);
-        check(
-            (&[], &[0.1, 0.1]),
-            (&[], &[]),
-            &["Matthews' correlation", "spam held or rejected"],
-        );
-    }
-
-    #[test]
-    fn without_a_baseline_there_is_nothing_to_be_worse_than() {
-        let report = evaluate(&scored(&[0.99; 50], &[]), Context::default());
-        assert!(judge(&report, &Tolerance::default()).is_empty());
-    }
-}
+#[path = "gate_tests.rs"]
+mod tests;

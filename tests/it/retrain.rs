@@ -7,7 +7,14 @@ use serde_json::{Value, json};
 
 use crate::support::process::{run, stderr, stdout};
 
-const READERS: [&str; 6] = ["the mayor", "our school", "this article", "the bridge", "the old mill", "the budget"];
+const READERS: [&str; 6] = [
+    "the mayor",
+    "our school",
+    "this article",
+    "the bridge",
+    "the old mill",
+    "the budget",
+];
 const OPINIONS: [&str; 6] = [
     "deserves a second look before anybody votes on it",
     "has been neglected for as long as I can remember",
@@ -16,7 +23,14 @@ const OPINIONS: [&str; 6] = [
     "made my children laugh, which is worth something",
     "was discussed last year, and nothing came of it",
 ];
-const OFFERS: [&str; 6] = ["cheap watches", "free followers", "a casino bonus", "easy money", "fast loans", "hot singles"];
+const OFFERS: [&str; 6] = [
+    "cheap watches",
+    "free followers",
+    "a casino bonus",
+    "easy money",
+    "fast loans",
+    "hot singles",
+];
 const CALLS: [&str; 6] = [
     "click the link in my profile right now",
     "visit http://offer.example.com before midnight",
@@ -26,7 +40,14 @@ const CALLS: [&str; 6] = [
     "limited time only, do not miss this",
 ];
 /// A new kind of spam.
-const HEALERS: [&str; 6] = ["Doctor Zara", "Mama Odede", "the temple healer", "Grandmaster Olu", "Priest Ade", "Chief Obi"];
+const HEALERS: [&str; 6] = [
+    "Doctor Zara",
+    "Mama Odede",
+    "the temple healer",
+    "Grandmaster Olu",
+    "Priest Ade",
+    "Chief Obi",
+];
 const SPELLS: [&str; 6] = [
     "brought my husband back with a love spell",
     "cured my herpes with herbs alone",
@@ -37,7 +58,12 @@ const SPELLS: [&str; 6] = [
 ];
 
 fn text(first: &[&str; 6], second: &[&str; 6], i: usize) -> String {
-    format!("{} {}, believe me, {} times over", first[i % 6], second[i / 6 % 6], i + 2)
+    format!(
+        "{} {}, believe me, {} times over",
+        first[i % 6],
+        second[i / 6 % 6],
+        i + 2
+    )
 }
 
 /// Lines of data, written to a file.
@@ -83,7 +109,15 @@ impl Desk {
     }
 
     fn go_on(&self, labels: &Path, more: &[&str]) -> (Option<i32>, Value) {
-        let mut args = vec!["train", "--from", arg(&self.model), "--data", arg(labels), "--holdout", arg(&self.holdout)];
+        let mut args = vec![
+            "train",
+            "--from",
+            arg(&self.model),
+            "--data",
+            arg(labels),
+            "--holdout",
+            arg(&self.holdout),
+        ];
         args.extend(["--out", arg(&self.next), "--format", "json"]);
         args.extend(more);
         let output = run(&args);
@@ -101,7 +135,15 @@ fn caught(model: &Path) -> f64 {
     let n = 36;
     let caught = (100..100 + n).filter(|&i| {
         let content = text(&HEALERS, &SPELLS, i);
-        let output = run(&["check", "--model", arg(model), "--format", "json", "--content", &content]);
+        let output = run(&[
+            "check",
+            "--model",
+            arg(model),
+            "--format",
+            "json",
+            "--content",
+            &content,
+        ]);
         let answer: Value = serde_json::from_str(&stdout(&output)).unwrap();
         answer[0]["verdict"] != "approve"
     });
@@ -133,7 +175,11 @@ fn a_flood_of_wrong_labels_is_capped_and_what_is_left_is_stopped() {
     });
     let wrong = file(desk.dir.path(), "wrong.jsonl", wrong);
     let (code, report) = desk.go_on(&wrong, &[]);
-    assert!(report["gate"]["n_capped"].as_u64().unwrap() >= 900, "{}", report["gate"]["n_capped"]);
+    assert!(
+        report["gate"]["n_capped"].as_u64().unwrap() >= 900,
+        "{}",
+        report["gate"]["n_capped"]
+    );
     assert_eq!(code, Some(5), "{}", report["gate"]);
     assert!(!desk.next.exists(), "nothing is written");
     let (code, report) = desk.go_on(&wrong, &["--force", "a drill"]);
@@ -147,7 +193,15 @@ fn a_model_that_cannot_be_read_is_not_gone_on_from() {
     let desk = Desk::new();
     std::fs::write(&desk.model, b"MODERATO?").unwrap();
     let labels = file(desk.dir.path(), "labels.jsonl", offers(500, 3));
-    let output = run(&["train", "--from", arg(&desk.model), "--data", arg(&labels), "--out", arg(&desk.next)]);
+    let output = run(&[
+        "train",
+        "--from",
+        arg(&desk.model),
+        "--data",
+        arg(&labels),
+        "--out",
+        arg(&desk.next),
+    ]);
     assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
     assert!(stderr(&output).contains("m.moderato"));
 }

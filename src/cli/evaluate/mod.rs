@@ -187,6 +187,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
                 )
             }),
             terms,
+            gate: None,
             budgets: args.budgets.stated(),
             show_text: args.show_text,
             seed: args.seed,

@@ -7,16 +7,15 @@ use super::{Args, exit_of, params, read, show, spam_share};
 use crate::artifact;
 use crate::cli::{Exit, Failure};
 use crate::comment::Example;
-use crate::eval::gate::{self, Breach, Tolerance};
-use crate::eval::metrics::Measure;
-use crate::eval::report::{Report, ThresholdsUsed};
-use crate::eval::{self, Context, Scored};
+use crate::eval::gate::{self, Gate, Promised, Set, Tolerances};
+use crate::eval::report::ThresholdsUsed;
+use crate::eval::{self, Scored};
 use crate::model::{DataFile, SpamModel, SpamProbability};
 use crate::train::corpus::{Corpus, FileSummary};
 use crate::train::{self, Resume, Resumed, Trained, split};
 
 /// What going on gave.
-pub(super) struct Outcome {
+pub(super) struct Learnt {
     pub(super) trained: Trained,
     pub(super) files: Vec<FileSummary>,
     pub(super) verdict: Verdict,
@@ -24,8 +23,7 @@ pub(super) struct Outcome {
 
 /// What the comparison with the model that was gone on from says.
 pub(super) struct Verdict {
-    /// What was compared on, with the comparison and what is worse in it than may be.
-    compared: Vec<(&'static str, Report, Vec<Breach>)>,
+    gate: Gate,
     /// Comments that did not count: floods of a reviewer, or of a text.
     n_capped: usize,
     decay: f64,
@@ -37,7 +35,7 @@ pub(super) fn learn(
     from: &std::path::Path,
     certify: &Corpus,
     bar: &ProgressBar,
-) -> Result<Outcome, Failure> {
+) -> Result<Learnt, Failure> {
     let (old, version) = artifact::load_parts(from).map_err(|error| Failure::new(Exit::Data, error))?;
     let data = read(&args.data, args.skip_bad)?;
     let held_out = read(&args.holdout, args.skip_bad)?;
@@ -74,14 +72,14 @@ pub(super) fn learn(
     if let Some(from) = card.from.as_mut().filter(|_| !verdict.may_pass()) {
         from.forced.clone_from(&args.force);
     }
-    Ok(Outcome {
+    Ok(Learnt {
         trained: resumed.trained,
         files: data.files,
         verdict,
     })
 }
 
-/// Both models on the newest comments, on what was held out for this, and on what certifies.
+/// Both models on the new comments, on what was held out for this, and on what certifies.
 fn compare(
     resumed: &Resumed,
     data: &[Example],
@@ -93,32 +91,38 @@ fn compare(
 ) -> Verdict {
     let newest: Vec<&Example> = resumed.used.iter().map(|&i| &data[i]).collect();
     let unseen = |i: usize| SpamProbability::from_log_odds(resumed.out_of_fold[i]).get();
-    let mut sets = vec![("the new comments", newest, true)];
-    sets.push(("what was held out", held_out.iter().collect(), false));
-    sets.push(("what certifies", certify.iter().collect(), false));
-    let compared = sets
-        .into_iter()
-        .filter(|(_, examples, _)| !examples.is_empty())
-        .map(|(name, examples, by_others)| {
-            let before = scored(&examples, current, None);
-            let after = scored(&examples, new, by_others.then_some(&unseen as &dyn Fn(usize) -> f64));
-            let context = Context {
-                title: name.to_owned(),
-                thresholds: vec![thresholds(new)],
-                baseline: Some((current.version().to_owned(), &before)),
-                seed,
-                ..Context::default()
-            };
-            let report = eval::evaluate(&after, context);
-            let breaches = gate::judge(&report, &Tolerance::default());
-            (name, report, breaches)
-        })
-        .collect();
+    let unseen: Option<&dyn Fn(usize) -> f64> = Some(&unseen);
+    let answers: Vec<_> = [
+        ("new", newest, unseen),
+        ("held out", held_out.iter().collect(), None),
+        ("certifying", certify.iter().collect(), None),
+    ]
+    .into_iter()
+    .filter(|(_, examples, _)| !examples.is_empty())
+    .map(|(name, examples, unseen)| {
+        let (old, new) = (scored(&examples, current, None), scored(&examples, new, unseen));
+        (name, old, new)
+    })
+    .collect();
+    let sets: Vec<Set<'_>> = answers.iter().map(|(name, old, new)| Set { name, new, old }).collect();
     Verdict {
-        compared,
+        gate: gate::judge(
+            &sets,
+            [promised(current), promised(new)],
+            &Tolerances::default(),
+            seed,
+            false,
+        ),
         n_capped: data.len() - resumed.used.len(),
         decay: resumed.decay,
     }
+}
+
+fn promised(model: &SpamModel) -> Option<Promised> {
+    model.card().promise.as_ref().map(|promise| Promised {
+        target: promise.target,
+        confidence: promise.confidence,
+    })
 }
 
 fn thresholds(model: &SpamModel) -> ThresholdsUsed {
@@ -153,8 +157,8 @@ fn scored<'a>(examples: &[&'a Example], model: &SpamModel, unseen: Option<&dyn F
 
 impl Verdict {
     /// Is the new model nowhere worse than may be?
-    pub(super) fn may_pass(&self) -> bool {
-        self.compared.iter().all(|(_, _, breaches)| breaches.is_empty())
+    pub(super) const fn may_pass(&self) -> bool {
+        self.gate.passed
     }
 
     /// The comparison, for people.
@@ -172,52 +176,37 @@ impl Verdict {
                 100.0 * self.decay
             ));
         }
-        for (name, report, breaches) in &self.compared {
+        lines.push("compared with the model that was gone on from:".to_owned());
+        let percent = |share: Option<f64>| share.map_or("none".to_owned(), |share| format!("{:.2} %", 100.0 * share));
+        for check in &self.gate.checks {
+            let outcome = match check.outcome {
+                gate::Outcome::Passed => "",
+                gate::Outcome::NotCertain => " (too few comments to be sure)",
+                gate::Outcome::Failed => " WORSE than tolerated",
+            };
             lines.push(format!(
-                "compared on {name}: {} ham, {} spam",
-                report.n_ham, report.n_spam
+                "  {} ({}): {}, was {}{outcome}",
+                check.criterion.title(),
+                check.set,
+                percent(check.value),
+                percent(check.baseline)
             ));
-            let Some(comparison) = &report.comparison else { continue };
-            for (measure, change) in &comparison.measures.0 {
-                if let Some(change) = change.filter(|_| matches!(measure, Measure::Mcc | Measure::CalibrationError)) {
-                    lines.push(format!(
-                        "  {}: {:.4}, was {:.4} (difference {:+.4} to {:+.4})",
-                        measure.title(),
-                        change.value,
-                        change.baseline,
-                        change.difference.low,
-                        change.difference.high
-                    ));
-                }
-            }
-            for flips in &comparison.verdicts {
-                lines.push(format!(
-                    "  {}: {} more now, {} no longer",
-                    flips.line, flips.now, flips.before
-                ));
-            }
-            lines.extend(breaches.iter().map(|breach| format!("  WORSE: {breach}")));
+        }
+        for list in &self.gate.flips {
+            lines.push(format!("  {} ({}): {}", list.kind, list.set, list.n));
         }
         lines
     }
 
     /// The comparison, for programs.
     pub(super) fn to_json(&self) -> Value {
-        let sets = self.compared.iter().map(|(name, report, breaches)| {
-            json!({
-                "on": name,
-                "n_ham": report.n_ham,
-                "n_spam": report.n_spam,
-                "comparison": report.comparison,
-                "worse": breaches,
-            })
-        });
         json!({
-            "passed": self.may_pass(),
+            "passed": self.gate.passed,
             "n_capped": self.n_capped,
             "decay": self.decay,
-            "tolerance": Tolerance::default(),
-            "compared": sets.collect::<Vec<_>>(),
+            "tolerances": Tolerances::default(),
+            "checks": self.gate.checks,
+            "flips": self.gate.flips,
         })
     }
 }
