@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -15,7 +16,10 @@ use crate::limit::{Limiter, MemorySettings, RedisSettings};
 use crate::moderator::{LoadedModel, Moderator, Parts};
 use crate::privacy::Pseudonymizer;
 use crate::server::{Listeners, Server, ServerError};
-use crate::telemetry::{self, Events, Metrics};
+use crate::telemetry::{self, Events, Metrics, Traces};
+
+/// How long the last traces may take to reach their collector.
+const TRACES_FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// `moderato serve`
 #[derive(Debug, clap::Args)]
@@ -65,6 +69,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
     let model = load_model(args.model.as_deref(), &clock)?;
     let limiter = limiter(&config, args.redis.as_deref())?;
     let key = config::pseudonym_key(args.redis.is_some()).map_err(|error| Failure::new(Exit::Config, error))?;
+    let previous = config::previous_pseudonym_key().map_err(|error| Failure::new(Exit::Config, error))?;
     let logs = telemetry::prepare(&config.log).map_err(|error| Failure::new(Exit::Config, error))?;
     if args.check {
         return describe(&config, &model);
@@ -91,19 +96,32 @@ pub(super) fn run(args: &Args) -> CommandResult {
             sites = sites.named.len(),
             "starting"
         );
+        let traces = match &config.telemetry.otlp_endpoint {
+            None => Traces::Off,
+            Some(endpoint) => Traces::otlp(endpoint, config.telemetry.traces_share)
+                .with_context(|| {
+                    format!("send traces to {endpoint} (OTEL_EXPORTER_OTLP_ENDPOINT, telemetry.otlp_endpoint)")
+                })
+                .map_err(|error| Failure::new(Exit::Config, error))?,
+        };
+        let pseudonymizer = match &previous {
+            None => Pseudonymizer::new(key.expose()),
+            Some(previous) => Pseudonymizer::new(key.expose()).after(previous.expose()),
+        };
         let lines = lines(&grpc, ops.as_ref().map(|(listeners, _)| listeners));
         let server = Server {
             moderator: Arc::new(Moderator::new(Parts {
                 sites,
                 model: Some(model),
                 limiter,
-                pseudonymizer: Pseudonymizer::new(key.expose()),
+                pseudonymizer,
                 clock,
                 metrics,
                 events: Events {
                     objections: config.telemetry.log_objections,
                     approvals: config.telemetry.log_approvals,
                 },
+                traces: traces.clone(),
                 nonce,
             })),
             bounds: Bounds {
@@ -118,6 +136,9 @@ pub(super) fn run(args: &Args) -> CommandResult {
         let ready = || lines.iter().for_each(|line| drop(output::line(line)));
         let shutdown = shutdown_signal().map_err(|error| Failure::new(Exit::Unexpected, error))?;
         server.run(ready, shutdown).await.map_err(failure)?;
+        // It blocks, and needs the runtime to send what is left.
+        let flushed = tokio::task::spawn_blocking(move || traces.flush(TRACES_FLUSH_TIMEOUT)).await;
+        flushed.map_err(|error| Failure::new(Exit::Unexpected, error))?;
         tracing::info!("stopped");
         Ok(Exit::Ok)
     })

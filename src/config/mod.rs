@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::site::Sites;
 
-pub use secrets::{PseudonymKey, new_key, nonce, pseudonym_key};
+pub use secrets::{PseudonymKey, new_key, nonce, previous_pseudonym_key, pseudonym_key};
 pub use telemetry::{OPS_LISTEN_DEFAULT, TelemetryConfig, ops_address};
 
 /// The embedded defaults, with a comment on every key.

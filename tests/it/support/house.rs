@@ -15,7 +15,7 @@ use moderato::limit::{Limiter, MemorySettings};
 use moderato::moderator::{LoadedModel, Moderator, Parts};
 use moderato::privacy::Pseudonymizer;
 use moderato::server::{Listeners, Server, ServerError};
-use moderato::telemetry::{Events, Metrics};
+use moderato::telemetry::{Events, Metrics, Traces};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::Status;
@@ -51,6 +51,7 @@ impl House {
         let moderator = Moderator::new(Parts {
             metrics: Metrics::off(&config.sites),
             events: Events::OBJECTIONS,
+            traces: Traces::Off,
             sites: Arc::new(config.sites),
             model,
             limiter,
