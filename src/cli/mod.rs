@@ -5,7 +5,10 @@
 mod check;
 mod evaluate;
 mod exit;
+mod feedback;
+mod import;
 mod key;
+mod model;
 mod output;
 mod serve;
 mod train;
@@ -39,6 +42,12 @@ enum Command {
     Train(train::Args),
     /// Measure a model on labelled comments, or the way of training by a published protocol
     Evaluate(evaluate::Args),
+    /// What people labeled: count it, export it for training, forget it
+    Feedback(feedback::Args),
+    /// Turn an export of past moderation into training data
+    Import(import::Args),
+    /// List, show, compare, promote and roll back the versions of a model directory
+    Model(model::Args),
     /// Make secrets
     Key(key::Args),
 }
@@ -61,6 +70,9 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Feedback(args) => feedback::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Model(args) => model::run(&args),
         Command::Key(args) => key::run(&args),
     };
     match result {

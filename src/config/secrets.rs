@@ -1,6 +1,7 @@
 //! Secrets: read from the environment or from a file, never from TOML, never printed.
 
 use std::fmt;
+use std::io::Write;
 use std::path::Path;
 
 use base64::Engine;
@@ -64,6 +65,14 @@ pub fn new_key() -> Result<String, ConfigError> {
     random_bytes().map(hex::encode)
 }
 
+/// A new random key for a caller: 256 bits behind a word that tells what it is where it should not lie about.
+///
+/// # Errors
+/// If the operating system has no randomness to give.
+pub fn new_caller_key() -> Result<String, ConfigError> {
+    new_key().map(|key| format!("moderato_{key}"))
+}
+
 /// The pseudonym key from the environment. Without one: an error if `required` (several processes must agree on it),
 /// otherwise a random key of this process.
 ///
@@ -80,6 +89,41 @@ pub fn pseudonym_key(required: bool) -> Result<PseudonymKey, ConfigError> {
         )));
     }
     random_bytes().map(|bytes| PseudonymKey(bytes.to_vec()))
+}
+
+/// The pseudonym key from the environment, or the one that is kept in the data directory, which is made if there is none:
+/// pseudonyms of reviewers and authors have to mean the same after a restart.
+///
+/// # Errors
+/// A key is malformed, or cannot be read or written.
+pub fn kept_key(data_dir: &Path, required: bool) -> Result<PseudonymKey, ConfigError> {
+    if required || variable(VARIABLE).is_some() || variable(&format!("{VARIABLE}_FILE")).is_some() {
+        return pseudonym_key(required);
+    }
+    let path = data_dir.join("pseudonym.key");
+    let failed = |what: &str, error: &std::io::Error| {
+        ConfigError::Secret(format!("{what} the pseudonym key in {}: {error}", path.display()))
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => return PseudonymKey::parse(&text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed("read", &error)),
+    }
+    let key = new_key()?;
+    let create = || -> std::io::Result<()> {
+        std::fs::create_dir_all(data_dir)?;
+        // Whole or not at all, and readable by nobody else.
+        let mut file = tempfile::NamedTempFile::new_in(data_dir)?;
+        writeln!(file, "{key}")?;
+        file.as_file().sync_all()?;
+        match file.persist_noclobber(&path) {
+            Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => Err(error.error),
+            _ => Ok(()),
+        }
+    };
+    create().map_err(|error| failed("keep", &error))?;
+    let kept = std::fs::read_to_string(&path).map_err(|error| failed("read", &error))?;
+    PseudonymKey::parse(&kept)
 }
 
 /// The key before the current one, while both are alive: what was counted under it still counts.

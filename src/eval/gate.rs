@@ -10,14 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::flips::{self, FlipList};
 use super::interval::{self, Estimate};
 use super::metrics::{Measure, Ranked};
-use super::{Scored, assemble, outcomes};
+use super::{Scored, outcomes};
 use crate::comment::Label;
 use crate::verdict::Verdict;
-
-/// Comments listed of each kind of flip.
-const FLIPPED_MAX: usize = 10;
 
 /// How much worse a new model may be, as differences of shares in [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -133,38 +131,6 @@ pub struct Check {
     pub outcome: Outcome,
 }
 
-/// Comments whose verdict would change, of one kind.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct FlipList {
-    /// The set.
-    pub set: String,
-    /// What changes: `ham newly rejected` …
-    pub kind: &'static str,
-    /// How many comments.
-    pub n: usize,
-    /// How many of them are not near-duplicates of each other.
-    pub n_groups: usize,
-    /// Those with the greatest change, one of each group.
-    pub strongest: Vec<Flipped>,
-}
-
-/// A comment whose verdict would change.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Flipped {
-    /// Its id in the data, if it has one.
-    pub id: Option<String>,
-    /// Its position in its set, from 1.
-    pub position: usize,
-    /// Which collection it is from.
-    pub source: String,
-    /// The current model's verdict and the new one's.
-    pub verdicts: [&'static str; 2],
-    /// Their spam probabilities.
-    pub probabilities: [f64; 2],
-    /// The text's shape, or the text if that was asked for.
-    pub text: String,
-}
-
 /// The gate's verdict, with its grounds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Gate {
@@ -191,7 +157,7 @@ pub fn judge(
         checks.extend(shares(set, tolerances, seed));
         checks.extend(calibration(set, tolerances, seed));
         checks.extend(promised[1].and_then(|promised| promise_kept(set, promised)));
-        flips.extend(flip_lists(set, show_text));
+        flips.extend(flips::lists(set, show_text));
     }
     Gate {
         passed: checks.iter().all(|check| check.outcome != Outcome::Failed),
@@ -383,70 +349,6 @@ fn promise_kept(set: &Set<'_>, promised: Promised) -> Option<Check> {
         tolerance: Some(promised.target),
         outcome,
     })
-}
-
-/// Does a verdict change in this way, from the first to the second?
-type Change = fn(Verdict, Verdict) -> bool;
-
-fn flip_lists(set: &Set<'_>, show_text: bool) -> Vec<FlipList> {
-    let kinds: [(&'static str, Label, Change); 5] = [
-        ("ham newly rejected", Label::Ham, |old, new| {
-            new == Verdict::Reject && old < new
-        }),
-        ("ham newly held", Label::Ham, |old, new| {
-            new == Verdict::Hold && old < new
-        }),
-        ("ham no longer rejected or held", Label::Ham, |old, new| {
-            new == Verdict::Approve && old > new
-        }),
-        ("spam no longer caught", Label::Spam, |old, new| {
-            new == Verdict::Approve && old > new
-        }),
-        ("spam newly caught", Label::Spam, |old, new| {
-            old == Verdict::Approve && new > old
-        }),
-    ];
-    kinds
-        .into_iter()
-        .map(|(kind, label, flips)| {
-            let pairs = set.new.iter().zip(set.old).enumerate();
-            let mut flipped: Vec<(usize, &Scored<'_>, &Scored<'_>)> = pairs
-                .filter(|(_, (new, old))| new.label == label && flips(old.verdict, new.verdict))
-                .map(|(at, (new, old))| (at, new, old))
-                .collect();
-            let change =
-                |new: &Scored<'_>, old: &Scored<'_>| (log_odds(new.probability) - log_odds(old.probability)).abs();
-            flipped.sort_by(|a, b| change(b.1, b.2).total_cmp(&change(a.1, a.2)));
-            let n = flipped.len();
-            let mut seen = BTreeSet::new();
-            flipped.retain(|(_, new, _)| seen.insert(new.group));
-            FlipList {
-                set: set.name.to_owned(),
-                kind,
-                n,
-                n_groups: flipped.len(),
-                strongest: flipped
-                    .into_iter()
-                    .take(FLIPPED_MAX)
-                    .map(|(at, new, old)| Flipped {
-                        id: new.id.map(str::to_owned),
-                        position: at + 1,
-                        source: new.source.to_owned(),
-                        verdicts: [old.verdict.as_str(), new.verdict.as_str()],
-                        probabilities: [old.probability, new.probability],
-                        text: assemble::text_shown(new.text, show_text),
-                    })
-                    .collect(),
-            }
-        })
-        .filter(|list| list.n > 0)
-        .collect()
-}
-
-/// Finite log-odds: certainty is as good as one in a billion.
-fn log_odds(probability: f64) -> f64 {
-    let p = probability.clamp(1e-9, 1.0 - 1e-9);
-    (p / (1.0 - p)).ln()
 }
 
 #[cfg(test)]

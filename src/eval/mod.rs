@@ -15,6 +15,7 @@ pub mod binomial;
 pub mod budget;
 pub mod compare;
 mod facts;
+pub mod flips;
 pub mod gate;
 pub mod interval;
 mod measure;

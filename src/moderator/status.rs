@@ -29,6 +29,11 @@ pub struct ModelStatus {
 pub enum Problem {
     /// There is no model.
     NoModel,
+    /// Another model should be at work, and cannot be used.
+    ModelRefused {
+        /// Why.
+        error: String,
+    },
     /// Redis is away; this process counts alone.
     RedisAway {
         /// Why, as a code.
@@ -39,6 +44,8 @@ pub enum Problem {
         /// Why, for one of the parts, as a code.
         cause: &'static str,
     },
+    /// Decisions are not remembered.
+    Feedback,
 }
 
 impl Problem {
@@ -46,7 +53,9 @@ impl Problem {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NoModel => "classifier.model",
+            Self::ModelRefused { .. } => "model.refused",
             Self::RedisAway { .. } | Self::RedisPartlyAway { .. } => "rate_limit.redis",
+            Self::Feedback => "feedback.store",
         }
     }
 
@@ -60,12 +69,16 @@ impl Problem {
     pub fn message(&self) -> String {
         match self {
             Self::NoModel => "no model is loaded: every comment is held; start with --model F".to_owned(),
+            Self::ModelRefused { error } => {
+                format!("another model was refused: {error}; promote a whole one, or roll back")
+            }
             Self::RedisAway { cause } => {
                 format!("Redis is away ({cause}): this process counts the quotas alone")
             }
             Self::RedisPartlyAway { cause } => {
                 format!("a part of the Redis cluster is away ({cause}): this process counts its authors alone")
             }
+            Self::Feedback => "the feedback store fails: decisions are not remembered, and the log says why".to_owned(),
         }
     }
 }
@@ -86,14 +99,24 @@ impl Moderator {
             loaded_seconds_ago: self.clock.now().since(loaded.loaded_at).as_secs(),
         });
         let no_model = model.is_none().then_some(Problem::NoModel);
+        let refused = self.last_reload_error().map(|error| Problem::ModelRefused {
+            error: error.to_string(),
+        });
         let redis = self.limiter.states().and_then(|states| match *states.borrow() {
             RedisState::Up => None,
             RedisState::Partly { cause } => Some(Problem::RedisPartlyAway { cause: cause.code() }),
             RedisState::Away { cause } => Some(Problem::RedisAway { cause: cause.code() }),
         });
+        let fails = self.recorder.as_ref().is_some_and(|recorder| !recorder.is_well());
+        let feedback = fails.then_some(Problem::Feedback);
         Status {
             model,
-            problems: no_model.into_iter().chain(redis).collect(),
+            problems: no_model
+                .into_iter()
+                .chain(refused)
+                .chain(redis)
+                .chain(feedback)
+                .collect(),
         }
     }
 }

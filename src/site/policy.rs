@@ -28,6 +28,10 @@ pub struct SitePolicy {
     pub ipv6_prefix: u8,
     /// What becomes of quotas while Redis is away.
     pub redis_away: RedisAway,
+    /// What is kept of each text, where decisions are remembered.
+    pub keep: Keep,
+    /// Whether keyed pseudonyms of the author's name and e-mail address are kept with each decision.
+    pub author_history: bool,
     /// Which fields must be there, by trust.
     pub required: Required,
     /// How long fields may be.
@@ -53,6 +57,17 @@ pub enum RedisAway {
     Hold,
     /// As if there were no quotas.
     Ignore,
+}
+
+/// What is kept of a text for retraining.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// What the model reads of it, hashed.
+    Features,
+    /// The text, without what is personal.
+    Text,
+    /// Nothing.
+    Nothing,
 }
 
 /// A field of the reply form.

@@ -31,6 +31,8 @@ pub enum Method {
     SubmitFeedback,
     /// `ModerationService/GetDecision`
     GetDecision,
+    /// `AdminService/ForgetAuthor`
+    ForgetAuthor,
     /// `ModelService/GetModel`
     GetModel,
     /// `ModelService/ReloadModel`
@@ -41,11 +43,12 @@ pub enum Method {
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Moderate,
         Self::ModerateStream,
         Self::SubmitFeedback,
         Self::GetDecision,
+        Self::ForgetAuthor,
         Self::GetModel,
         Self::ReloadModel,
         Self::Other,
@@ -58,6 +61,7 @@ impl Method {
             Self::ModerateStream => "ModerateStream",
             Self::SubmitFeedback => "SubmitFeedback",
             Self::GetDecision => "GetDecision",
+            Self::ForgetAuthor => "ForgetAuthor",
             Self::GetModel => "GetModel",
             Self::ReloadModel => "ReloadModel",
             Self::Other => "(other)",
@@ -71,6 +75,7 @@ impl Method {
             Self::ModerateStream => "moderato.v1.ModerationService/ModerateStream",
             Self::SubmitFeedback => "moderato.v1.ModerationService/SubmitFeedback",
             Self::GetDecision => "moderato.v1.ModerationService/GetDecision",
+            Self::ForgetAuthor => "moderato.v1.AdminService/ForgetAuthor",
             Self::GetModel => "moderato.v1.ModelService/GetModel",
             Self::ReloadModel => "moderato.v1.ModelService/ReloadModel",
             Self::Other => "(other)",

@@ -12,25 +12,44 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("comment", &["sensitive"]),
     ("text", &[]),
-    ("site", &["comment", "text", "verdict"]),
+    ("site", &["clock", "comment", "text", "verdict"]),
+    ("record", &["clock", "comment", "site", "verdict"]),
     ("model", &["comment", "sensitive", "text"]),
     ("eval", &["comment", "verdict"]),
     ("signals", &["comment", "site", "text", "verdict", "sensitive"]),
     ("policy", &["comment", "model", "signals", "site", "verdict"]),
     ("privacy", &["comment", "site"]),
-    ("limit", &["clock", "comment", "site", "verdict"]),
-    ("artifact", &["model", "text"]),
+    ("deployment", &[]),
+    ("limit", &["clock", "comment", "deployment", "site", "verdict"]),
+    ("artifact", &["clock", "model", "text"]),
+    ("import", &["comment"]),
     ("train", &["comment", "eval", "model", "sensitive", "text"]),
-    ("telemetry", &["clock", "verdict", "site"]),
     (
-        "moderator",
+        "feedback",
         &[
             "clock",
             "comment",
+            "deployment",
+            "record",
+            "sensitive",
+            "site",
+            "text",
+            "verdict",
+        ],
+    ),
+    ("telemetry", &["clock", "record", "verdict", "site"]),
+    (
+        "moderator",
+        &[
+            "artifact",
+            "clock",
+            "comment",
+            "feedback",
             "limit",
             "model",
             "policy",
             "privacy",
+            "record",
             "sensitive",
             "signals",
             "site",
@@ -47,14 +66,15 @@ const ROOMS: &[(&str, &[&str])] = &[
             "model",
             "moderator",
             "policy",
+            "record",
             "sensitive",
             "site",
             "telemetry",
             "verdict",
         ],
     ),
-    ("config", &["comment", "site", "text", "verdict"]),
-    ("server", &["api", "limit", "moderator"]),
+    ("config", &["clock", "comment", "site", "text", "verdict"]),
+    ("server", &["api", "config", "limit", "moderator"]),
     // The command line glues rooms together; it is the top.
     (
         "cli",
@@ -65,16 +85,20 @@ const ROOMS: &[(&str, &[&str])] = &[
             "comment",
             "config",
             "eval",
+            "feedback",
+            "import",
             "limit",
             "model",
             "moderator",
             "privacy",
+            "record",
             "sensitive",
             "server",
             "site",
             "telemetry",
             "text",
             "train",
+            "verdict",
         ],
     ),
 ];
@@ -85,6 +109,7 @@ const PURE: &[&str] = &[
     "verdict",
     "comment",
     "site",
+    "record",
     "text",
     "model",
     "eval",
@@ -110,21 +135,26 @@ const IMPURE: &[&str] = &[
 
 /// Each library with the places that may name it.
 const HOMES: &[(&str, &[&str])] = &[
-    ("tonic::", &["api", "server.rs", "cli/check"]),
-    ("prost::", &["api"]),
-    ("redis::", &["limit/redis"]),
+    ("tonic::", &["api", "server", "cli/check"]),
+    ("prost::", &["api", "feedback/wire.rs"]),
+    ("redis::", &["limit/redis", "feedback/redis", "deployment.rs"]),
     ("linfa", &["train"]),
     ("ndarray", &["train"]),
     ("clap::", &["cli"]),
     ("indicatif::", &["cli"]),
     ("anyhow::", &["cli"]),
+    ("quick_xml::", &["import"]),
+    ("csv::", &["import"]),
+    ("flate2::", &["import"]),
+    ("encoding_rs", &["import"]),
+    ("time::", &["clock.rs", "config"]),
     ("tracing_subscriber", &["telemetry"]),
     ("opentelemetry", &["telemetry/traces.rs"]),
     ("toml::", &["config"]),
     ("hmac::", &["privacy.rs"]),
     ("email_address::", &["signals/form.rs"]),
     ("aho_corasick::", &["site/lists"]),
-    ("rustls::", &["cli/mod.rs"]),
+    ("rustls::", &["cli/mod.rs", "config", "server"]),
 ];
 
 /// Who may look inside [`moderato::sensitive::Sensitive`].
@@ -135,10 +165,12 @@ const EXPOSING: &[&str] = &[
     "moderator",         // hands the text to the model and the address to the pseudonyms
     "api/grpc",          // offsets of an explanation are checked against the text
     "train",             // reads labelled comments
+    "feedback",          // redacts what is kept, in recorder.rs
     "cli/evaluate",      // hands labelled comments to the model
     "cli/train/from.rs", // hands them to the gate
     "config",            // the pseudonym key has an accessor of the same name
     "cli/serve.rs",      // hands that key to the pseudonyms
+    "cli/feedback",      // as well
 ];
 
 struct Source {

@@ -9,15 +9,22 @@
     reason = "a test that finds something else than it expects has to stop"
 )]
 
+mod access;
 mod architecture;
 mod cases;
 mod cli;
+mod config_files;
 mod deploy;
 mod desk;
 mod evaluate;
+mod feedback;
+mod feedback_kill;
+mod feedback_privacy;
+mod feedback_store;
 mod fleet;
 mod grpc;
 mod hostile;
+mod import;
 mod limiter;
 mod limiter_aftermath;
 mod limiter_causes;
@@ -26,11 +33,14 @@ mod limiter_faults;
 mod limiter_fleet;
 mod limiter_flood;
 mod limiter_script;
+mod models;
 mod ops;
 mod privacy;
 mod quality;
+mod reload;
 mod retrain;
 mod rotation;
 mod support;
+mod tls;
 mod traces;
 mod train;

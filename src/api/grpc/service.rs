@@ -5,8 +5,11 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::proto::moderation_service_server::ModerationService;
-use super::proto::{ModerateRequest, ModerateResponse};
-use super::{convert, status};
+use super::proto::{
+    GetDecisionRequest, GetDecisionResponse, ModerateRequest, ModerateResponse, SubmitFeedbackRequest,
+    SubmitFeedbackResponse,
+};
+use super::{auth, convert, feedback, status};
 use crate::moderator::Moderator;
 use crate::telemetry::Call;
 
@@ -26,8 +29,10 @@ impl ModerationDoor {
 #[tonic::async_trait]
 impl ModerationService for ModerationDoor {
     async fn moderate(&self, request: Request<ModerateRequest>) -> Result<Response<ModerateResponse>, Status> {
+        let caller = auth::caller(&request)?.clone();
         let call = request.extensions().get::<Call>().cloned();
         let mut submission = convert::submission(request.into_inner()).map_err(status::invalid)?;
+        auth::site(&self.moderator, &caller, &submission.site)?;
         submission.call = call;
         let judgement = self
             .moderator
@@ -38,5 +43,23 @@ impl ModerationService for ModerationDoor {
             judgement,
             submission.comment.content.expose(),
         )))
+    }
+
+    async fn submit_feedback(
+        &self,
+        request: Request<SubmitFeedbackRequest>,
+    ) -> Result<Response<SubmitFeedbackResponse>, Status> {
+        auth::stated_site(&self.moderator, &request, &request.get_ref().site)?;
+        let response = feedback::submit(&self.moderator, request.into_inner()).await?;
+        Ok(Response::new(response))
+    }
+
+    async fn get_decision(
+        &self,
+        request: Request<GetDecisionRequest>,
+    ) -> Result<Response<GetDecisionResponse>, Status> {
+        auth::stated_site(&self.moderator, &request, &request.get_ref().site)?;
+        let response = feedback::get(&self.moderator, request.into_inner()).await?;
+        Ok(Response::new(response))
     }
 }

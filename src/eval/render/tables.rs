@@ -2,7 +2,8 @@
 
 use super::super::budget::BudgetCheck;
 use super::super::compare::{Change, Comparison, Flips, Judgement};
-use super::super::gate::{self, Check, FlipList, Flipped, Gate};
+use super::super::flips::{FlipList, Flipped};
+use super::super::gate::{self, Check, Gate};
 use super::super::interval::Estimate;
 use super::super::metrics::Measure;
 use super::super::report::{Report, Slice, Slices, TradeOff, VerdictCounts, WorstError};

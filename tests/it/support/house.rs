@@ -8,11 +8,12 @@ use moderato::api::grpc::Bounds;
 use moderato::api::grpc::proto::ModerateRequest;
 use moderato::api::grpc::proto::ModerateResponse;
 use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClient;
-use moderato::artifact;
+use moderato::artifact::{self, Live, LoadedModel};
 use moderato::clock::{Clock, Timestamp};
 use moderato::config;
+use moderato::feedback::{FeedbackStore, Recorder};
 use moderato::limit::{Limiter, MemorySettings};
-use moderato::moderator::{LoadedModel, Moderator, Parts};
+use moderato::moderator::{Moderator, Parts};
 use moderato::privacy::Pseudonymizer;
 use moderato::server::{Listeners, Server, ServerError};
 use moderato::telemetry::{Events, Metrics, Traces};
@@ -40,8 +41,21 @@ impl House {
         Self::start_with(settings, Limiter::memory(&memory), true).await
     }
 
+    /// Starts one that remembers decisions in this store.
+    pub(crate) async fn start_remembering(settings: &str, store: FeedbackStore) -> Self {
+        let memory = MemorySettings {
+            subjects_max: 1_000,
+            claim_bytes_max: 100_000,
+        };
+        Self::start_whole(settings, Limiter::memory(&memory), true, Some(store)).await
+    }
+
     /// Starts one with a limiter of the test's own, with or without a model.
     pub(crate) async fn start_with(settings: &str, limiter: Limiter, with_model: bool) -> Self {
+        Self::start_whole(settings, limiter, with_model, None).await
+    }
+
+    async fn start_whole(settings: &str, limiter: Limiter, with_model: bool, store: Option<FeedbackStore>) -> Self {
         let config = config::parse(settings, Path::new("test.toml")).unwrap();
         let clock = Clock::manual(Timestamp::from_micros(1_700_000_000_000_000));
         let model = with_model.then(|| LoadedModel {
@@ -50,10 +64,11 @@ impl House {
         });
         let moderator = Moderator::new(Parts {
             metrics: Metrics::off(&config.sites),
+            recorder: store.map(|store| Recorder::start(store, config.feedback.queue_max, clock.clone())),
             events: Events::OBJECTIONS,
             traces: Traces::Off,
             sites: Arc::new(config.sites),
-            model,
+            models: Live::fixed(model),
             limiter,
             pseudonymizer: Pseudonymizer::new(&[7; 32]),
             clock: clock.clone(),
@@ -71,6 +86,7 @@ impl House {
             },
             grpc,
             ops: None,
+            reload: None,
             drain_timeout: config.drain_timeout,
         };
         let (stop, stopped) = oneshot::channel::<()>();
