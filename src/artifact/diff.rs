@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::file;
-use super::format::decode_parts;
+use super::format::{Evidence, decode_parts};
 use super::{FormatError, LoadModelError};
 use crate::model::{Card, Parts, SpamModel, Term};
 
@@ -72,7 +72,7 @@ pub fn diff(old: &Path, new: &Path) -> Result<Diff, LoadModelError> {
             path: path.to_owned(),
             source,
         };
-        let (parts, version) = decode_parts(&bytes).map_err(format)?;
+        let (parts, version) = decode_parts(&bytes, Evidence::Skip).map_err(format)?;
         SpamModel::new(parts.clone(), version.clone()).map_err(|error| format(error.into()))?;
         Ok((parts, version, bytes.len() as u64))
     };

@@ -135,11 +135,18 @@ impl ModelDir {
     /// # Errors
     /// There is none, or it cannot be used.
     pub fn load_current(&self) -> Result<SpamModel, LoadModelError> {
-        let history = self.history()?;
-        let current = history.current().ok_or_else(|| LoadModelError::Empty {
+        self.load(&self.current()?)
+    }
+
+    /// The version that is current.
+    ///
+    /// # Errors
+    /// There is none, or the history cannot be read.
+    pub fn current(&self) -> Result<String, LoadModelError> {
+        let current = self.history()?.current().map(str::to_owned);
+        current.ok_or_else(|| LoadModelError::Empty {
             path: self.path.clone(),
-        })?;
-        self.load(current)
+        })
     }
 
     /// Makes the model in a file current. The file is read and tried out first; the directory is made if need be.

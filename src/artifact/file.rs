@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::format::{FormatError, decode, encode};
+use super::format::{Evidence, FormatError, decode, decode_parts, encode};
 use super::history::HistoryError;
 use crate::model::{Parts, SpamModel};
 
@@ -93,6 +93,20 @@ pub fn load(path: &Path) -> Result<SpamModel, LoadModelError> {
         return super::ModelDir::new(path).load_current();
     }
     load_file(path).map(|(model, _)| model)
+}
+
+/// Loads what a model is made of, with what training goes on from, and its version; of a model directory, the current one's.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_parts(path: &Path) -> Result<(Parts, String), LoadModelError> {
+    let path = if path.is_dir() {
+        let dir = super::ModelDir::new(path);
+        dir.artefact(&dir.current()?)
+    } else {
+        path.to_owned()
+    };
+    decode_parts(&read(&path)?, Evidence::Read).map_err(|source| LoadModelError::Format { path, source })
 }
 
 /// Loads a model file and hands over its bytes as well.

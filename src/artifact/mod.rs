@@ -4,6 +4,7 @@
 //! and never leave a half-written file where a model stood. Start reading at [`mod@format`], for versions at
 //! [`ModelDir`], for the model at work at [`Live`].
 
+mod counts;
 mod diff;
 mod directory;
 mod file;
@@ -13,7 +14,7 @@ mod live;
 
 pub use diff::{Diff, TermChange, TermCounts, diff};
 pub use directory::{ModelDir, ModelDirError, Promotion, Target};
-pub use file::{LoadModelError, SaveModelError, load, save};
+pub use file::{LoadModelError, SaveModelError, load, load_parts, save};
 pub use format::{FORMAT_VERSION, FormatError, decode, encode};
 pub use history::{Action, Entry, History, HistoryError};
 pub use live::{Live, LoadedModel, Reload, ReloadError, Source};

@@ -160,16 +160,17 @@ const HOMES: &[(&str, &[&str])] = &[
 /// Who may look inside [`moderato::sensitive::Sensitive`].
 const EXPOSING: &[&str] = &[
     "sensitive.rs",
-    "signals",      // reads the form
-    "model",        // reads what it is shown of an example
-    "moderator",    // hands the text to the model and the address to the pseudonyms
-    "api/grpc",     // offsets of an explanation are checked against the text
-    "train",        // reads labelled comments
-    "feedback",     // redacts what is kept, in recorder.rs
-    "cli/evaluate", // hands labelled comments to the model
-    "config",       // the pseudonym key has an accessor of the same name
-    "cli/serve.rs", // hands that key to the pseudonyms
-    "cli/feedback", // as well
+    "signals",           // reads the form
+    "model",             // reads what it is shown of an example
+    "moderator",         // hands the text to the model and the address to the pseudonyms
+    "api/grpc",          // offsets of an explanation are checked against the text
+    "train",             // reads labelled comments
+    "feedback",          // redacts what is kept, in recorder.rs
+    "cli/evaluate",      // hands labelled comments to the model
+    "cli/train/from.rs", // hands them to the gate
+    "config",            // the pseudonym key has an accessor of the same name
+    "cli/serve.rs",      // hands that key to the pseudonyms
+    "cli/feedback",      // as well
 ];
 
 struct Source {

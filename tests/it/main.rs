@@ -39,6 +39,7 @@ mod pressure;
 mod privacy;
 mod quality;
 mod reload;
+mod retrain;
 mod rotation;
 mod stream;
 mod support;

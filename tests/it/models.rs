@@ -51,6 +51,7 @@ pub(crate) fn parts(number: u32) -> Parts {
                 evidence_min: 0.5,
             },
             promise: None,
+            from: None,
             self_test: Vec::new(),
         },
         base_log_odds: -4.0 + f64::from(number) / 100.0,
@@ -60,6 +61,7 @@ pub(crate) fn parts(number: u32) -> Parts {
             weight: 0.5,
             in_ham: true,
         }],
+        evidence: None,
     }
 }
 
