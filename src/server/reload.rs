@@ -57,13 +57,17 @@ impl Reload {
             };
             let now = self.seen.again();
             // A file that is just being written looks different at each look, and half a file may read well.
-            let changed = now != self.seen && pending.as_ref() == Some(&now);
-            if !asked && !changed && refused.is_empty() {
-                pending = Some(now);
+            let stands_still = pending.as_ref() == Some(&now);
+            let wanted = now != self.seen || !refused.is_empty();
+            pending = Some(now.clone());
+            if !asked && !(wanted && stands_still) {
                 continue;
             }
             let source = self.source.clone();
             let loaded = task::spawn_blocking(move || source.load()).await;
+            if !asked && self.seen.again() != now {
+                continue;
+            }
             let outcome = match loaded {
                 Ok(loaded) => loaded.map_err(|error| error.to_string()),
                 Err(panicked) => Err(panicked.to_string()),
@@ -82,7 +86,6 @@ impl Reload {
                 }
                 Err(_) => {}
             }
-            pending = None;
         }
     }
 

@@ -29,7 +29,10 @@ async fn version(client: &mut ModerationServiceClient<Channel>, site: &str) -> R
 }
 
 fn write(path: &Path, text: &str) {
-    std::fs::write(path, text).unwrap();
+    // All at once: a test machine under load may leave a file half written for longer than it has to stand still here.
+    let half = path.with_extension("half");
+    std::fs::write(&half, text).unwrap();
+    std::fs::rename(half, path).unwrap();
 }
 
 #[tokio::test]
