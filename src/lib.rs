@@ -36,6 +36,7 @@
 //! - [`limit`]: quotas, in memory and in Redis.
 //! - [`artifact`]: models as files.
 //! - [`train`]: from labelled comments to a model; the only user of linfa.
+//! - [`statistics`]: what was decided, by site and day.
 //!
 //! The house proper and its doors:
 //! - [`moderator`]: takes a submission through its stations.
@@ -74,6 +75,7 @@ pub mod sensitive;
 pub mod server;
 pub mod signals;
 pub mod site;
+pub mod statistics;
 pub mod telemetry;
 pub mod text;
 pub mod train;

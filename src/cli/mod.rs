@@ -8,6 +8,7 @@ mod exit;
 mod key;
 mod output;
 mod serve;
+mod stats;
 mod train;
 
 use std::process::ExitCode;
@@ -39,6 +40,8 @@ enum Command {
     Train(train::Args),
     /// Measure a model on labelled comments, or the way of training by a published protocol
     Evaluate(evaluate::Args),
+    /// What a running service has decided, by site and day
+    Stats(stats::Args),
     /// Make secrets
     Key(key::Args),
 }
@@ -61,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Stats(args) => stats::run(&args),
         Command::Key(args) => key::run(&args),
     };
     match result {

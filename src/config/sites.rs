@@ -27,6 +27,7 @@ struct RawPolicy {
     ipv6_prefix: u8,
     redis_away: String,
     form_age_min: String,
+    holds_per_day: u64,
     required: RawRequired,
     lengths: RawLengths,
     links: RawLinks,
@@ -159,6 +160,7 @@ fn policy(table: &Table, path: &str, lists: &mut Compiler<'_>, problems: &mut Ve
         ipv4_prefix: raw.ipv4_prefix,
         ipv6_prefix: raw.ipv6_prefix,
         redis_away,
+        holds_per_day: (raw.holds_per_day > 0).then_some(raw.holds_per_day),
         required: Required {
             anonymous: fields(&key("required.anonymous"), &raw.required.anonymous, problems),
             authenticated: fields(&key("required.authenticated"), &raw.required.authenticated, problems),

@@ -8,6 +8,7 @@ mod double;
 mod memo;
 mod proxies;
 mod report;
+mod statistics;
 mod status;
 mod submission;
 
@@ -23,6 +24,7 @@ use crate::policy::{self, Classifier, Evidence, Velocity};
 use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
 use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
+use crate::statistics::Statistics;
 use crate::telemetry::{Events, Metrics};
 use crate::verdict::{Handling, QuotaState, Verdict};
 
@@ -30,6 +32,8 @@ use double::Clicks;
 use memo::Memo;
 use proxies::Proxies;
 
+pub use crate::statistics::Line;
+pub use statistics::{Asked, Report};
 pub use status::{ModelStatus, Problem, Status};
 pub use submission::{Judgement, Refusal, RequestId, Submission};
 
@@ -75,6 +79,7 @@ pub struct Moderator {
     events: Events,
     proxies: Proxies,
     clicks: Clicks<(Memo, Measured)>,
+    statistics: Statistics,
     nonce: [u8; 16],
     decisions: AtomicU64,
 }
@@ -93,6 +98,7 @@ impl Moderator {
             nonce,
         } = parts;
         let model = model.map(Arc::new);
+        let now = clock.now();
         Self {
             sites,
             model,
@@ -104,6 +110,7 @@ impl Moderator {
             nonce,
             proxies: Proxies::default(),
             clicks: Clicks::default(),
+            statistics: Statistics::new(now),
             decisions: AtomicU64::new(0),
         }
     }
@@ -169,6 +176,7 @@ impl Moderator {
             let took = self.clock.now().since(started);
             self.metrics
                 .decided(&submission.site, &judgement.decision, replayed, took.as_secs_f64());
+            self.count(submission, &judgement, started);
             report::decided(&self.events, &submission.site, &judgement, took);
         }
         Ok(judgement)

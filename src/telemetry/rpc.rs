@@ -31,6 +31,8 @@ pub enum Method {
     SubmitFeedback,
     /// `ModerationService/GetDecision`
     GetDecision,
+    /// `ModerationService/GetStats`
+    GetStats,
     /// `ModelService/GetModel`
     GetModel,
     /// `ModelService/ReloadModel`
@@ -41,11 +43,12 @@ pub enum Method {
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Moderate,
         Self::ModerateStream,
         Self::SubmitFeedback,
         Self::GetDecision,
+        Self::GetStats,
         Self::GetModel,
         Self::ReloadModel,
         Self::Other,
@@ -58,6 +61,7 @@ impl Method {
             Self::ModerateStream => "ModerateStream",
             Self::SubmitFeedback => "SubmitFeedback",
             Self::GetDecision => "GetDecision",
+            Self::GetStats => "GetStats",
             Self::GetModel => "GetModel",
             Self::ReloadModel => "ReloadModel",
             Self::Other => "(other)",

@@ -21,6 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("limit", &["clock", "comment", "site", "verdict"]),
     ("artifact", &["model", "text"]),
     ("train", &["comment", "eval", "model", "sensitive", "text"]),
+    ("statistics", &["clock", "site", "verdict"]),
     ("telemetry", &["clock", "verdict", "site"]),
     (
         "moderator",
@@ -34,6 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sensitive",
             "signals",
             "site",
+            "statistics",
             "telemetry",
             "verdict",
         ],
@@ -110,7 +112,7 @@ const IMPURE: &[&str] = &[
 
 /// Each library with the places that may name it.
 const HOMES: &[(&str, &[&str])] = &[
-    ("tonic::", &["api", "server.rs", "cli/check"]),
+    ("tonic::", &["api", "server.rs", "cli/stats.rs", "cli/check"]),
     ("prost::", &["api"]),
     ("redis::", &["limit/redis"]),
     ("linfa", &["train"]),

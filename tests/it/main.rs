@@ -27,5 +27,6 @@ mod limiter_script;
 mod ops;
 mod privacy;
 mod quality;
+mod stats;
 mod support;
 mod train;

@@ -8,6 +8,7 @@ mod convert;
 mod model;
 mod observe;
 mod service;
+mod stats;
 mod status;
 
 use std::sync::Arc;

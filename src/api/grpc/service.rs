@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::proto::moderation_service_server::ModerationService;
-use super::proto::{ModerateRequest, ModerateResponse};
-use super::{convert, status};
+use super::proto::{GetStatsRequest, GetStatsResponse, ModerateRequest, ModerateResponse};
+use super::{convert, stats, status};
 use crate::moderator::Moderator;
 
 /// The door to [`Moderator::moderate`].
@@ -35,5 +35,10 @@ impl ModerationService for ModerationDoor {
             judgement,
             submission.comment.content.expose(),
         )))
+    }
+
+    async fn get_stats(&self, request: Request<GetStatsRequest>) -> Result<Response<GetStatsResponse>, Status> {
+        let asked = stats::asked(request.into_inner()).map_err(status::invalid)?;
+        Ok(Response::new(stats::response(self.moderator.report(&asked))))
     }
 }

@@ -13,13 +13,13 @@ use crate::cli::{Exit, Failure};
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A connection, with the runtime that drives it.
-pub(super) struct Remote {
+pub(in crate::cli) struct Remote {
     runtime: tokio::runtime::Runtime,
     client: ModerationServiceClient<Channel>,
 }
 
 impl Remote {
-    pub(super) fn connect(url: &str) -> Result<Self, Failure> {
+    pub(in crate::cli) fn connect(url: &str) -> Result<Self, Failure> {
         let with_scheme = if url.contains("://") {
             url.to_owned()
         } else {
@@ -48,6 +48,14 @@ impl Remote {
     pub(super) fn judge(&mut self, request: proto::ModerateRequest) -> Result<proto::ModerateResponse, tonic::Status> {
         self.runtime
             .block_on(self.client.moderate(request))
+            .map(tonic::Response::into_inner)
+    }
+    pub(in crate::cli) fn stats(
+        &mut self,
+        request: proto::GetStatsRequest,
+    ) -> Result<proto::GetStatsResponse, tonic::Status> {
+        self.runtime
+            .block_on(self.client.get_stats(request))
             .map(tonic::Response::into_inner)
     }
 }

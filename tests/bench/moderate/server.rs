@@ -4,7 +4,9 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use moderato::api::grpc::proto::moderation_service_server::{ModerationService, ModerationServiceServer};
-use moderato::api::grpc::proto::{Handling, ModerateRequest, ModerateResponse, Verdict};
+use moderato::api::grpc::proto::{
+    GetStatsRequest, GetStatsResponse, Handling, ModerateRequest, ModerateResponse, Verdict,
+};
 use redis::aio::MultiplexedConnection;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
@@ -43,6 +45,10 @@ impl ModerationService for Echo {
             handling: Handling::Publish.into(),
             ..ModerateResponse::default()
         }))
+    }
+
+    async fn get_stats(&self, _: Request<GetStatsRequest>) -> Result<Response<GetStatsResponse>, Status> {
+        Err(Status::unimplemented("an echo counts nothing"))
     }
 }
 
