@@ -6,7 +6,9 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -91,6 +93,7 @@ enum Line {
     Example(Box<Example>),
     Blank,
     Neither,
+    Empty,
 }
 
 /// Reads the files, one after the other. A bad line is an error, or counted if `skip_bad`.
@@ -111,61 +114,161 @@ pub fn read<P: AsRef<Path>>(paths: &[P], skip_bad: bool) -> Result<Corpus, Corpu
 /// # Errors
 /// [`CorpusError`], naming the file, and the line if one is bad.
 pub fn read_each(path: &Path, skip_bad: bool, take: &mut dyn FnMut(Example)) -> Result<FileSummary, CorpusError> {
+    let mut workers = [Vec::new()];
+    read_batches(
+        path,
+        skip_bad,
+        &mut workers,
+        Vec::push,
+        |_| (),
+        |workers| {
+            workers[0].drain(..).for_each(&mut *take);
+        },
+    )
+}
+
+/// Lines of a batch, at most.
+const BATCH_LINES: usize = 4_096;
+/// A batch is read no further once it holds so many bytes.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// Reads one file in batches, and lets the workers share each: in the order of the lines, the first worker has the first
+/// part of it, and so on. `work` takes each comment and `end` comes after a worker's part, both on the worker's thread;
+/// `after` comes after each batch.
+///
+/// # Errors
+/// [`CorpusError`], naming the file, and the line if one is bad.
+pub(super) fn read_batches<W: Send>(
+    path: &Path,
+    skip_bad: bool,
+    workers: &mut [W],
+    work: impl Fn(&mut W, Example) + Sync,
+    end: impl Fn(&mut W) + Sync,
+    mut after: impl FnMut(&mut [W]),
+) -> Result<FileSummary, CorpusError> {
     let io_error = |source| CorpusError::Read {
         path: path.to_owned(),
         source,
     };
+    let bad_line = |(line, problem)| CorpusError::BadLine {
+        path: path.to_owned(),
+        line,
+        problem,
+    };
     let mut reader = BufReader::with_capacity(1 << 18, File::open(path).map_err(io_error)?);
     let mut digest = Sha256::new();
-    let mut summary = FileSummary {
-        name: path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default(),
-        sha256: String::new(),
-        n_examples: 0,
-        n_spam: 0,
-        n_bad: 0,
-        n_blank: 0,
-        n_neither: 0,
-    };
-    let fallback_source = path
-        .file_stem()
-        .map(|stem| stem.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let mut bytes = Vec::new();
-    let mut line = 0;
-    while reader.read_until(b'\n', &mut bytes).map_err(io_error)? > 0 {
-        line += 1;
+    let mut tally = Tally::default();
+    let name_of = |name: Option<&std::ffi::OsStr>| name.map(|name| name.to_string_lossy().into_owned());
+    let fallback_source = name_of(path.file_stem()).unwrap_or_default();
+    let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+    let mut n_lines = 0;
+    loop {
+        bytes.clear();
+        ends.clear();
+        while ends.len() < BATCH_LINES && bytes.len() < BATCH_BYTES {
+            if reader.read_until(b'\n', &mut bytes).map_err(io_error)? == 0 {
+                break;
+            }
+            ends.push(bytes.len());
+        }
+        if ends.is_empty() {
+            break;
+        }
         digest.update(&bytes);
-        if !bytes.trim_ascii().is_empty() {
-            match parse(&bytes, &fallback_source) {
-                Ok(Line::Blank) => summary.n_blank += 1,
-                Ok(Line::Neither) => summary.n_neither += 1,
-                Ok(Line::Example(example)) => {
-                    summary.n_examples += 1;
-                    summary.n_spam += u64::from(example.label == Label::Spam);
-                    take(*example);
-                }
-                Err(_) if skip_bad => summary.n_bad += 1,
-                Err(problem) => {
-                    return Err(CorpusError::BadLine {
-                        path: path.to_owned(),
-                        line,
-                        problem,
-                    });
+        let part_len = ends.len().div_ceil(workers.len());
+        let parse_part = |nth: usize, worker: &mut W| {
+            let mut tally = Tally::default();
+            let mut from = (nth * part_len).checked_sub(1).map_or(0, |last| ends[last]);
+            for (&to, i) in ends[nth * part_len..].iter().zip(0_u64..).take(part_len) {
+                let line = n_lines + (nth * part_len) as u64 + i + 1;
+                let parsed = parse(&bytes[from..to], &fallback_source);
+                from = to;
+                if let Some(example) = tally.add(parsed, skip_bad).map_err(|problem| (line, problem))? {
+                    work(worker, *example);
                 }
             }
+            end(worker);
+            Ok(tally)
+        };
+        let n_parts = ends.len().div_ceil(part_len);
+        let (first, rest) = workers.split_at_mut(1);
+        let tallies = thread::scope(|scope| {
+            let parts: Vec<_> = rest[..n_parts - 1]
+                .iter_mut()
+                .zip(1..)
+                .map(|(worker, nth)| scope.spawn(move || parse_part(nth, worker)))
+                .collect();
+            let mut tallies = vec![parse_part(0, &mut first[0])];
+            // A panic is a bug: it must not end as fewer comments than there are.
+            tallies.extend(
+                parts
+                    .into_iter()
+                    .map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))),
+            );
+            tallies
+        });
+        for part in tallies {
+            tally += part.map_err(bad_line)?;
         }
-        bytes.clear();
+        n_lines += ends.len() as u64;
+        after(workers);
     }
-    summary.sha256 = hex::encode(digest.finalize());
-    Ok(summary)
+    Ok(FileSummary {
+        name: name_of(path.file_name()).unwrap_or_default(),
+        sha256: hex::encode(digest.finalize()),
+        n_examples: tally.n_examples,
+        n_spam: tally.n_spam,
+        n_bad: tally.n_bad,
+        n_blank: tally.n_blank,
+        n_neither: tally.n_neither,
+    })
+}
+
+/// What became of lines.
+#[derive(Default)]
+struct Tally {
+    n_examples: u64,
+    n_spam: u64,
+    n_bad: u64,
+    n_blank: u64,
+    n_neither: u64,
+}
+
+impl Tally {
+    /// Counts a line. Returns its comment, if it is one to learn from.
+    fn add(&mut self, line: Result<Line, String>, skip_bad: bool) -> Result<Option<Box<Example>>, String> {
+        match line {
+            Ok(Line::Blank) => self.n_blank += 1,
+            Ok(Line::Neither) => self.n_neither += 1,
+            Ok(Line::Example(example)) => {
+                self.n_examples += 1;
+                self.n_spam += u64::from(example.label == Label::Spam);
+                return Ok(Some(example));
+            }
+            Ok(Line::Empty) => {}
+            Err(_) if skip_bad => self.n_bad += 1,
+            Err(problem) => return Err(problem),
+        }
+        Ok(None)
+    }
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.n_examples += other.n_examples;
+        self.n_spam += other.n_spam;
+        self.n_bad += other.n_bad;
+        self.n_blank += other.n_blank;
+        self.n_neither += other.n_neither;
+    }
 }
 
 /// One line, or what is wrong with it in words that quote nothing of it.
 fn parse(line: &[u8], fallback_source: &str) -> Result<Line, String> {
     let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
+    if line.trim_ascii().is_empty() {
+        return Ok(Line::Empty);
+    }
     let text = std::str::from_utf8(line).map_err(|e| format!("not UTF-8 at byte {}", e.valid_up_to()))?;
     let row: Row = serde_json::from_str(text).map_err(|e| describe(&e))?;
     let label = match row.label.as_str() {

@@ -71,7 +71,7 @@ pub(super) struct Distinct {
     pub(super) hashes: Vec<u32>,
     pub(super) views: Vec<u8>,
     /// Terms that may name a person; may hold one twice.
-    naming: Vec<u32>,
+    pub(super) naming: Vec<u32>,
     slots: Vec<u32>,
     n: usize,
     pub(super) n_distinct: [u32; N_VIEWS],
@@ -166,18 +166,20 @@ impl Groups {
             self.n += 1;
         }
     }
-
-    const fn is_enough(&self) -> bool {
-        self.n == GROUPS_MIN
-    }
 }
 
 /// Reads the comments; `groups` are their groups of near-duplicates.
+pub(super) fn read(examples: &[&Example], groups: &[usize]) -> Features {
+    read_naming(examples, groups, GROUPS_MIN)
+}
+
+/// The same, with what may name a person if so many groups hold it, at most [`GROUPS_MIN`]: not for a vocabulary that is
+/// kept.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a corpus that fits into memory has fewer than 2^32 terms"
 )]
-pub(super) fn read(examples: &[&Example], groups: &[usize]) -> Features {
+pub(super) fn read_naming(examples: &[&Example], groups: &[usize], n_groups_min: usize) -> Features {
     let mut scratch = Scratch::default();
     let mut distinct = Distinct::default();
     let mut out = Features::default();
@@ -203,7 +205,11 @@ pub(super) fn read(examples: &[&Example], groups: &[usize]) -> Features {
     known.sort_unstable();
     // Two views' terms with one hash are one term, of the first view.
     known.dedup_by_key(|entry| *entry >> 8);
-    known.retain(|entry| naming.get(&((entry >> 8) as u32)).is_none_or(Groups::is_enough));
+    known.retain(|entry| {
+        naming
+            .get(&((entry >> 8) as u32))
+            .is_none_or(|groups| groups.n >= n_groups_min)
+    });
     out.vocabulary = known.iter().map(|entry| (entry >> 8) as u32).collect();
     out.view_of = known.iter().map(|&entry| entry as u8).collect();
     drop(known);

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::comment::Example;
 use crate::text::{Features, View};
@@ -22,7 +22,7 @@ const N_ROWS: usize = 4;
 /// Texts are compared by their beginning: beyond it a copy is a copy.
 const N_CHARS_MAX: usize = 2_000;
 /// The Jaccard index from which two texts are one.
-const SAME_FROM: f64 = 0.8;
+pub(super) const SAME_FROM: f64 = 0.8;
 
 /// The group of every comment, as the index of the group's first.
 pub(super) fn groups<'a>(examples: impl IntoIterator<Item = &'a Example>) -> Vec<usize> {
@@ -37,7 +37,7 @@ pub(super) fn groups<'a>(examples: impl IntoIterator<Item = &'a Example>) -> Vec
 pub(super) struct Grouper {
     forest: Vec<usize>,
     by_text: HashMap<u64, usize, FixedState>,
-    by_band: HashMap<(u8, u64), usize, FixedState>,
+    by_band: HashMap<u64, usize, FixedState>,
     shingles: Vec<Vec<u32>>,
     text: String,
 }
@@ -45,19 +45,9 @@ pub(super) struct Grouper {
 impl Grouper {
     /// Takes a comment in.
     pub(super) fn add(&mut self, example: &Example) {
-        match &example.features {
-            Some(bytes) => {
-                let kept = Features::from_bytes(bytes.expose()).unwrap_or_default();
-                self.add_set(xxh3_64(bytes.expose()), || letters(&kept));
-            }
-            None => self.add_text(example.content.expose()),
-        }
-    }
-
-    fn add_text(&mut self, content: &str) {
         let mut text = std::mem::take(&mut self.text);
-        skeleton(content, &mut text);
-        self.add_set(xxh3_64(text.as_bytes()), || shingle(&text));
+        let whole = whole(example, &mut text);
+        self.add_set(whole, || set(example, &text));
         self.text = text;
     }
 
@@ -73,10 +63,8 @@ impl Grouper {
             return;
         }
         let own = set();
-        for (band, rows) in signature(&own).chunks_exact(N_ROWS).enumerate() {
-            let bytes: Vec<u8> = rows.iter().flat_map(|row| row.to_le_bytes()).collect();
-            #[expect(clippy::cast_possible_truncation, reason = "32 bands")]
-            let other = *self.by_band.entry((band as u8, xxh3_64(&bytes))).or_insert(i);
+        for band in bands(&signature(&own)) {
+            let other = *self.by_band.entry(band).or_insert(i);
             if other != i
                 && find(&mut self.forest, other) != find(&mut self.forest, i)
                 && jaccard(&self.shingles[other], &own) >= SAME_FROM
@@ -90,6 +78,68 @@ impl Grouper {
     /// The group of every text so far, as the index of the group's first text.
     pub(super) fn groups(&mut self) -> Vec<usize> {
         (0..self.forest.len()).map(|i| find(&mut self.forest, i)).collect()
+    }
+}
+
+/// What near-duplicates are known by, for comments that are not kept.
+pub(super) struct Print {
+    /// Of the whole text: comments that share it are one.
+    pub(super) whole: u64,
+    /// Its parts, as a sorted set.
+    pub(super) set: Vec<u32>,
+    bins: [u32; N_BINS],
+}
+
+/// A text in 32 bytes: two agree in about as large a share of them as they have parts in common.
+pub(super) type Sketch = [u8; 32];
+
+impl Print {
+    /// Of a comment; the string is memory to be used again.
+    pub(super) fn of(example: &Example, text: &mut String) -> Self {
+        let whole = whole(example, text);
+        let set = set(example, text);
+        let bins = signature(&set);
+        Self { whole, set, bins }
+    }
+
+    /// The keys that near-duplicates are likely to share one of.
+    pub(super) fn bands(&self) -> impl Iterator<Item = u64> {
+        bands(&self.bins)
+    }
+
+    /// See [`Sketch`].
+    #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is a hash")]
+    pub(super) fn sketch(&self) -> Sketch {
+        std::array::from_fn(|i| self.bins[i * N_ROWS].wrapping_mul(0x9e37_79b9).rotate_left(8) as u8)
+    }
+}
+
+fn bands(bins: &[u32; N_BINS]) -> impl Iterator<Item = u64> {
+    bins.chunks_exact(N_ROWS).zip(0_u64..).map(|(rows, band)| {
+        let mut bytes = [0; 4 * N_ROWS];
+        for (into, row) in bytes.chunks_exact_mut(4).zip(rows) {
+            into.copy_from_slice(&row.to_le_bytes());
+        }
+        xxh3_64_with_seed(&bytes, band)
+    })
+}
+
+/// What stands for the whole of a comment; leaves the text's skeleton in `text`.
+pub(super) fn whole(example: &Example, text: &mut String) -> u64 {
+    match &example.features {
+        Some(bytes) => xxh3_64(bytes.expose()),
+        None => {
+            skeleton(example.content.expose(), text);
+            xxh3_64(text.as_bytes())
+        }
+    }
+}
+
+/// The parts of a comment, given its skeleton.
+fn set(example: &Example, text: &str) -> Vec<u32> {
+    match &example.features {
+        Some(bytes) => letters(&Features::from_bytes(bytes.expose()).unwrap_or_default()),
+        None => shingle(text),
     }
 }
 
@@ -168,7 +218,7 @@ fn signature(shingles: &[u32]) -> [u32; N_BINS] {
 }
 
 /// How much two sorted sets have in common, in [0, 1].
-fn jaccard(a: &[u32], b: &[u32]) -> f64 {
+pub(super) fn jaccard(a: &[u32], b: &[u32]) -> f64 {
     let (mut i, mut k, mut both) = (0, 0, 0_u32);
     while i < a.len() && k < b.len() {
         match a[i].cmp(&b[k]) {

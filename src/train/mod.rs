@@ -4,6 +4,7 @@
 //! seed does not decide. It must never let a comment be judged, in anything that is fitted or published, by a model
 //! that has seen the comment or a near-duplicate of it. Start reading at [`train`].
 
+mod bulk;
 pub mod corpus;
 mod features;
 mod fit;
@@ -19,6 +20,7 @@ pub(crate) mod testing;
 mod thresholds;
 mod views;
 
+pub use bulk::{BulkError, Files, train_files};
 pub use fit::FitError;
 pub use params::{HOLD_SHARE, Hold, InvalidParam, TrainParams};
 pub use thresholds::NoPromise;
@@ -85,6 +87,15 @@ pub enum TrainError {
 /// What training is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
+    /// The files are being read, for the first time or again.
+    Pass {
+        /// Which time, from 1.
+        number: usize,
+        /// Of how many.
+        of: usize,
+        /// Comments so far.
+        n: u64,
+    },
     /// Near-duplicates are being grouped.
     Grouping,
     /// Comments are being read.
@@ -272,7 +283,7 @@ fn learn(
     let (terms, weight_step) = folded.terms(&features, &features.seen_in(&labels, false), params);
     Ok(Learnt {
         parts: Parts {
-            card: card(&features, n_kinds, groups, &labels, params),
+            card: card(&features.view_of, n_kinds, Learned::of(groups, &labels), params),
             base_log_odds: folded.base_log_odds,
             weight_step,
             terms,
@@ -319,11 +330,29 @@ fn out_of_fold_inputs(
     inputs
 }
 
+/// How many comments were learnt from.
+#[derive(Debug, Clone, Copy)]
+struct Learned {
+    n_examples: u64,
+    n_spam: u64,
+    n_groups: u64,
+}
+
+impl Learned {
+    fn of(groups: &[usize], labels: &[bool]) -> Self {
+        let mut distinct: Vec<usize> = groups.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        Self {
+            n_examples: labels.len() as u64,
+            n_spam: labels.iter().filter(|&&spam| spam).count() as u64,
+            n_groups: distinct.len() as u64,
+        }
+    }
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "checked parameters")]
-fn card(features: &Features, n_kinds: (u32, u32), groups: &[usize], labels: &[bool], params: &TrainParams) -> Card {
-    let mut distinct: Vec<usize> = groups.to_vec();
-    distinct.sort_unstable();
-    distinct.dedup();
+fn card(view_of: &[u8], n_kinds: (u32, u32), learned: Learned, params: &TrainParams) -> Card {
     Card {
         name: params.name.clone(),
         made_at: params.made_at.clone(),
@@ -336,15 +365,15 @@ fn card(features: &Features, n_kinds: (u32, u32), groups: &[usize], labels: &[bo
             n_folds: params.n_folds as u32,
             n_kinds_spam: n_kinds.0,
             n_kinds_ham: n_kinds.1,
-            n_examples: labels.len() as u64,
-            n_spam: labels.iter().filter(|&&spam| spam).count() as u64,
-            n_groups: distinct.len() as u64,
+            n_examples: learned.n_examples,
+            n_spam: learned.n_spam,
+            n_groups: learned.n_groups,
             views: VIEWS
                 .iter()
                 .filter(|view| params.views.contains(view))
                 .map(|&view| ViewTerms {
                     view: view.name().to_owned(),
-                    n_terms: features.view_of.iter().filter(|&&other| other == view as u8).count() as u64,
+                    n_terms: view_of.iter().filter(|&&other| other == view as u8).count() as u64,
                 })
                 .collect(),
         },

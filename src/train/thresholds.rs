@@ -67,6 +67,11 @@ impl<'a> Readers<'a> {
         }
     }
 
+    /// Comments by groups, none of them a near-duplicate of training data; of those that were, so many were left out.
+    pub(super) const fn of_groups(groups: Vec<Vec<&'a Example>>, n_seen: usize) -> Self {
+        Self { groups, n_seen }
+    }
+
     /// The ham of `certify` that is no near-duplicate of what the grouper holds, which is the training data.
     pub(super) fn unseen(certify: &'a [Example], training: &mut Grouper) -> Self {
         let n_training = training.groups().len();

@@ -123,6 +123,43 @@ fn a_model_is_trained_stored_and_used() {
 }
 
 #[test]
+fn files_can_be_streamed_and_bad_lines_are_named_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = corpus(dir.path(), 56, 56);
+    let out = dir.path().join("m.moderato");
+    let train = |data: &Path| {
+        run(&[
+            "train",
+            "--stream",
+            "--data",
+            data.to_str().unwrap(),
+            "--out",
+            out.to_str().unwrap(),
+        ])
+    };
+    let output = train(&data);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(
+        stdout(&output).contains("learnt from 112 comments"),
+        "{}",
+        stdout(&output)
+    );
+    let first = std::fs::read(&out).unwrap();
+    let broken = dir.path().join("broken.jsonl");
+    std::fs::write(&broken, std::fs::read_to_string(&data).unwrap() + "{\"label\": 1}\n").unwrap();
+    let output = train(&broken);
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    let message = stderr(&output);
+    assert!(message.contains("broken.jsonl line 113"), "{message}");
+    assert_eq!(std::fs::read(&out).unwrap(), first, "nothing was written");
+    assert_eq!(
+        std::fs::read_dir(dir.path()).unwrap().count(),
+        3,
+        "nothing else is left"
+    );
+}
+
+#[test]
 fn a_missing_promise_can_be_made_to_fail() {
     let dir = tempfile::tempdir().unwrap();
     let data = corpus(dir.path(), 30, 30);

@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{CommandResult, Exit, Failure, output};
+use super::{CommandResult, Exit, Failure};
 use crate::artifact;
+use crate::comment::Example;
 use crate::eval::threshold::HoldBudget;
-use crate::model::{Card, DataFile, SpamModel};
-use crate::train::{self, Hold, Progress, TrainError, TrainParams, TrainReport, Trained, corpus};
+use crate::model::DataFile;
+use crate::train::corpus::{self, FileSummary};
+use crate::train::{self, BulkError, Hold, Progress, TrainError, TrainParams, Trained};
+
+mod report;
 
 /// `moderato train …`
 #[derive(Debug, clap::Args)]
@@ -35,6 +39,9 @@ pub(super) struct Args {
     /// Count bad lines and go on
     #[arg(long)]
     skip_bad: bool,
+    /// Read the files twice instead of holding them in memory, as is done anyway from 6 MiB on
+    #[arg(long)]
+    stream: bool,
     /// The share of real readers that may be rejected
     #[arg(long, default_value_t = 0.001, value_name = "SHARE")]
     reject_target: f64,
@@ -91,23 +98,25 @@ fn per_day(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Files of together so many bytes are not held in memory, but read twice. The model of less is small enough as it comes.
+const STREAM_FROM: u64 = 6 << 20;
+
 /// Runs the command.
 pub(super) fn run(args: &Args) -> CommandResult {
     let bar = progress_bar();
     bar.set_message("reading");
-    let data = read(&args.data, args.skip_bad)?;
     let certify = read(&args.certify, args.skip_bad)?;
-    let params = params(args, &data);
-    let mut trained = train::train(&data.examples, &certify.examples, &params, &mut |progress| {
-        show(&bar, progress);
-    })
-    .map_err(|error| Failure::new(exit_of(&error), error))?;
-    trained.parts.card.data = data.files.iter().map(DataFile::from).collect();
+    let (mut trained, files) = if args.stream || n_bytes(&args.data) >= STREAM_FROM {
+        learn_streaming(args, &certify.examples, &bar)?
+    } else {
+        learn(args, &certify.examples, &bar)?
+    };
+    trained.parts.card.data = files.iter().map(DataFile::from).collect();
     trained.parts.card.certified_on = certify.files.iter().map(DataFile::from).collect();
     bar.set_message("writing");
     let model = artifact::save(&trained.parts, &args.out).map_err(|error| Failure::new(Exit::Unexpected, error))?;
     bar.finish_and_clear();
-    report(args, &data, &trained, &model)?;
+    report::print(args, &files, &trained, &model)?;
     Ok(if args.require_promise && trained.report.no_promise.is_some() {
         Exit::Quality
     } else {
@@ -115,22 +124,62 @@ pub(super) fn run(args: &Args) -> CommandResult {
     })
 }
 
+/// Learns from comments in memory.
+fn learn(args: &Args, certify: &[Example], bar: &ProgressBar) -> Result<(Trained, Vec<FileSummary>), Failure> {
+    let data = read(&args.data, args.skip_bad)?;
+    let params = params(args, || Ok(spam_share(&data.files)))?;
+    let trained = train::train(&data.examples, certify, &params, &mut |progress| show(bar, progress))
+        .map_err(|error| Failure::new(exit_of(&error), error))?;
+    Ok((trained, data.files))
+}
+
+/// Learns from files, which are read twice.
+fn learn_streaming(
+    args: &Args,
+    certify: &[Example],
+    bar: &ProgressBar,
+) -> Result<(Trained, Vec<FileSummary>), Failure> {
+    let params = params(args, || {
+        let read = |path: &PathBuf| corpus::read_each(path, args.skip_bad, &mut |_| ());
+        let files: Result<Vec<FileSummary>, _> = args.data.iter().map(read).collect();
+        Ok(spam_share(&files.map_err(|error| Failure::new(Exit::Data, error))?))
+    })?;
+    let files = train::Files {
+        paths: &args.data,
+        skip_bad: args.skip_bad,
+        certify,
+        n_threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+    };
+    train::train_files(files, &params, &mut |progress| show(bar, progress)).map_err(|error| {
+        let exit = match &error {
+            BulkError::Train(error) => exit_of(error),
+            BulkError::Corpus(_) | BulkError::Changed { .. } => Exit::Data,
+        };
+        Failure::new(exit, error)
+    })
+}
+
+fn n_bytes(paths: &[PathBuf]) -> u64 {
+    let len = |path: &PathBuf| std::fs::metadata(path).map_or(0, |file| file.len());
+    paths.iter().map(len).sum()
+}
+
 fn read(paths: &[PathBuf], skip_bad: bool) -> Result<corpus::Corpus, Failure> {
     corpus::read(paths, skip_bad).map_err(|error| Failure::new(Exit::Data, error))
 }
 
-fn params(args: &Args, data: &corpus::Corpus) -> TrainParams {
+fn params(args: &Args, spam_share: impl FnOnce() -> Result<f64, Failure>) -> Result<TrainParams, Failure> {
     let defaults = TrainParams::default();
     let hold = match (args.hold_budget, args.expect, args.hold_share) {
         (Some(holds_per_day), Some(comments_per_day), _) => Hold::Budget(HoldBudget {
             holds_per_day,
             comments_per_day,
-            spam_share: args.spam_share.unwrap_or_else(|| spam_share(data)),
+            spam_share: args.spam_share.map_or_else(spam_share, Ok)?,
         }),
         (_, _, Some(share)) => Hold::Share(share),
         _ => defaults.hold,
     };
-    TrainParams {
+    Ok(TrainParams {
         seed: args.seed,
         reject_target: args.reject_target,
         reject_confidence: args.confidence,
@@ -139,13 +188,12 @@ fn params(args: &Args, data: &corpus::Corpus) -> TrainParams {
         made_at: args.made_at.clone(),
         holds_for: args.holds_for.clone(),
         ..defaults
-    }
+    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share")]
-fn spam_share(data: &corpus::Corpus) -> f64 {
-    let (n, n_spam) = data
-        .files
+fn spam_share(files: &[FileSummary]) -> f64 {
+    let (n, n_spam) = files
         .iter()
         .fold((0, 0), |(n, s), file| (n + file.n_examples, s + file.n_spam));
     n_spam as f64 / (n as f64).max(1.0)
@@ -169,6 +217,7 @@ fn progress_bar() -> ProgressBar {
 
 fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_message(match progress {
+        Progress::Pass { number, of, n } => format!("reading {number} of {of}: {n} comments"),
         Progress::Grouping => "grouping near-duplicates".to_owned(),
         Progress::Reading => "cutting terms".to_owned(),
         Progress::Kinds => "finding kinds".to_owned(),
@@ -177,111 +226,6 @@ fn show(bar: &ProgressBar, progress: Progress) {
         Progress::Views => "fitting the views".to_owned(),
         Progress::Thresholds => "choosing thresholds".to_owned(),
     });
-}
-
-fn report(args: &Args, data: &corpus::Corpus, trained: &Trained, model: &SpamModel) -> Result<(), Failure> {
-    let TrainReport {
-        no_promise,
-        fusion_converged,
-        n_kept_for_certification,
-        certifying,
-    } = &trained.report;
-    let card = model.card();
-    if args.format == Format::Json {
-        let report = serde_json::json!({
-            "model": args.out,
-            "version": model.version(),
-            "n_terms": model.n_terms(),
-            "n_bad_lines": data.files.iter().map(|file| file.n_bad).sum::<u64>(),
-            "n_blank": data.files.iter().map(|file| file.n_blank).sum::<u64>(),
-            "n_neither": data.files.iter().map(|file| file.n_neither).sum::<u64>(),
-            "n_kept_for_certification": n_kept_for_certification,
-            "certifying": {
-                "n_used": certifying.n_used,
-                "n_copies": certifying.n_copies,
-                "n_seen": certifying.n_seen,
-            },
-            "fusion_converged": fusion_converged,
-            "no_promise": no_promise.as_ref().map(ToString::to_string),
-            "card": card,
-        });
-        output::line(&format!("{report:#}"))
-    } else {
-        output::line(&text_report(args, data, trained, model))
-    }
-}
-
-fn text_report(args: &Args, data: &corpus::Corpus, trained: &Trained, model: &SpamModel) -> String {
-    let card = model.card();
-    let Card {
-        training,
-        metrics,
-        thresholds,
-        promise,
-        ..
-    } = card;
-    let mut lines = vec![format!(
-        "{}  version {}, {} terms",
-        args.out.display(),
-        model.version(),
-        model.n_terms()
-    )];
-    for file in &data.files {
-        let mut line = format!("  {}: {} comments, {} spam", file.name, file.n_examples, file.n_spam);
-        for (n, what) in [
-            (file.n_bad, "bad lines skipped"),
-            (file.n_blank, "without text left out"),
-            (file.n_neither, "labelled neither spam nor ham left out"),
-        ] {
-            if n > 0 {
-                line.push_str(&format!(", {n} {what}"));
-            }
-        }
-        lines.push(line);
-    }
-    lines.push(format!(
-        "learnt from {} comments in {} groups of near-duplicates: {} kinds of spam, {} of ham, {} views",
-        training.n_examples,
-        training.n_groups,
-        training.n_kinds_spam,
-        training.n_kinds_ham,
-        training.views.len()
-    ));
-    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
-    lines.push(format!(
-        "out of fold: MCC {:.3}, calibration error {:.4}; spam {} rejected, {} rejected or held; ham {} held, {} rejected \
-         (whether evidence is thin is judged by the final model, so the shares of rejected are somewhat high)",
-        metrics.mcc,
-        metrics.calibration_error,
-        percent(metrics.spam_rejected),
-        percent(metrics.spam_rejected_or_held),
-        percent(metrics.ham_held),
-        percent(metrics.ham_rejected)
-    ));
-    lines.push(format!("hold_at {:.4}", thresholds.hold_at));
-    match (promise, thresholds.reject_at, trained.report.no_promise) {
-        (Some(promise), Some(reject_at), _) => lines.push(format!(
-            "reject_at {reject_at:.4}: at most {} of readers rejected, with confidence {}; certified on {}, {} of {} rejected",
-            percent(promise.target),
-            promise.confidence,
-            promise.holds_for,
-            promise.missed,
-            promise.support
-        )),
-        (_, _, Some(no_promise)) => lines.push(format!("no reject band: {no_promise}")),
-        _ => {}
-    }
-    let certifying = trained.report.certifying;
-    if certifying.n_copies + certifying.n_seen > 0 {
-        lines.push(format!(
-            "certifying readers' comments: {} used; left out {} near-duplicates of others and {} of training data",
-            certifying.n_used, certifying.n_copies, certifying.n_seen
-        ));
-    }
-    if !trained.report.fusion_converged {
-        lines.push("the fusion did not reach its optimum: the labels may be separable, or too few".to_owned());
-    }
-    lines.join("\n")
 }
 
 #[cfg(test)]
