@@ -26,6 +26,7 @@
 //! The pure core, without IO, clock, tasks or logging:
 //! - [`text`]: a comment as terms, and its words and links as a reader sees them.
 //! - [`site`]: a publication, the policy it judges by, and its lists.
+//! - [`record`]: what is remembered of a decision, and what people said about it.
 //! - [`model`]: one naive Bayes for each view of a comment, fused to one calibrated probability.
 //! - [`eval`]: how good a model is, how sure that is, and which threshold keeps a promise.
 //! - [`signals`]: observations that need no model.
@@ -33,8 +34,10 @@
 //!
 //! Adapters, each of which knows one outside thing:
 //! - [`privacy`]: keyed pseudonyms.
+//! - [`deployment`]: where a Redis is.
 //! - [`limit`]: quotas, in memory and in Redis.
 //! - [`artifact`]: models as files.
+//! - [`feedback`]: the memory of decisions and of labels, in files and in Redis.
 //! - [`train`]: from labelled comments to a model; the only user of linfa.
 //! - [`statistics`]: what was decided, by site and day.
 //!
@@ -65,12 +68,15 @@ pub mod cli;
 pub mod clock;
 pub mod comment;
 pub mod config;
+pub mod deployment;
 pub mod eval;
+pub mod feedback;
 pub mod limit;
 pub mod model;
 pub mod moderator;
 pub mod policy;
 pub mod privacy;
+pub mod record;
 pub mod sensitive;
 pub mod server;
 pub mod signals;

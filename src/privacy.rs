@@ -29,6 +29,10 @@ enum Domain {
     Body = 4,
     Decision = 5,
     Click = 6,
+    AuthorName = 10,
+    AuthorEmail = 11,
+    Reviewer = 12,
+    History = 13,
 }
 
 impl Pseudonymizer {
@@ -74,6 +78,29 @@ impl Pseudonymizer {
     /// A name for a decision that nobody can guess: the `n`th of the process that drew `nonce`.
     pub fn decision(&self, nonce: &[u8; 16], n: u64) -> [u8; 16] {
         self.hash(Domain::Decision, &[nonce, &n.to_le_bytes()])
+    }
+
+    /// The pseudonym of an author's name, for a site that wants author history.
+    pub fn author_name(&self, site: &SiteId, name: &str) -> AuthorKey {
+        AuthorKey::new(self.hash(Domain::AuthorName, &[site.as_str().as_bytes(), name.as_bytes()]))
+    }
+
+    /// The pseudonym of an author's e-mail address, for a site that wants author history.
+    pub fn author_email(&self, site: &SiteId, email: &str) -> AuthorKey {
+        AuthorKey::new(self.hash(Domain::AuthorEmail, &[site.as_str().as_bytes(), email.as_bytes()]))
+    }
+
+    /// The pseudonym of somebody who labels. It is the same on every site: one person is one witness.
+    pub fn reviewer(&self, reviewer: &str) -> AuthorKey {
+        AuthorKey::new(self.hash(Domain::Reviewer, &[reviewer.as_bytes()]))
+    }
+
+    /// A name for a comment that was judged elsewhere: the same each time, by one `kind` of what it is known by.
+    pub fn history(&self, site: &SiteId, kind: &str, what: &str) -> [u8; 16] {
+        self.hash(
+            Domain::History,
+            &[site.as_str().as_bytes(), kind.as_bytes(), what.as_bytes()],
+        )
     }
 
     /// The first 128 bits of the keyed hash. Each part is preceded by its length, so no two lists of parts collide.

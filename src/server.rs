@@ -21,6 +21,9 @@ use crate::moderator::Moderator;
 /// How often metrics are tidied up.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
+/// How often feedback is tidied up.
+const TIDY_INTERVAL: Duration = Duration::from_secs(30);
+
 /// What can go wrong between start and end.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
@@ -148,6 +151,7 @@ impl Server {
         }
         self.moderator.limiter().connect().await;
         watchers.spawn(watch_redis(Arc::clone(&self.moderator)));
+        watchers.spawn(tidy_feedback(Arc::clone(&self.moderator)));
         let has_model = self.moderator.model().is_some();
         report(
             &reporter,
@@ -169,16 +173,22 @@ impl Server {
         tracing::info!("stopping: finishing the calls under way");
         // The receivers are the doors; if none is left, all have closed.
         let _ = stop.send(true);
+        let moderator = Arc::clone(&self.moderator);
         let drained = tokio::time::timeout(self.drain_timeout, async {
             while let Some(ended) = doors.join_next().await {
                 ended??;
             }
             Ok(())
         });
-        drained.await.unwrap_or_else(|_| {
+        let ended = drained.await.unwrap_or_else(|_| {
             tracing::warn!(drain_timeout = ?self.drain_timeout, "some connections did not close in time and are cut off");
             Ok(())
-        })
+        });
+        if let Some(recorder) = moderator.recorder() {
+            recorder.close().await;
+        }
+        save_statistics(&moderator).await;
+        ended
     }
 }
 
@@ -199,6 +209,27 @@ async fn upkeep(metrics: PrometheusHandle) {
     loop {
         tick.tick().await;
         metrics.run_upkeep();
+    }
+}
+
+/// Lets what is too old be forgotten, and makes durable what is not yet.
+async fn tidy_feedback(moderator: Arc<Moderator>) {
+    let mut tick = tokio::time::interval(TIDY_INTERVAL);
+    loop {
+        tick.tick().await;
+        if let Err(error) = moderator.tidy_feedback().await {
+            tracing::warn!("the feedback store could not be tidied: failed to {error}");
+        }
+        save_statistics(&moderator).await;
+    }
+}
+
+/// Writes down what was counted, if there is a place for it.
+async fn save_statistics(moderator: &Arc<Moderator>) {
+    let moderator = Arc::clone(moderator);
+    match tokio::task::spawn_blocking(move || moderator.save_statistics()).await {
+        Ok(Err(error)) => tracing::warn!("the statistics could not be written: failed to {error}"),
+        Ok(Ok(())) | Err(_) => {}
     }
 }
 

@@ -266,6 +266,8 @@ pub enum Degraded {
     Redis,
     /// There is no model.
     Model,
+    /// The decision is not remembered: it cannot be labeled by its id.
+    Feedback,
 }
 
 impl Degraded {
@@ -274,6 +276,7 @@ impl Degraded {
         match self {
             Self::Redis => "rate_limit.redis",
             Self::Model => "classifier.model",
+            Self::Feedback => "feedback.store",
         }
     }
 }

@@ -5,6 +5,7 @@
 mod check;
 mod evaluate;
 mod exit;
+mod feedback;
 mod key;
 mod output;
 mod serve;
@@ -42,6 +43,8 @@ enum Command {
     Evaluate(evaluate::Args),
     /// What a running service has decided, by site and day
     Stats(stats::Args),
+    /// What people labeled: count it, export it for training, forget it
+    Feedback(feedback::Args),
     /// Make secrets
     Key(key::Args),
 }
@@ -65,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Stats(args) => stats::run(&args),
+        Command::Feedback(args) => feedback::run(&args),
         Command::Key(args) => key::run(&args),
     };
     match result {

@@ -16,6 +16,21 @@ pub(super) fn line(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Standard output for many lines; write errors are for [`failed`], and the end is to be flushed.
+pub(super) fn bulk() -> Box<dyn Write> {
+    Box::new(io::BufWriter::new(io::stdout().lock()))
+}
+
+/// What it means that results could not be written: a reader that has closed the pipe has seen enough.
+pub(super) fn failed(error: io::Error) -> Failure {
+    let exit = if error.kind() == io::ErrorKind::BrokenPipe {
+        Exit::Ok
+    } else {
+        Exit::Unexpected
+    };
+    Failure::new(exit, error)
+}
+
 /// Prints an error with its causes.
 pub(super) fn error(error: &anyhow::Error) {
     let closed_pipe = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;

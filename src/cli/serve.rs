@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::{CommandResult, Exit, Failure, output};
+use super::{CommandResult, Exit, Failure, feedback, output};
 use crate::api::grpc::Bounds;
 use crate::artifact;
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, PseudonymKey};
+use crate::feedback::Recorder;
 use crate::limit::{Limiter, MemorySettings, RedisSettings};
 use crate::moderator::{LoadedModel, Moderator, Parts};
 use crate::privacy::Pseudonymizer;
 use crate::server::{Listeners, Server, ServerError};
+use crate::statistics::Statistics;
 use crate::telemetry::{self, Events, Metrics};
 
 /// `moderato serve`
@@ -43,6 +45,9 @@ pub(super) struct Args {
     /// Where operators look in over HTTP: /metrics, /livez, /readyz, /version; or "none" [default: 127.0.0.1:9464]
     #[arg(long, value_name = "ADDR", env = "MODERATO_OPS_LISTEN", value_parser = ops_address)]
     ops_listen: Option<OpsAddress>,
+    /// Remember decisions for feedback in this directory, which is made if there is none
+    #[arg(long, value_name = "D", env = "MODERATO_DATA_DIR")]
+    data_dir: Option<PathBuf>,
     /// Print the default configuration with its comments, and end
     #[arg(long)]
     print_default_config: bool,
@@ -64,7 +69,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
     let clock = Clock::System;
     let model = load_model(args.model.as_deref(), &clock)?;
     let limiter = limiter(&config, args.redis.as_deref())?;
-    let key = config::pseudonym_key(args.redis.is_some()).map_err(|error| Failure::new(Exit::Config, error))?;
+    let key = pseudonym_key(args)?;
     let logs = telemetry::prepare(&config.log).map_err(|error| Failure::new(Exit::Config, error))?;
     if args.check {
         return describe(&config, &model);
@@ -91,21 +96,33 @@ pub(super) fn run(args: &Args) -> CommandResult {
             sites = sites.named.len(),
             "starting"
         );
+        let recorder = feedback::store(&config, args.data_dir.as_deref(), args.redis.as_deref(), nonce, &clock)?
+            .map(|store| Recorder::start(store, config.feedback.queue_max, clock.clone()));
+        // Behind the store: that sees to it that the directory is ours alone.
+        let statistics = match &args.data_dir {
+            Some(dir) => Statistics::open(&dir.join("statistics.json"), clock.now())
+                .map_err(|error| Failure::new(Exit::Data, error))?,
+            None => Statistics::new(clock.now()),
+        };
         let lines = lines(&grpc, ops.as_ref().map(|(listeners, _)| listeners));
         let server = Server {
-            moderator: Arc::new(Moderator::new(Parts {
-                sites,
-                model: Some(model),
-                limiter,
-                pseudonymizer: Pseudonymizer::new(key.expose()),
-                clock,
-                metrics,
-                events: Events {
-                    objections: config.telemetry.log_objections,
-                    approvals: config.telemetry.log_approvals,
-                },
-                nonce,
-            })),
+            moderator: Arc::new(
+                Moderator::new(Parts {
+                    sites,
+                    model: Some(model),
+                    limiter,
+                    pseudonymizer: Pseudonymizer::new(key.expose()),
+                    clock,
+                    metrics,
+                    recorder,
+                    events: Events {
+                        objections: config.telemetry.log_objections,
+                        approvals: config.telemetry.log_approvals,
+                    },
+                    nonce,
+                })
+                .with_statistics(statistics),
+            ),
             bounds: Bounds {
                 message_bytes_max: config.message_bytes_max,
                 in_flight_max: config.in_flight_max,
@@ -168,6 +185,16 @@ pub(super) fn load_model(path: Option<&std::path::Path>, clock: &Clock) -> Resul
         model,
         loaded_at: clock.now(),
     })
+}
+
+/// Where pseudonyms are kept they have to mean the same after a restart: in Redis by the operator's key, in a data directory
+/// by that or by one that is kept beside them.
+fn pseudonym_key(args: &Args) -> Result<PseudonymKey, Failure> {
+    let key = match &args.data_dir {
+        Some(dir) if !args.check => config::kept_key(dir, args.redis.is_some()),
+        _ => config::pseudonym_key(args.redis.is_some()),
+    };
+    key.map_err(|error| Failure::new(Exit::Config, error))
 }
 
 fn limiter(config: &Config, redis: Option<&str>) -> Result<Limiter, Failure> {

@@ -68,8 +68,16 @@ fn text(days: &[proto::SiteDay]) -> Result<(), Failure> {
     }
     let width = days.iter().map(|day| day.site.len()).max().unwrap_or(0).max(4);
     output::line(&format!(
-        "{:<width$}  {:<10}  {:>8}  {:>8}  {:>8}  {:>8}  {:>14}  reasons",
-        "site", "day", "comments", "approved", "held", "rejected", "held of budget"
+        "{:<width$}  {:<10}  {:>8}  {:>8}  {:>8}  {:>8}  {:>14}  {:>20}  {:>20}  reasons",
+        "site",
+        "day",
+        "comments",
+        "approved",
+        "held",
+        "rejected",
+        "held of budget",
+        "wrongly rejected",
+        "wrongly approved"
     ))?;
     for day in days {
         let budget = match day.holds_budget {
@@ -78,17 +86,30 @@ fn text(days: &[proto::SiteDay]) -> Result<(), Failure> {
         };
         let reasons: Vec<_> = sorted(day).iter().map(|(code, n)| format!("{code} {n}")).collect();
         output::line(&format!(
-            "{:<width$}  {:<10}  {:>8}  {:>8}  {:>8}  {:>8}  {budget:>14}  {}",
+            "{:<width$}  {:<10}  {:>8}  {:>8}  {:>8}  {:>8}  {budget:>14}  {:>20}  {:>20}  {}",
             day.site,
             day.date,
             day.approved + day.held + day.rejected,
             day.approved,
             day.held,
             day.rejected,
+            rate(day.false_reject.as_ref()),
+            rate(day.false_approve.as_ref()),
             reasons.join(", ")
         ))?;
     }
     Ok(())
+}
+
+/// Errors among what was labeled, with the interval: `1 of 40 (0.1-13 %)`.
+fn rate(rate: Option<&proto::ErrorRate>) -> String {
+    rate.map_or_else(
+        || "-".to_owned(),
+        |rate| {
+            let (low, high) = (100.0 * rate.low, 100.0 * rate.high);
+            format!("{} of {} ({low:.1}-{high:.1} %)", rate.errors, rate.labeled)
+        },
+    )
 }
 
 /// The reasons, the commonest first.
@@ -111,6 +132,12 @@ fn json(day: &proto::SiteDay) -> serde_json::Value {
         "rejected": day.rejected,
         "replayed": day.replayed,
         "holds_budget": day.holds_budget,
+        "false_reject": day.false_reject.as_ref().map(rate_json),
+        "false_approve": day.false_approve.as_ref().map(rate_json),
         "reasons": reasons,
     })
+}
+
+fn rate_json(rate: &proto::ErrorRate) -> serde_json::Value {
+    serde_json::json!({ "errors": rate.errors, "labeled": rate.labeled, "low": rate.low, "high": rate.high })
 }

@@ -3,6 +3,7 @@
 //! The embedded `default.toml` is the reference: it names every key, and its types are the schema that a file is held
 //! against. Start reading in [`load`]. This room never keeps a secret in anything that can be printed.
 
+mod feedback;
 mod lists;
 mod raw;
 mod secrets;
@@ -16,7 +17,8 @@ use std::time::Duration;
 
 use crate::site::Sites;
 
-pub use secrets::{PseudonymKey, new_key, nonce, pseudonym_key};
+pub use feedback::FeedbackConfig;
+pub use secrets::{PseudonymKey, kept_key, new_key, nonce, pseudonym_key};
 pub use telemetry::{OPS_LISTEN_DEFAULT, TelemetryConfig, ops_address};
 
 /// The embedded defaults, with a comment on every key.
@@ -41,6 +43,8 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
     /// The limiter's bounds.
     pub limiter: LimiterConfig,
+    /// The bounds on what is remembered.
+    pub feedback: FeedbackConfig,
     /// Every site's policy.
     pub sites: Sites,
     /// The files that lists were read from: whoever watches the configuration for changes watches them too.
@@ -148,6 +152,7 @@ fn resolve(merged: &raw::Merged, path: &Path, problems: &mut Vec<String>) -> Opt
     let limiter: raw::Limiter = merged.section("limiter", problems)?;
     let mut lists = lists::Compiler::new(path);
     let sites = sites::resolve(merged, service.allow_unknown_sites, &mut lists, problems);
+    let feedback = feedback::resolve(merged, problems);
     let mut listen = Vec::new();
     for address in &service.listen {
         match address.parse() {
@@ -189,6 +194,7 @@ fn resolve(merged: &raw::Merged, path: &Path, problems: &mut Vec<String>) -> Opt
             redis_tls_ca_file: file(&limiter.redis_tls_ca_file),
             redis_tls_identity_files: file(&limiter.redis_tls_cert_file).zip(file(&limiter.redis_tls_key_file)),
         },
+        feedback: feedback?,
         sites: sites?,
         list_files: lists.files(),
     };
@@ -218,6 +224,15 @@ fn resolve(merged: &raw::Merged, path: &Path, problems: &mut Vec<String>) -> Opt
         },
         ..config
     })
+}
+
+/// A duration such as `90d`, from the command line; `what` is for the message.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn duration(what: &str, text: &str) -> Result<Duration, String> {
+    let mut problems = Vec::new();
+    raw::duration(what, text, &mut problems).ok_or_else(|| problems.concat())
 }
 
 /// A path, where one is given.

@@ -54,6 +54,17 @@ pub(super) struct Limiter {
     pub(super) redis_tls_key_file: String,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Feedback {
+    pub(super) retention: String,
+    pub(super) label_retention: String,
+    pub(super) decisions_max: u64,
+    pub(super) bytes_max: u64,
+    pub(super) queue_max: u64,
+    pub(super) redis: bool,
+}
+
 /// Lays `over` on `base`, whose sections and keys are all there are. Unknown keys and wrong types are added to
 /// `problems`, each with its path and the nearest key.
 pub(super) fn merge(base: &Table, over: &Table, problems: &mut Vec<String>) -> Merged {

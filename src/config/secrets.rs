@@ -1,6 +1,7 @@
 //! Secrets: read from the environment or from a file, never from TOML, never printed.
 
 use std::fmt;
+use std::io::Write;
 use std::path::Path;
 
 use base64::Engine;
@@ -82,6 +83,41 @@ pub fn pseudonym_key(required: bool) -> Result<PseudonymKey, ConfigError> {
         )));
     }
     random_bytes().map(|bytes| PseudonymKey(bytes.to_vec()))
+}
+
+/// The pseudonym key from the environment, or the one that is kept in the data directory, which is made if there is none:
+/// pseudonyms of reviewers and authors have to mean the same after a restart.
+///
+/// # Errors
+/// A key is malformed, or cannot be read or written.
+pub fn kept_key(data_dir: &Path, required: bool) -> Result<PseudonymKey, ConfigError> {
+    if required || variable(VARIABLE).is_some() || variable(&format!("{VARIABLE}_FILE")).is_some() {
+        return pseudonym_key(required);
+    }
+    let path = data_dir.join("pseudonym.key");
+    let failed = |what: &str, error: &std::io::Error| {
+        ConfigError::Secret(format!("{what} the pseudonym key in {}: {error}", path.display()))
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => return PseudonymKey::parse(&text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed("read", &error)),
+    }
+    let key = new_key()?;
+    let create = || -> std::io::Result<()> {
+        std::fs::create_dir_all(data_dir)?;
+        // Whole or not at all, and readable by nobody else.
+        let mut file = tempfile::NamedTempFile::new_in(data_dir)?;
+        writeln!(file, "{key}")?;
+        file.as_file().sync_all()?;
+        match file.persist_noclobber(&path) {
+            Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => Err(error.error),
+            _ => Ok(()),
+        }
+    };
+    create().map_err(|error| failed("keep", &error))?;
+    let kept = std::fs::read_to_string(&path).map_err(|error| failed("read", &error))?;
+    PseudonymKey::parse(&kept)
 }
 
 /// Random bytes for one process.

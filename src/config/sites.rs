@@ -11,7 +11,7 @@ use toml::Table;
 use super::lists::{Compiler, RawLists};
 use super::raw::{self, Merged};
 use crate::site::{
-    Effect, Effects, Field, FieldSet, Lengths, LinkPolicy, Quota, RedisAway, Required, SiteId, SitePolicy, Sites,
+    Effect, Effects, Field, FieldSet, Keep, Lengths, LinkPolicy, Quota, RedisAway, Required, SiteId, SitePolicy, Sites,
 };
 use crate::text::Hosts;
 use crate::verdict::Verdict;
@@ -26,6 +26,8 @@ struct RawPolicy {
     ipv4_prefix: u8,
     ipv6_prefix: u8,
     redis_away: String,
+    keep: String,
+    author_history: bool,
     form_age_min: String,
     holds_per_day: u64,
     required: RawRequired,
@@ -137,6 +139,18 @@ fn policy(table: &Table, path: &str, lists: &mut Compiler<'_>, problems: &mut Ve
             RedisAway::Local
         }
     };
+    let keep = match raw.keep.as_str() {
+        "features" => Keep::Features,
+        "text" => Keep::Text,
+        "nothing" => Keep::Nothing,
+        other => {
+            problems.push(format!(
+                "{}: {other:?} is not one of \"features\", \"text\", \"nothing\"",
+                key("keep")
+            ));
+            Keep::Nothing
+        }
+    };
     let lists = lists.compile(&raw.lists, path, problems);
     let form_age_min = raw::duration(&key("form_age_min"), &raw.form_age_min, problems).unwrap_or_default();
     for host in &raw.links.own_hosts {
@@ -161,6 +175,8 @@ fn policy(table: &Table, path: &str, lists: &mut Compiler<'_>, problems: &mut Ve
         ipv6_prefix: raw.ipv6_prefix,
         redis_away,
         holds_per_day: (raw.holds_per_day > 0).then_some(raw.holds_per_day),
+        keep,
+        author_history: raw.author_history,
         required: Required {
             anonymous: fields(&key("required.anonymous"), &raw.required.anonymous, problems),
             authenticated: fields(&key("required.authenticated"), &raw.required.authenticated, problems),

@@ -28,6 +28,7 @@ use tokio::sync::watch;
 
 use crate::clock::Timestamp;
 use crate::comment::AuthorKey;
+use crate::deployment::InvalidUrl;
 use crate::site::{Quota, SiteId};
 
 pub use self::breaker::{Breaker, Phase};
@@ -121,6 +122,12 @@ pub enum LimitError {
         /// Whose it is.
         whose: &'static str,
     },
+}
+
+impl From<InvalidUrl> for LimitError {
+    fn from(InvalidUrl { url, problem }: InvalidUrl) -> Self {
+        Self::Url { url, problem }
+    }
 }
 
 /// An answer and where it comes from.

@@ -5,6 +5,7 @@
 //! in [`Moderator::moderate`].
 
 mod double;
+mod feedback;
 mod memo;
 mod proxies;
 mod report;
@@ -18,6 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::{Clock, Timestamp};
 use crate::comment::{Action, AuthorKey, Comment, Trust};
+use crate::feedback::Recorder;
 use crate::limit::{Answer, Claim, Limiter, Mode, Outcome, Source, Take};
 use crate::model::{Reading, SpamModel, SpamProbability, Thresholds};
 use crate::policy::{self, Classifier, Evidence, Velocity};
@@ -32,8 +34,8 @@ use double::Clicks;
 use memo::Memo;
 use proxies::Proxies;
 
-pub use crate::statistics::Line;
-pub use statistics::{Asked, Report};
+pub use feedback::{Feedback, FeedbackRefusal, Forget, author_keys};
+pub use statistics::{Asked, Rate, Report, SiteDay};
 pub use status::{ModelStatus, Problem, Status};
 pub use submission::{Judgement, Refusal, RequestId, Submission};
 
@@ -61,6 +63,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where decisions are counted.
     pub metrics: Metrics,
+    /// Who remembers decisions, if anybody does.
+    pub recorder: Option<Recorder>,
     /// How many of them are logged.
     pub events: Events,
     /// Random bytes of this process: they make decision ids unguessable, and unlike those of other processes.
@@ -76,6 +80,7 @@ pub struct Moderator {
     pseudonymizer: Pseudonymizer,
     clock: Clock,
     metrics: Metrics,
+    recorder: Option<Recorder>,
     events: Events,
     proxies: Proxies,
     clicks: Clicks<(Memo, Measured)>,
@@ -94,6 +99,7 @@ impl Moderator {
             pseudonymizer,
             clock,
             metrics,
+            recorder,
             events,
             nonce,
         } = parts;
@@ -106,6 +112,7 @@ impl Moderator {
             pseudonymizer,
             clock,
             metrics,
+            recorder,
             events,
             nonce,
             proxies: Proxies::default(),
@@ -123,6 +130,11 @@ impl Moderator {
     /// The limiter, for its state.
     pub const fn limiter(&self) -> &Limiter {
         &self.limiter
+    }
+
+    /// Who remembers decisions, for its upkeep and its end.
+    pub const fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
     }
 
     /// The metrics, for what happens beside decisions.
@@ -167,12 +179,15 @@ impl Moderator {
             redis_away,
             classifier: memo.classifier,
         };
-        let judgement = self.judgement(submission, policy, &evidence, memo, replayed);
+        let mut judgement = self.judgement(submission, policy, &evidence, memo, replayed);
         if let (Some(key), Handling::RetryLater | Handling::ReturnToAuthor) = (click, judgement.decision.handling) {
             // Sending it again is what its author was asked for.
             self.clicks.forget(key);
         }
         if !submission.dry_run {
+            if !replayed {
+                self.remember(submission, policy, &mut judgement, started);
+            }
             let took = self.clock.now().since(started);
             self.metrics
                 .decided(&submission.site, &judgement.decision, replayed, took.as_secs_f64());

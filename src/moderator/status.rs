@@ -39,6 +39,8 @@ pub enum Problem {
         /// Why, for one of the parts, as a code.
         cause: &'static str,
     },
+    /// Decisions are not remembered.
+    Feedback,
 }
 
 impl Problem {
@@ -47,6 +49,7 @@ impl Problem {
         match self {
             Self::NoModel => "classifier.model",
             Self::RedisAway { .. } | Self::RedisPartlyAway { .. } => "rate_limit.redis",
+            Self::Feedback => "feedback.store",
         }
     }
 
@@ -66,6 +69,7 @@ impl Problem {
             Self::RedisPartlyAway { cause } => {
                 format!("a part of the Redis cluster is away ({cause}): this process counts its authors alone")
             }
+            Self::Feedback => "the feedback store fails: decisions are not remembered, and the log says why".to_owned(),
         }
     }
 }
@@ -91,9 +95,11 @@ impl Moderator {
             RedisState::Partly { cause } => Some(Problem::RedisPartlyAway { cause: cause.code() }),
             RedisState::Away { cause } => Some(Problem::RedisAway { cause: cause.code() }),
         });
+        let fails = self.recorder.as_ref().is_some_and(|recorder| !recorder.is_well());
+        let feedback = fails.then_some(Problem::Feedback);
         Status {
             model,
-            problems: no_model.into_iter().chain(redis).collect(),
+            problems: no_model.into_iter().chain(redis).chain(feedback).collect(),
         }
     }
 }

@@ -30,6 +30,10 @@ pub struct SitePolicy {
     pub redis_away: RedisAway,
     /// How many held comments a day the site has people for; statistics are held against it.
     pub holds_per_day: Option<u64>,
+    /// What is kept of each text, where decisions are remembered.
+    pub keep: Keep,
+    /// Whether keyed pseudonyms of the author's name and e-mail address are kept with each decision.
+    pub author_history: bool,
     /// Which fields must be there, by trust.
     pub required: Required,
     /// How long fields may be.
@@ -55,6 +59,17 @@ pub enum RedisAway {
     Hold,
     /// As if there were no quotas.
     Ignore,
+}
+
+/// What is kept of a text for retraining.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// What the model reads of it, hashed.
+    Features,
+    /// The text, without what is personal.
+    Text,
+    /// Nothing.
+    Nothing,
 }
 
 /// A field of the reply form.

@@ -1,15 +1,20 @@
 //! What was decided, counted by site and day: the numbers that a desk looks at in the morning.
 //!
-//! Counts only: no text, no author, not even a decision's name. In memory, bounded by sites and days, and gone with the
-//! process. What this room must never do: wait while a comment is judged, or read a clock. Start reading in
-//! [`Statistics`].
+//! Counts only: no text, no author, not even a decision's name. In memory, bounded by sites and days; with a data
+//! directory they are written there and survive a start. What this room must never do: wait for a disk while a comment
+//! is judged, or read a clock. Start reading in [`Statistics`].
+
+mod file;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::clock::Timestamp;
 use crate::site::SiteId;
 use crate::verdict::{Decision, ReasonCode, Verdict};
+
+pub use file::StatisticsError;
 
 /// Days that are kept, today among them.
 pub const DAYS_MAX: usize = 35;
@@ -104,6 +109,8 @@ type Days = VecDeque<(Day, Counts)>;
 pub struct Statistics {
     sites: RwLock<BTreeMap<String, Arc<Mutex<Days>>>>,
     since: Timestamp,
+    /// Where they are kept, if they are.
+    file: Option<PathBuf>,
 }
 
 /// One line of a report.
@@ -123,6 +130,7 @@ impl Statistics {
         Self {
             sites: RwLock::new(BTreeMap::new()),
             since,
+            file: None,
         }
     }
 
@@ -200,7 +208,7 @@ mod tests {
     use crate::site::SiteId;
     use crate::verdict::{Decision, Handling, Reason, ReasonCode, Verdict};
 
-    fn decision(verdict: Verdict, codes: &[ReasonCode]) -> Decision {
+    pub(super) fn decision(verdict: Verdict, codes: &[ReasonCode]) -> Decision {
         let reason = |code: &ReasonCode| Reason {
             code: *code,
             effect: Some(verdict),

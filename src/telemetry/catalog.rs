@@ -121,6 +121,18 @@ pub const CATALOG: &[Metric] = &[
         "Times that Redis came or went",
     ),
     metric(
+        "moderato_feedback_total",
+        Kind::Counter,
+        &["label", "verdict"],
+        "Labels that came in, by what had been decided",
+    ),
+    metric(
+        "moderato_feedback_dropped_total",
+        Kind::Counter,
+        &[],
+        "Decisions that were not remembered: the queue was full, or the store failed",
+    ),
+    metric(
         "moderato_model_loaded_timestamp_seconds",
         Kind::Gauge,
         &[],

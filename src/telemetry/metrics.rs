@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use super::catalog::{CATALOG, Kind};
 use super::rpc::{CODES, Method};
 use crate::clock::Timestamp;
+use crate::record::Opinion;
 use crate::site::{SiteId, Sites};
 use crate::verdict::{Decision, Degraded, NotEvaluated, ReasonCode, Verdict};
 
@@ -29,9 +30,11 @@ pub struct Metrics {
     reasons: Vec<(ReasonCode, Counter)>,
     duration: Histogram,
     probability: Histogram,
-    degraded: [(Degraded, Counter); 2],
+    degraded: [(Degraded, Counter); 3],
     redis_up: Gauge,
     redis_changes: Counter,
+    labels: Vec<((Opinion, Option<Verdict>), Counter)>,
+    feedback_dropped: Counter,
     requests: [(Method, Counter); Method::ALL.len()],
     errors: [Counter; CODES.len()],
     ready: Gauge,
@@ -92,7 +95,7 @@ impl Metrics {
                 .into(),
             duration: metrics::histogram!("moderato_duration_seconds"),
             probability: metrics::histogram!("moderato_spam_probability"),
-            degraded: [Degraded::Redis, Degraded::Model].map(|what| {
+            degraded: [Degraded::Redis, Degraded::Model, Degraded::Feedback].map(|what| {
                 (
                     what,
                     metrics::counter!("moderato_degraded_total", "what" => what.as_str()),
@@ -100,6 +103,8 @@ impl Metrics {
             }),
             redis_up: metrics::gauge!("moderato_redis_up"),
             redis_changes: metrics::counter!("moderato_redis_changes_total"),
+            labels: labels(),
+            feedback_dropped: metrics::counter!("moderato_feedback_dropped_total"),
             requests: Method::ALL.map(|method| {
                 let name = method.as_str();
                 (
@@ -146,6 +151,16 @@ impl Metrics {
         self.redis_changes.increment(u64::from(changed));
     }
 
+    /// Counts a label that came in, by what had been decided: the live rate of errors.
+    pub fn labeled(&self, opinion: Opinion, verdict: Option<Verdict>) {
+        count(&self.labels, (opinion, verdict));
+    }
+
+    /// Notes how many decisions were not remembered since the start.
+    pub fn feedback_dropped(&self, n: u64) {
+        self.feedback_dropped.absolute(n);
+    }
+
     /// A gRPC call came in.
     pub fn requested(&self, method: Method) {
         count(&self.requests, method);
@@ -186,6 +201,17 @@ impl SiteMetrics {
             address_dominant: metrics::gauge!("moderato_address_dominant", "site" => label()),
         }
     }
+}
+
+fn labels() -> Vec<((Opinion, Option<Verdict>), Counter)> {
+    let verdicts = [None, Some(Verdict::Approve), Some(Verdict::Hold), Some(Verdict::Reject)];
+    let counter = |opinion: Opinion, verdict: Option<Verdict>| {
+        let had = verdict.map_or("none", Verdict::as_str);
+        let counter = metrics::counter!("moderato_feedback_total", "label" => opinion.as_str(), "verdict" => had);
+        ((opinion, verdict), counter)
+    };
+    let each = |opinion: Opinion| verdicts.map(|verdict| counter(opinion, verdict));
+    Opinion::ALL.into_iter().flat_map(each).collect()
 }
 
 fn count<K: Copy + PartialEq>(counters: &[(K, Counter)], key: K) {

@@ -33,6 +33,8 @@ pub enum Method {
     GetDecision,
     /// `ModerationService/GetStats`
     GetStats,
+    /// `AdminService/ForgetAuthor`
+    ForgetAuthor,
     /// `ModelService/GetModel`
     GetModel,
     /// `ModelService/ReloadModel`
@@ -43,12 +45,13 @@ pub enum Method {
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Moderate,
         Self::ModerateStream,
         Self::SubmitFeedback,
         Self::GetDecision,
         Self::GetStats,
+        Self::ForgetAuthor,
         Self::GetModel,
         Self::ReloadModel,
         Self::Other,
@@ -62,6 +65,7 @@ impl Method {
             Self::SubmitFeedback => "SubmitFeedback",
             Self::GetDecision => "GetDecision",
             Self::GetStats => "GetStats",
+            Self::ForgetAuthor => "ForgetAuthor",
             Self::GetModel => "GetModel",
             Self::ReloadModel => "ReloadModel",
             Self::Other => "(other)",

@@ -13,25 +13,43 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("comment", &["sensitive"]),
     ("text", &[]),
     ("site", &["comment", "text", "verdict"]),
+    ("record", &["clock", "comment", "site", "verdict"]),
     ("model", &["comment", "sensitive", "text"]),
     ("eval", &["comment", "verdict"]),
     ("signals", &["comment", "site", "text", "verdict", "sensitive"]),
     ("policy", &["comment", "model", "signals", "site", "verdict"]),
     ("privacy", &["comment", "site"]),
-    ("limit", &["clock", "comment", "site", "verdict"]),
+    ("deployment", &[]),
+    ("limit", &["clock", "comment", "deployment", "site", "verdict"]),
     ("artifact", &["model", "text"]),
     ("train", &["comment", "eval", "model", "sensitive", "text"]),
     ("statistics", &["clock", "site", "verdict"]),
-    ("telemetry", &["clock", "verdict", "site"]),
+    (
+        "feedback",
+        &[
+            "clock",
+            "comment",
+            "deployment",
+            "record",
+            "sensitive",
+            "site",
+            "text",
+            "verdict",
+        ],
+    ),
+    ("telemetry", &["clock", "record", "verdict", "site"]),
     (
         "moderator",
         &[
             "clock",
             "comment",
+            "eval",
+            "feedback",
             "limit",
             "model",
             "policy",
             "privacy",
+            "record",
             "sensitive",
             "signals",
             "site",
@@ -49,6 +67,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "model",
             "moderator",
             "policy",
+            "record",
             "sensitive",
             "site",
             "telemetry",
@@ -67,16 +86,20 @@ const ROOMS: &[(&str, &[&str])] = &[
             "comment",
             "config",
             "eval",
+            "feedback",
             "limit",
             "model",
             "moderator",
             "privacy",
+            "record",
             "sensitive",
             "server",
             "site",
+            "statistics",
             "telemetry",
             "text",
             "train",
+            "verdict",
         ],
     ),
 ];
@@ -87,6 +110,7 @@ const PURE: &[&str] = &[
     "verdict",
     "comment",
     "site",
+    "record",
     "text",
     "model",
     "eval",
@@ -113,8 +137,8 @@ const IMPURE: &[&str] = &[
 /// Each library with the places that may name it.
 const HOMES: &[(&str, &[&str])] = &[
     ("tonic::", &["api", "server.rs", "cli/stats.rs", "cli/check"]),
-    ("prost::", &["api"]),
-    ("redis::", &["limit/redis"]),
+    ("prost::", &["api", "feedback/wire.rs"]),
+    ("redis::", &["limit/redis", "feedback/redis", "deployment.rs"]),
     ("linfa", &["train"]),
     ("ndarray", &["train"]),
     ("clap::", &["cli"]),
@@ -136,9 +160,11 @@ const EXPOSING: &[&str] = &[
     "moderator",    // hands the text to the model and the address to the pseudonyms
     "api/grpc",     // offsets of an explanation are checked against the text
     "train",        // reads labelled comments
+    "feedback",     // redacts what is kept, in recorder.rs
     "cli/evaluate", // hands labelled comments to the model
     "config",       // the pseudonym key has an accessor of the same name
     "cli/serve.rs", // hands that key to the pseudonyms
+    "cli/feedback", // as well
 ];
 
 struct Source {

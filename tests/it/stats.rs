@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use moderato::api::grpc::proto::{GetStatsRequest, SiteDay};
+use moderato::api::grpc::proto::{GetStatsRequest, Label, SiteDay, SubmitFeedbackRequest};
 use tonic::Code;
 
 use crate::support::house::House;
@@ -78,4 +78,47 @@ async fn the_command_prints_them() {
     let wrong = run(&["stats", "--server", &url, "--days", "99"]);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(stderr(&wrong).contains("at most 35"), "{}", stderr(&wrong));
+}
+
+#[tokio::test]
+async fn counts_survive_a_start_and_labels_are_held_against_verdicts() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let args = ["--data-dir", data.to_str().unwrap()];
+    let service = Service::start(&args);
+    let mut client = service.client().await;
+    let mut decisions = Vec::new();
+    for n in 0..3 {
+        let answer = client
+            .moderate(request(&format!("{PLAIN} {n}")))
+            .await
+            .unwrap()
+            .into_inner();
+        decisions.push(answer.decision_id);
+    }
+    for (decision, label) in decisions.into_iter().zip([Label::Spam, Label::Ham, Label::Withdrawn]) {
+        let feedback = SubmitFeedbackRequest {
+            decision_id: decision,
+            label: label.into(),
+            ..SubmitFeedbackRequest::default()
+        };
+        client.submit_feedback(feedback).await.unwrap();
+    }
+    let asked = GetStatsRequest::default;
+    let before = client.get_stats(asked()).await.unwrap().into_inner();
+    let rate = before.days[0].false_approve.unwrap();
+    assert_eq!((before.days[0].approved, rate.errors, rate.labeled), (3, 1, 2));
+    // Clopper and Pearson for 1 of 2.
+    assert!((rate.low - 0.012_579).abs() < 1e-5 && (rate.high - 0.987_421).abs() < 1e-5);
+    assert_eq!(before.days[0].false_reject, None);
+    drop(client);
+    service.stop();
+    let service = Service::start(&args);
+    let after = service.client().await.get_stats(asked()).await.unwrap().into_inner();
+    assert_eq!(after, before);
+    drop(service);
+    std::fs::write(data.join("statistics.json"), "not ours").unwrap();
+    let broken = run(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data.to_str().unwrap()]);
+    assert_eq!(broken.status.code(), Some(4));
+    assert!(stderr(&broken).contains("move the file away"), "{}", stderr(&broken));
 }

@@ -34,7 +34,7 @@ pub(super) fn submission(request: proto::ModerateRequest) -> Result<Submission, 
         comment,
         action,
         request_id: _,
-        previous_decision_id: _, // Read once decisions are kept.
+        previous_decision_id: _, // Accepted and not read yet; the proto says so.
         explain,
         dry_run,
     } = request;
@@ -101,7 +101,7 @@ fn action(action: i32, violations: &mut Vec<FieldViolation>) -> Action {
     }
 }
 
-fn comment(comment: proto::Comment, violations: &mut Vec<FieldViolation>) -> Comment {
+pub(super) fn comment(comment: proto::Comment, violations: &mut Vec<FieldViolation>) -> Comment {
     let proto::Comment {
         id: _,
         content,
@@ -244,7 +244,7 @@ pub(super) fn response(judgement: Judgement, content: &str) -> proto::ModerateRe
     }
 }
 
-const fn verdict(verdict: Verdict) -> proto::Verdict {
+pub(super) const fn verdict(verdict: Verdict) -> proto::Verdict {
     match verdict {
         Verdict::Approve => proto::Verdict::Approve,
         Verdict::Hold => proto::Verdict::Hold,

@@ -3,8 +3,10 @@
 //! It must never judge: what an author did wrong passes through as a fact. Start reading in [`router`], then
 //! `service.rs` and `convert.rs`.
 
+mod admin;
 mod bound;
 mod convert;
+mod feedback;
 mod model;
 mod observe;
 mod service;
@@ -20,6 +22,7 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use crate::moderator::Moderator;
 use crate::site::FieldSet;
 
+pub use admin::AdminDoor;
 pub use bound::InFlight;
 pub use model::ModelDoor;
 pub use service::ModerationDoor;
@@ -41,11 +44,16 @@ pub mod proto {
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/moderato.v1.descriptors"));
 }
 
+use proto::admin_service_server::AdminServiceServer;
 use proto::model_service_server::ModelServiceServer;
 use proto::moderation_service_server::ModerationServiceServer;
 
 /// The services' full names, as health and reflection know them.
-pub const SERVICES: [&str; 2] = ["moderato.v1.ModerationService", "moderato.v1.ModelService"];
+pub const SERVICES: [&str; 3] = [
+    "moderato.v1.ModerationService",
+    "moderato.v1.ModelService",
+    "moderato.v1.AdminService",
+];
 
 /// Judges one request in this process, without limits, exactly as the service would: the same reading of the request,
 /// the same house, the same answer. Fields that are `unknown` are not asked for.
@@ -87,6 +95,9 @@ pub fn router<H: Health>(
         .max_decoding_message_size(bounds.message_bytes_max);
     let model = ModelServiceServer::new(ModelDoor::new(Arc::clone(moderator)))
         .max_decoding_message_size(bounds.message_bytes_max);
+    // Who may reach it is decided here, in front of it: the keys of admins belong around this service.
+    let admin = AdminServiceServer::new(AdminDoor::new(Arc::clone(moderator)))
+        .max_decoding_message_size(bounds.message_bytes_max);
     // Older tools (grpcurl up to 1.8.6) ask for v1alpha only; the types of error details let them decode those.
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -100,5 +111,6 @@ pub fn router<H: Health>(
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
         .add_service(Observed::new(in_flight.bound(moderation), moderator))
-        .add_service(Observed::new(model, moderator)))
+        .add_service(Observed::new(model, moderator))
+        .add_service(Observed::new(admin, moderator)))
 }

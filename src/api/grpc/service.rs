@@ -5,8 +5,11 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::proto::moderation_service_server::ModerationService;
-use super::proto::{GetStatsRequest, GetStatsResponse, ModerateRequest, ModerateResponse};
-use super::{convert, stats, status};
+use super::proto::{
+    GetDecisionRequest, GetDecisionResponse, GetStatsRequest, GetStatsResponse, ModerateRequest, ModerateResponse,
+    SubmitFeedbackRequest, SubmitFeedbackResponse,
+};
+use super::{convert, feedback, stats, status};
 use crate::moderator::Moderator;
 
 /// The door to [`Moderator::moderate`].
@@ -39,6 +42,24 @@ impl ModerationService for ModerationDoor {
 
     async fn get_stats(&self, request: Request<GetStatsRequest>) -> Result<Response<GetStatsResponse>, Status> {
         let asked = stats::asked(request.into_inner()).map_err(status::invalid)?;
-        Ok(Response::new(stats::response(self.moderator.report(&asked))))
+        let report = self.moderator.statistics(&asked).await;
+        let report = report.map_err(|refusal| status::feedback(&refusal))?;
+        Ok(Response::new(stats::response(report)))
+    }
+
+    async fn submit_feedback(
+        &self,
+        request: Request<SubmitFeedbackRequest>,
+    ) -> Result<Response<SubmitFeedbackResponse>, Status> {
+        let response = feedback::submit(&self.moderator, request.into_inner()).await?;
+        Ok(Response::new(response))
+    }
+
+    async fn get_decision(
+        &self,
+        request: Request<GetDecisionRequest>,
+    ) -> Result<Response<GetDecisionResponse>, Status> {
+        let response = feedback::get(&self.moderator, request.into_inner()).await?;
+        Ok(Response::new(response))
     }
 }

@@ -3,7 +3,7 @@
 use tonic_types::FieldViolation;
 
 use super::{convert, proto};
-use crate::moderator::{Asked, Report};
+use crate::moderator::{Asked, Rate, Report, SiteDay};
 use crate::verdict::Verdict;
 
 /// Days that are reported where nobody says how many.
@@ -24,23 +24,49 @@ pub(super) fn asked(request: proto::GetStatsRequest) -> Result<Asked, Vec<FieldV
 
 /// Writes an answer.
 pub(super) fn response(report: Report) -> proto::GetStatsResponse {
-    let Report { lines, since } = report;
-    let day = |(line, holds_budget): (crate::moderator::Line, Option<u64>)| proto::SiteDay {
-        date: line.day.date(),
-        approved: line.counts.of(Verdict::Approve),
-        held: line.counts.of(Verdict::Hold),
-        rejected: line.counts.of(Verdict::Reject),
-        replayed: line.counts.replayed,
-        reasons: line
-            .counts
+    let Report { days, since } = report;
+    proto::GetStatsResponse {
+        days: days.into_iter().map(day).collect(),
+        since: Some(convert::timestamp(since)),
+    }
+}
+
+fn day(day: SiteDay) -> proto::SiteDay {
+    let SiteDay {
+        site,
+        date,
+        counts,
+        holds_budget,
+        false_reject,
+        false_approve,
+    } = day;
+    proto::SiteDay {
+        site,
+        date,
+        approved: counts.of(Verdict::Approve),
+        held: counts.of(Verdict::Hold),
+        rejected: counts.of(Verdict::Reject),
+        replayed: counts.replayed,
+        reasons: counts
             .reasons()
             .map(|(code, n)| (code.as_str().to_owned(), n))
             .collect(),
         holds_budget,
-        site: line.site,
-    };
-    proto::GetStatsResponse {
-        days: lines.into_iter().map(day).collect(),
-        since: Some(convert::timestamp(since)),
+        false_reject: false_reject.map(rate),
+        false_approve: false_approve.map(rate),
+    }
+}
+
+const fn rate(rate: Rate) -> proto::ErrorRate {
+    let Rate {
+        errors,
+        labeled,
+        interval: (low, high),
+    } = rate;
+    proto::ErrorRate {
+        errors,
+        labeled,
+        low,
+        high,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use crate::moderator::Refusal;
+use crate::moderator::{FeedbackRefusal, Refusal};
 
 /// When a caller that was turned away for overload may come back.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -34,6 +34,27 @@ pub(super) fn refused(refusal: &Refusal) -> Status {
         Refusal::RequestIdReused => {
             let what = "was used within the last 10 minutes with another body; each comment needs an id of its own";
             invalid(vec![FieldViolation::new("request_id", what)])
+        }
+    }
+}
+
+/// A refusal of feedback.
+pub(super) fn feedback(refusal: &FeedbackRefusal) -> Status {
+    match refusal {
+        FeedbackRefusal::NoStore => Status::failed_precondition(refusal.to_string()),
+        FeedbackRefusal::NotFound(_) => Status::not_found(refusal.to_string()),
+        FeedbackRefusal::UnknownSite(_) => Status::not_found(format!(
+            "{refusal}: add a [site.<id>] section, or set service.allow_unknown_sites = true"
+        )),
+        FeedbackRefusal::OtherSite(_) => invalid(vec![FieldViolation::new("site", "is not the decision's")]),
+        FeedbackRefusal::FromTheFuture => {
+            let what = "lies in the future: more than 5 minutes ahead of this service's clock";
+            invalid(vec![FieldViolation::new("labeled_at", what)])
+        }
+        // What failed is for the log; whoever calls can only try again.
+        FeedbackRefusal::Store(error) => {
+            tracing::error!("feedback was not taken: failed to {error}");
+            Status::unavailable("the feedback store failed; send it again later, which does no harm")
         }
     }
 }

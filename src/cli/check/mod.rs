@@ -153,6 +153,7 @@ impl Judge {
         });
         let moderator = Moderator::new(Parts {
             metrics: Metrics::off(&config.sites),
+            recorder: None,
             events: Events::OBJECTIONS,
             sites: Arc::new(config.sites),
             model: Some(model),

@@ -13,7 +13,6 @@ mod script;
 mod sentinel;
 mod settle;
 mod tls;
-mod url;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -29,12 +28,12 @@ use self::node::{Node, Place};
 use self::routes::Routes;
 use self::script::{Call, Reply};
 use self::settle::Carried;
-use self::url::Deployment;
 use super::key::Layout;
 use super::local::{Doubt, Local};
 use super::memory::MemorySettings;
 use super::{Answer, Cause, Counters, LimitError, RedisState, Source, Take, Taken};
 use crate::clock::Timestamp;
+use crate::deployment::{Deployment, redact};
 
 /// How to reach a Redis and how long to wait for it.
 #[derive(Clone)]
@@ -79,7 +78,7 @@ impl RedisSettings {
 impl std::fmt::Debug for RedisSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RedisSettings")
-            .field("url", &url::redact(&self.url))
+            .field("url", &redact(&self.url))
             .field("budget", &self.budget)
             .field("in_flight_max", &self.in_flight_max)
             .finish_non_exhaustive()
@@ -346,15 +345,5 @@ impl std::fmt::Debug for Shared {
 impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Running")
-    }
-}
-
-impl std::fmt::Debug for Deployment {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Single(_) => "Single",
-            Self::Sentinel { .. } => "Sentinel",
-            Self::Cluster { .. } => "Cluster",
-        })
     }
 }

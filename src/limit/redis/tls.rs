@@ -3,8 +3,8 @@
 
 use redis::{Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, TlsCertificates};
 
-use super::url::redact;
-use super::{Deployment, RedisSettings};
+use super::RedisSettings;
+use crate::deployment::{Deployment, redact};
 use crate::limit::LimitError;
 
 /// Every certificate in PEM begins so; the library takes a file without any for an empty list.

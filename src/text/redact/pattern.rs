@@ -40,7 +40,7 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
         // ann@localhost, but not p@ss
         format!("{word}{{3,}}@{word}{{3,}}"),
         // ann (at) example
-        format!("{local}{at_in_brackets}{label}(?:{dot}{label})*"),
+        format!(r"(?:{label}\s+{dot_word}\s+)*{local}{at_in_brackets}{label}(?:{dot}{label})*"),
         // ann @ example.org
         format!(r"{local}\s{{0,2}}@\s{{0,2}}{label}(?:{dot}{label})+"),
         // ann dot reader at example dot org

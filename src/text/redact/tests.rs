@@ -48,6 +48,7 @@ fn emails() {
         "ann @ example.org",
         "ann arroba example punto org",
         "ann (ät) example.org",
+        "ann dot reader (at) example [dot] org",
         "ann%40example.org",
         "анна@пример.рф",
         "анна собака пример точка рф",

@@ -5,7 +5,8 @@ use std::process::{Child, Command, Stdio};
 
 use moderato::api::grpc::proto::moderation_service_server::{ModerationService, ModerationServiceServer};
 use moderato::api::grpc::proto::{
-    GetStatsRequest, GetStatsResponse, Handling, ModerateRequest, ModerateResponse, Verdict,
+    GetDecisionRequest, GetDecisionResponse, GetStatsRequest, GetStatsResponse, Handling, ModerateRequest,
+    ModerateResponse, SubmitFeedbackRequest, SubmitFeedbackResponse, Verdict,
 };
 use redis::aio::MultiplexedConnection;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -49,6 +50,17 @@ impl ModerationService for Echo {
 
     async fn get_stats(&self, _: Request<GetStatsRequest>) -> Result<Response<GetStatsResponse>, Status> {
         Err(Status::unimplemented("an echo counts nothing"))
+    }
+
+    async fn submit_feedback(
+        &self,
+        _: Request<SubmitFeedbackRequest>,
+    ) -> Result<Response<SubmitFeedbackResponse>, Status> {
+        Err(Status::unimplemented("not measured"))
+    }
+
+    async fn get_decision(&self, _: Request<GetDecisionRequest>) -> Result<Response<GetDecisionResponse>, Status> {
+        Err(Status::unimplemented("not measured"))
     }
 }
 

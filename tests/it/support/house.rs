@@ -11,6 +11,7 @@ use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClie
 use moderato::artifact;
 use moderato::clock::{Clock, Timestamp};
 use moderato::config;
+use moderato::feedback::{FeedbackStore, Recorder};
 use moderato::limit::{Limiter, MemorySettings};
 use moderato::moderator::{LoadedModel, Moderator, Parts};
 use moderato::privacy::Pseudonymizer;
@@ -40,8 +41,21 @@ impl House {
         Self::start_with(settings, Limiter::memory(&memory), true).await
     }
 
+    /// Starts one that remembers decisions in this store.
+    pub(crate) async fn start_remembering(settings: &str, store: FeedbackStore) -> Self {
+        let memory = MemorySettings {
+            subjects_max: 1_000,
+            claim_bytes_max: 100_000,
+        };
+        Self::start_whole(settings, Limiter::memory(&memory), true, Some(store)).await
+    }
+
     /// Starts one with a limiter of the test's own, with or without a model.
     pub(crate) async fn start_with(settings: &str, limiter: Limiter, with_model: bool) -> Self {
+        Self::start_whole(settings, limiter, with_model, None).await
+    }
+
+    async fn start_whole(settings: &str, limiter: Limiter, with_model: bool, store: Option<FeedbackStore>) -> Self {
         let config = config::parse(settings, Path::new("test.toml")).unwrap();
         let clock = Clock::manual(Timestamp::from_micros(1_700_000_000_000_000));
         let model = with_model.then(|| LoadedModel {
@@ -50,6 +64,7 @@ impl House {
         });
         let moderator = Moderator::new(Parts {
             metrics: Metrics::off(&config.sites),
+            recorder: store.map(|store| Recorder::start(store, config.feedback.queue_max, clock.clone())),
             events: Events::OBJECTIONS,
             sites: Arc::new(config.sites),
             model,

@@ -2,6 +2,7 @@
 
 pub(crate) mod cluster;
 pub(crate) mod eventually;
+pub(crate) mod home;
 pub(crate) mod house;
 pub(crate) mod process;
 pub(crate) mod proxy;
@@ -50,4 +51,9 @@ pub(crate) async fn http_get(address: &str, path: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer
+}
+
+/// Whether the long tests were asked for.
+pub(crate) fn is_long() -> bool {
+    std::env::var_os("MODERATO_LONG").is_some()
 }

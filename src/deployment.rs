@@ -1,4 +1,4 @@
-//! The forms of `--redis URL`:
+//! Where a Redis is: the forms of `--redis URL`:
 //!
 //! ```text
 //! redis://[[user]:password@]host[:port][/db]                        rediss://… with TLS
@@ -13,27 +13,44 @@
 
 use redis::{ConnectionInfo, IntoConnectionInfo};
 
-use crate::limit::LimitError;
+/// A URL that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("read the Redis URL {url}: {problem}")]
+pub struct InvalidUrl {
+    /// The URL without user and password.
+    pub url: String,
+    /// What is wrong, and the form that is right.
+    pub problem: &'static str,
+}
 
 /// What a URL names.
 #[derive(Clone)]
-pub(super) enum Deployment {
+pub enum Deployment {
     /// One Redis.
     Single(ConnectionInfo),
     /// Sentinels that know where a master is; `master` lacks only its address.
     Sentinel {
+        /// Whom to ask.
         sentinels: Vec<ConnectionInfo>,
+        /// For whom.
         name: String,
+        /// How to log in there.
         master: ConnectionInfo,
     },
     /// Some nodes of a cluster; the others are asked for.
-    Cluster { seeds: Vec<ConnectionInfo> },
+    Cluster {
+        /// The nodes named.
+        seeds: Vec<ConnectionInfo>,
+    },
 }
 
 impl Deployment {
     /// Reads a URL.
-    pub(super) fn parse(url: &str) -> Result<Self, LimitError> {
-        let refuse = |problem: &'static str| LimitError::Url {
+    ///
+    /// # Errors
+    /// Says what is wrong, without user and password.
+    pub fn parse(url: &str) -> Result<Self, InvalidUrl> {
+        let refuse = |problem: &'static str| InvalidUrl {
             url: redact(url),
             problem,
         };
@@ -64,7 +81,7 @@ impl Deployment {
     }
 
     /// One of its places: all are reached in the same way.
-    pub(super) fn any(&self) -> Option<&ConnectionInfo> {
+    pub fn any(&self) -> Option<&ConnectionInfo> {
         match self {
             Self::Single(info) => Some(info),
             Self::Sentinel { master, .. } => Some(master),
@@ -75,7 +92,7 @@ impl Deployment {
 
 /// The URL without user, password and query: fit for a log. What looks like a query may be the rest of a password that
 /// was not percent-encoded: then only the scheme is shown.
-pub(super) fn redact(url: &str) -> String {
+pub fn redact(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let rest = if query.contains('@') { "…" } else { rest };
@@ -149,6 +166,16 @@ fn with_port(host: &str, port: u16) -> Option<String> {
         (true, _) => None,
         (_, true) => Some(host.to_owned()),
         (_, false) => Some(format!("{host}:{port}")),
+    }
+}
+
+impl std::fmt::Debug for Deployment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Single(_) => "Single",
+            Self::Sentinel { .. } => "Sentinel",
+            Self::Cluster { .. } => "Cluster",
+        })
     }
 }
 

@@ -1,0 +1,35 @@
+//! `AdminService`: what changes what is kept. Whoever reaches this door may use it; who reaches it is decided in
+//! [`super::router`], in front of it.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use super::feedback;
+use super::proto::admin_service_server::AdminService;
+use super::proto::{ForgetAuthorRequest, ForgetAuthorResponse};
+use crate::moderator::Moderator;
+
+/// The door for those who run the service.
+#[derive(Debug)]
+pub struct AdminDoor {
+    moderator: Arc<Moderator>,
+}
+
+impl AdminDoor {
+    /// A door to this house.
+    pub const fn new(moderator: Arc<Moderator>) -> Self {
+        Self { moderator }
+    }
+}
+
+#[tonic::async_trait]
+impl AdminService for AdminDoor {
+    async fn forget_author(
+        &self,
+        request: Request<ForgetAuthorRequest>,
+    ) -> Result<Response<ForgetAuthorResponse>, Status> {
+        let response = feedback::forget(&self.moderator, request.into_inner()).await?;
+        Ok(Response::new(response))
+    }
+}

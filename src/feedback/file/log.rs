@@ -1,0 +1,546 @@
+//! The store's segments with an index over them in memory.
+//!
+//! What is written waits in a buffer until [`Log::commit`]. A later frame of a decision takes the earlier one's place;
+//! a tombstone takes away what stands before it. Nothing depends on the order of a record and its label, so that frames
+//! may be moved: [`Log::tend`] moves what is left of half-empty segments to the end, and deletes them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::segment::{self, Flaws, HEADER, Place, Segment};
+use crate::clock::Timestamp;
+use crate::comment::AuthorKey;
+use crate::feedback::{Bounds, Labeled, wire};
+use crate::record::{DecisionId, Entry, Forgotten, Label, Opinion, Record, Selection, Stats};
+use crate::site::SiteId;
+use crate::verdict::Verdict;
+
+const RECORD: u8 = 1;
+const LABEL: u8 = 2;
+const TOMBSTONE: u8 = 3;
+
+/// What is known of a decision without looking at the disk.
+#[derive(Debug)]
+struct Slot {
+    site: u32,
+    decided_at: Timestamp,
+    expires_at: Timestamp,
+    verdict: Option<Verdict>,
+    authors: Box<[AuthorKey]>,
+    record: Place,
+    label: Option<(Label, Place)>,
+}
+
+/// Whether the log may change its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// It may, and nobody else does.
+    Write,
+    /// It only looks, while another process may be writing.
+    Read,
+}
+
+/// The log of one directory.
+#[derive(Debug)]
+pub(super) struct Log {
+    dir: PathBuf,
+    bounds: Bounds,
+    nonce: [u8; 16],
+    /// The last one is written to.
+    segments: BTreeMap<u64, Segment>,
+    index: HashMap<DecisionId, Slot>,
+    /// Labels whose records have not been read yet; empty once the log is open.
+    orphans: HashMap<DecisionId, (Label, Place)>,
+    by_expiry: BTreeSet<(Timestamp, DecisionId)>,
+    sites: Vec<SiteId>,
+    buffer: Vec<u8>,
+    /// Something was written that is not synced.
+    dirty: bool,
+    /// What opening found.
+    pub(super) flaws: Flaws,
+}
+
+impl Log {
+    /// Opens the directory, which exists. Whoever writes cuts off what is torn and finishes what was being forgotten.
+    pub(super) fn open(
+        dir: &Path,
+        bounds: Bounds,
+        nonce: [u8; 16],
+        access: Access,
+        now: Timestamp,
+    ) -> io::Result<Self> {
+        let mut log = Self {
+            dir: dir.to_owned(),
+            bounds,
+            nonce,
+            segments: BTreeMap::new(),
+            index: HashMap::new(),
+            orphans: HashMap::new(),
+            by_expiry: BTreeSet::new(),
+            sites: Vec::new(),
+            buffer: Vec::new(),
+            dirty: false,
+            flaws: Flaws::default(),
+        };
+        let mut tombstones = BTreeSet::new();
+        for number in segment::numbers(dir)? {
+            log.load(number, access, &mut tombstones)?;
+        }
+        for (id, (label, place)) in std::mem::take(&mut log.orphans) {
+            log.set_label(id, label, place);
+        }
+        if access == Access::Write {
+            // An earlier process' last segment is written on, once it is whole.
+            if log.segments.is_empty() || log.active()?.end >= bounds.segment_bytes {
+                log.rotate()?;
+            }
+            log.erase(&tombstones)?;
+            log.expire(now);
+        }
+        Ok(log)
+    }
+
+    fn load(&mut self, number: u64, access: Access, tombstones: &mut BTreeSet<DecisionId>) -> io::Result<()> {
+        let path = segment::path(&self.dir, number);
+        // Placed under its number first: what is seen is booked on it.
+        let mut seen = Vec::new();
+        let see = &mut |place, payload: &[u8]| seen.push((place, read_payload(payload)));
+        let (segment, flaws) = Segment::read(&path, number, access == Access::Write, see)?;
+        self.flaws.torn += flaws.torn;
+        self.flaws.damaged += flaws.damaged;
+        let Some(segment) = segment else {
+            return if access == Access::Write {
+                std::fs::remove_file(&path)
+            } else {
+                Ok(())
+            };
+        };
+        if access == Access::Write && flaws.torn > 0 {
+            segment.file.set_len(segment.end)?;
+            segment.file.sync_all()?;
+        }
+        self.segments.insert(number, segment);
+        for (place, payload) in seen {
+            match payload {
+                Some(Payload::Record(record)) => self.set_record(&record, place),
+                Some(Payload::Label(id, label)) if self.index.contains_key(&id) => self.set_label(id, label, place),
+                Some(Payload::Label(id, label))
+                    if self.orphans.get(&id).is_none_or(|(other, _)| label.supersedes(other)) =>
+                {
+                    self.orphans.insert(id, (label, place));
+                }
+                Some(Payload::Tombstone(id)) => {
+                    self.remove(id);
+                    self.orphans.remove(&id);
+                    tombstones.insert(id);
+                }
+                // An orphan's earlier label; or written by a later version.
+                Some(Payload::Label(..)) | None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers a record, once.
+    pub(super) fn remember(&mut self, record: &Record) {
+        if self.index.contains_key(&record.id) {
+            return;
+        }
+        let place = self.append(RECORD, &wire::encode_record(record));
+        self.set_record(record, place);
+    }
+
+    /// Puts a label on a record, which is `full` if it is not known. `None`: it is not known.
+    pub(super) fn label(&mut self, id: DecisionId, mut label: Label, full: Option<&Record>) -> Option<Labeled> {
+        let now = label.received_at;
+        if self.index.get(&id).is_some_and(|slot| slot.expires_at <= now) {
+            self.remove(id);
+        }
+        if let Some(full) = full {
+            self.remember(full);
+        }
+        let slot = self.index.get(&id)?;
+        if let Some((old, _)) = &slot.label {
+            label.first_received_at = old.first_received_at;
+            if !label.supersedes(old) {
+                let (in_force, verdict) = (old.clone(), slot.verdict);
+                return Some(Labeled {
+                    in_force,
+                    verdict,
+                    applied: false,
+                });
+            }
+        }
+        let verdict = slot.verdict;
+        let place = self.append(LABEL, &[id.as_bytes().as_slice(), &wire::encode_label(&label)].concat());
+        self.set_label(id, label.clone(), place);
+        Some(Labeled {
+            in_force: label,
+            verdict,
+            applied: true,
+        })
+    }
+
+    /// What is known of a decision.
+    pub(super) fn get(&mut self, id: DecisionId, now: Timestamp) -> io::Result<Option<Entry>> {
+        self.write()?;
+        match self.index.get(&id) {
+            Some(slot) if slot.expires_at > now => self.entry(slot).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Everything that is labeled, in the order of the decisions, one by one.
+    pub(super) fn each_labeled(&self, now: Timestamp, see: &mut dyn FnMut(Entry)) -> io::Result<()> {
+        let live = |slot: &&Slot| slot.label.is_some() && slot.expires_at > now;
+        let mut slots: Vec<_> = self.index.values().filter(live).collect();
+        slots.sort_unstable_by_key(|slot| (slot.decided_at, slot.record.segment, slot.record.offset));
+        slots.into_iter().try_for_each(|slot| {
+            see(self.entry(slot)?);
+            Ok(())
+        })
+    }
+
+    /// What there is.
+    pub(super) fn stats(&self, now: Timestamp) -> Stats {
+        let mut cells: BTreeMap<(SiteId, Option<Verdict>, Option<Opinion>), u64> = BTreeMap::new();
+        let mut stats = Stats::default();
+        for slot in self.index.values().filter(|slot| slot.expires_at > now) {
+            let opinion = slot.label.as_ref().map(|(label, _)| label.opinion);
+            stats.n_records += 1;
+            stats.n_labels += u64::from(opinion.is_some());
+            *cells
+                .entry((self.site(slot).clone(), slot.verdict, opinion))
+                .or_default() += 1;
+        }
+        stats.bytes = self.segments.values().map(|segment| segment.end).sum();
+        stats.cells = cells
+            .into_iter()
+            .map(|((site, verdict, opinion), n)| (site, verdict, opinion, n))
+            .collect();
+        stats
+    }
+
+    /// Forgets what is selected: when this returns, no file holds it any more. The exports are the caller's to add.
+    pub(super) fn forget(&mut self, selection: &Selection) -> io::Result<(Forgotten, Vec<(SiteId, Label)>)> {
+        let meant =
+            |(id, slot): &(&DecisionId, &Slot)| selection.has(**id, self.site(slot), slot.decided_at, &slot.authors);
+        let ids: BTreeSet<DecisionId> = self.index.iter().filter(meant).map(|(id, _)| *id).collect();
+        let mut labels = Vec::new();
+        for &id in &ids {
+            if let Some(slot) = self.remove(id) {
+                let site = self.site(&slot).clone();
+                labels.extend(slot.label.map(|(label, _)| (site, label)));
+            }
+        }
+        if !ids.is_empty() {
+            // The tombstones first, in a segment behind all others: should the rest be cut short, the next start does it.
+            self.commit(true)?;
+            self.rotate()?;
+            for &id in &ids {
+                self.append(TOMBSTONE, id.as_bytes());
+            }
+            self.commit(true)?;
+            self.erase(&ids)?;
+        }
+        let forgotten = Forgotten {
+            n_records: ids.len() as u64,
+            n_labels: labels.len() as u64,
+            exports: Vec::new(),
+        };
+        Ok((forgotten, labels))
+    }
+
+    /// Drops what is too old, and the next to expire while there is too much.
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        let live: u64 = self.segments.values().map(|segment| segment.live).sum();
+        let mut too_much = live.saturating_sub(self.bounds.bytes_max / 2);
+        while let Some(&(expires_at, id)) = self.by_expiry.first()
+            && (expires_at <= now || too_much > 0 || self.index.len() > self.bounds.records_max)
+        {
+            let Some(slot) = self.remove(id) else { break };
+            let label = slot.label.map_or(0, |(_, place)| place.len);
+            too_much = too_much.saturating_sub(u64::from(slot.record.len + label));
+        }
+    }
+
+    /// Writes what waits, and syncs it if that is asked for. What was written before is synced with it.
+    pub(super) fn commit(&mut self, sync: bool) -> io::Result<()> {
+        self.write()?;
+        if sync && self.dirty {
+            self.active()?.file.sync_data()?;
+            self.dirty = false;
+        }
+        if self.active()?.end >= self.bounds.segment_bytes {
+            self.rotate()?;
+        }
+        Ok(())
+    }
+
+    /// Moves what is left of one segment that is at least half empty to the end, and deletes it.
+    pub(super) fn tend(&mut self) -> io::Result<()> {
+        let last = self.segments.keys().next_back().copied();
+        let is_sparse = |segment: &&Segment| Some(segment.number) != last && 2 * segment.live <= segment.end - HEADER;
+        let Some(number) = self.segments.values().find(is_sparse).map(|segment| segment.number) else {
+            return Ok(());
+        };
+        let mut moved = Vec::new();
+        self.each_live(number, &mut |kind, body, id| moved.push((kind, body.to_vec(), id)))?;
+        for (kind, body, id) in moved {
+            let place = self.append(kind, &body);
+            self.book(id, kind, place);
+        }
+        self.commit(true)?;
+        self.segments.remove(&number);
+        std::fs::remove_file(segment::path(&self.dir, number))?;
+        segment::sync_dir(&self.dir)
+    }
+
+    /// Rewrites every sealed segment that holds a frame of these decisions which the index does not know. In ascending
+    /// order: a tombstone is dropped only after what it takes away.
+    fn erase(&mut self, ids: &BTreeSet<DecisionId>) -> io::Result<()> {
+        let last = self.segments.keys().next_back().copied();
+        let sealed: Vec<u64> = self
+            .segments
+            .keys()
+            .copied()
+            .filter(|number| Some(*number) != last)
+            .collect();
+        for number in sealed.into_iter().filter(|_| !ids.is_empty()) {
+            let path = segment::path(&self.dir, number);
+            let mut holds = false;
+            let see = &mut |place, payload: &[u8]| {
+                holds |= frame_id(payload).is_some_and(|id| ids.contains(&id) && !self.is_live(id, place));
+            };
+            Segment::read(&path, number, false, see)?;
+            if holds {
+                self.rewrite(number)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn rewrite(&mut self, number: u64) -> io::Result<()> {
+        let path = segment::path(&self.dir, number);
+        let temporary = path.with_extension("tmp");
+        let mut fresh = Segment::create(&temporary, number, self.segment_nonce(number))?;
+        let mut buffer = Vec::new();
+        let mut places = Vec::new();
+        self.each_live(number, &mut |kind, body, id| {
+            let place = fresh.frame(&[&[kind], body].concat(), &mut buffer);
+            places.push((id, kind, place));
+        })?;
+        fresh.write(&mut buffer)?;
+        fresh.file.sync_all()?;
+        std::fs::rename(&temporary, &path)?;
+        segment::sync_dir(&self.dir)?;
+        self.segments.insert(number, fresh);
+        for (id, kind, place) in places {
+            self.add_live(place);
+            // Its old place went with the old segment.
+            self.replace(id, kind, place);
+        }
+        Ok(())
+    }
+
+    /// Kind, body and decision of every frame of a segment that the index knows.
+    fn each_live(&self, number: u64, see: &mut dyn FnMut(u8, &[u8], DecisionId)) -> io::Result<()> {
+        let path = segment::path(&self.dir, number);
+        let mut look = |place, payload: &[u8]| {
+            if let (Some((&kind, body)), Some(id)) = (payload.split_first(), frame_id(payload))
+                && self.is_live(id, place)
+            {
+                see(kind, body, id);
+            }
+        };
+        Segment::read(&path, number, false, &mut look).map(drop)
+    }
+
+    fn is_live(&self, id: DecisionId, place: Place) -> bool {
+        let label = |slot: &Slot| slot.label.as_ref().is_some_and(|(_, own)| *own == place);
+        self.index
+            .get(&id)
+            .is_some_and(|slot| slot.record == place || label(slot))
+    }
+
+    /// Begins a new segment; an empty last one is kept.
+    fn rotate(&mut self) -> io::Result<()> {
+        if let Some((_, last)) = self.segments.last_key_value() {
+            if last.end == HEADER {
+                return Ok(());
+            }
+            last.file.sync_all()?;
+        }
+        let number = self.segments.keys().next_back().map_or(1, |last| last + 1);
+        let segment = Segment::create(&segment::path(&self.dir, number), number, self.segment_nonce(number))?;
+        segment.file.sync_all()?;
+        segment::sync_dir(&self.dir)?;
+        self.segments.insert(number, segment);
+        Ok(())
+    }
+
+    fn segment_nonce(&self, number: u64) -> [u8; 8] {
+        let mut nonce = [0; 8];
+        for (i, byte) in nonce.iter_mut().enumerate() {
+            *byte = self.nonce[i] ^ self.nonce[i + 8].wrapping_add(number.to_le_bytes()[i]);
+        }
+        nonce
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        self.dirty = true;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let result = self.active()?.write(&mut buffer);
+        self.buffer = buffer;
+        result
+    }
+
+    fn active(&mut self) -> io::Result<&mut Segment> {
+        self.segments
+            .last_entry()
+            .map(std::collections::btree_map::OccupiedEntry::into_mut)
+            .ok_or_else(|| io::Error::other("the store was opened to be read"))
+    }
+
+    fn append(&mut self, kind: u8, body: &[u8]) -> Place {
+        let payload = [&[kind], body].concat();
+        match self.segments.last_key_value() {
+            Some((_, active)) => active.frame(&payload, &mut self.buffer),
+            // Only a log that is read has none, and nothing is appended to that.
+            None => Place {
+                segment: 0,
+                offset: 0,
+                len: 0,
+            },
+        }
+    }
+
+    fn entry(&self, slot: &Slot) -> io::Result<Entry> {
+        let damaged = || io::Error::new(io::ErrorKind::InvalidData, "a record cannot be read");
+        let segment = self.segments.get(&slot.record.segment).ok_or_else(damaged)?;
+        let payload = segment.payload(slot.record)?;
+        let Some(Payload::Record(record)) = read_payload(&payload) else {
+            return Err(damaged());
+        };
+        Ok(Entry {
+            record: *record,
+            label: slot.label.as_ref().map(|(label, _)| label.clone()),
+            expires_at: slot.expires_at,
+        })
+    }
+
+    fn site(&self, slot: &Slot) -> &SiteId {
+        // Numbers of sites are given out by `set_record` alone.
+        &self.sites[slot.site as usize]
+    }
+
+    fn set_record(&mut self, record: &Record, place: Place) {
+        self.add_live(place);
+        if let Some(slot) = self.index.get_mut(&record.id) {
+            let old = std::mem::replace(&mut slot.record, place);
+            return self.drop_live(old);
+        }
+        let known = self.sites.iter().position(|site| *site == record.site);
+        let site = known.unwrap_or_else(|| {
+            self.sites.push(record.site.clone());
+            self.sites.len() - 1
+        });
+        let expires_at = record.decided_at.after(self.bounds.retention);
+        let slot = Slot {
+            site: u32::try_from(site).unwrap_or(u32::MAX),
+            decided_at: record.decided_at,
+            expires_at,
+            verdict: record.judged.as_ref().map(|judged| judged.verdict),
+            authors: record.authors.clone().into(),
+            record: place,
+            label: None,
+        };
+        self.by_expiry.insert((expires_at, record.id));
+        self.index.insert(record.id, slot);
+    }
+
+    /// Books a label on its record, if it is there and this is its latest.
+    fn set_label(&mut self, id: DecisionId, label: Label, place: Place) {
+        let Some(slot) = self.index.get_mut(&id) else { return };
+        if slot.label.as_ref().is_some_and(|(old, _)| !label.supersedes(old)) {
+            return;
+        }
+        self.by_expiry.remove(&(slot.expires_at, id));
+        slot.expires_at = label.received_at.after(self.bounds.label_retention);
+        self.by_expiry.insert((slot.expires_at, id));
+        let old = slot.label.replace((label, place));
+        self.add_live(place);
+        if let Some((_, old)) = old {
+            self.drop_live(old);
+        }
+    }
+
+    /// Books a frame that was moved.
+    fn book(&mut self, id: DecisionId, kind: u8, place: Place) {
+        self.add_live(place);
+        if let Some(old) = self.replace(id, kind, place) {
+            self.drop_live(old);
+        }
+    }
+
+    fn replace(&mut self, id: DecisionId, kind: u8, place: Place) -> Option<Place> {
+        let slot = self.index.get_mut(&id)?;
+        let own = match kind {
+            RECORD => &mut slot.record,
+            _ => &mut slot.label.as_mut()?.1,
+        };
+        Some(std::mem::replace(own, place))
+    }
+
+    fn remove(&mut self, id: DecisionId) -> Option<Slot> {
+        let slot = self.index.remove(&id)?;
+        self.by_expiry.remove(&(slot.expires_at, id));
+        self.drop_live(slot.record);
+        if let Some((_, place)) = &slot.label {
+            self.drop_live(*place);
+        }
+        Some(slot)
+    }
+
+    fn add_live(&mut self, place: Place) {
+        if let Some(segment) = self.segments.get_mut(&place.segment) {
+            segment.live += u64::from(place.len);
+        }
+    }
+
+    fn drop_live(&mut self, place: Place) {
+        if let Some(segment) = self.segments.get_mut(&place.segment) {
+            segment.live = segment.live.saturating_sub(u64::from(place.len));
+        }
+    }
+}
+
+enum Payload {
+    Record(Box<Record>),
+    Label(DecisionId, Label),
+    Tombstone(DecisionId),
+}
+
+fn read_payload(payload: &[u8]) -> Option<Payload> {
+    let (&kind, body) = payload.split_first()?;
+    let id = || body.first_chunk().map(|id| DecisionId::new(*id));
+    match kind {
+        RECORD => Some(Payload::Record(Box::new(wire::decode_record(body)?))),
+        LABEL => Some(Payload::Label(id()?, wire::decode_label(&body[16..])?)),
+        TOMBSTONE => Some(Payload::Tombstone(id()?)),
+        _ => None,
+    }
+}
+
+/// The decision that a frame with content is about.
+fn frame_id(payload: &[u8]) -> Option<DecisionId> {
+    match read_payload(payload)? {
+        Payload::Record(record) => Some(record.id),
+        Payload::Label(id, _) => Some(id),
+        Payload::Tombstone(_) => None,
+    }
+}

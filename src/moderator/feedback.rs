@@ -1,0 +1,295 @@
+//! What comes back: labels, questions after a decision, and the wish to be forgotten.
+
+use crate::clock::Timestamp;
+use crate::comment::{AuthorKey, Comment};
+use crate::feedback::{Fate, FeedbackError, Labeled, Raw, Recorder};
+use crate::policy;
+use crate::privacy::Pseudonymizer;
+use crate::record::{Cause, DecisionId, Entry, Forgotten, Judged, Label, LabelSource, Opinion, Selection};
+use crate::sensitive::Sensitive;
+use crate::site::{SiteId, SitePolicy};
+use crate::verdict::{Decision, Degraded};
+
+use super::{Judgement, Moderator, Submission};
+
+/// A caller's clock may be ahead of ours by this much; a label from further in the future could never be corrected.
+const AHEAD_MAX: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// A label for a decision, or for a comment that is sent along.
+#[derive(Debug)]
+pub struct Feedback {
+    /// The decision; without one there is a comment.
+    pub decision: Option<DecisionId>,
+    /// Where; required with a comment, and otherwise compared with the decision's if given.
+    pub site: Option<SiteId>,
+    /// The comment, and the caller's own id of it, if any.
+    pub comment: Option<(Comment, String)>,
+    /// What was said.
+    pub opinion: Opinion,
+    /// When; now, if that is not known.
+    pub labeled_at: Option<Timestamp>,
+    /// Who said it.
+    pub reviewer: Option<Sensitive<String>>,
+    /// In which role.
+    pub source: LabelSource,
+}
+
+/// Whom or what to forget.
+#[derive(Debug)]
+pub enum Forget {
+    /// One decision.
+    Decision(DecisionId),
+    /// A site's decisions, of an author, or before a moment, or both.
+    Site {
+        /// The site.
+        site: SiteId,
+        /// The author's name, if it is about one.
+        name: Option<Sensitive<String>>,
+        /// The author's e-mail address, if it is about one.
+        email: Option<Sensitive<String>>,
+        /// Decided earlier than this.
+        before: Option<Timestamp>,
+    },
+}
+
+/// Why feedback is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FeedbackRefusal {
+    /// Nothing is configured that could remember.
+    #[error("decisions are not kept here: start with --data-dir D, or with --redis URL and feedback.redis = true")]
+    NoStore,
+    /// The decision is not known, or not any more.
+    #[error(
+        "decision {0} is not known here, or was forgotten; send its comment again in full, with site, comment and label"
+    )]
+    NotFound(DecisionId),
+    /// The decision was made for another site.
+    #[error("decision {0} was not made for this site")]
+    OtherSite(DecisionId),
+    /// The configuration does not know the site.
+    #[error("site {0} is not configured here")]
+    UnknownSite(SiteId),
+    /// The label is from the future.
+    #[error("labeled_at lies in the future: more than 5 minutes ahead of this service's clock")]
+    FromTheFuture,
+    /// The store failed; the same call may succeed later.
+    #[error("{0}")]
+    Store(#[from] FeedbackError),
+}
+
+impl Moderator {
+    /// Takes a label. When this returns, it is as durable as the store makes it.
+    ///
+    /// # Errors
+    /// [`FeedbackRefusal`]; after [`FeedbackRefusal::Store`] it is not known whether the label was kept, and sending it
+    /// again does no harm.
+    pub async fn submit_feedback(&self, feedback: Feedback) -> Result<(DecisionId, Labeled), FeedbackRefusal> {
+        let Feedback {
+            decision,
+            site,
+            comment,
+            opinion,
+            labeled_at,
+            reviewer,
+            source,
+        } = feedback;
+        let recorder = self.store()?;
+        let now = self.clock.now();
+        let labeled_at = labeled_at.unwrap_or(now);
+        if labeled_at > now.after(AHEAD_MAX) {
+            return Err(FeedbackRefusal::FromTheFuture);
+        }
+        let reviewer = reviewer.map(|reviewer| self.pseudonymizer.reviewer(reviewer.expose()));
+        let label = Label {
+            opinion,
+            labeled_at,
+            received_at: now,
+            first_received_at: now,
+            reviewer,
+            source,
+        };
+        let full = match (comment, &site) {
+            (Some((comment, own_id)), Some(site)) => {
+                let policy = self.feedback_policy(site)?;
+                let id = decision.unwrap_or_else(|| self.history_id(site, &comment, &own_id));
+                Some(self.raw(id, site, policy, &comment, None, now))
+            }
+            _ => None,
+        };
+        let id = decision.or(full.as_ref().map(|raw| raw.id));
+        let Some(id) = id else {
+            // The door has seen to it that there is one or the other.
+            return Err(FeedbackRefusal::NotFound(DecisionId::new([0; 16])));
+        };
+        if let Some(site) = &site
+            && decision.is_some()
+            && recorder
+                .get(id, now)
+                .await?
+                .is_some_and(|entry| entry.record.site != *site)
+        {
+            return Err(FeedbackRefusal::OtherSite(id));
+        }
+        let labeled = recorder
+            .label(id, label, full)
+            .await?
+            .ok_or(FeedbackRefusal::NotFound(id))?;
+        self.metrics.labeled(opinion, labeled.verdict);
+        Ok((id, labeled))
+    }
+
+    /// What is remembered of a decision.
+    ///
+    /// # Errors
+    /// [`FeedbackRefusal`]
+    pub async fn decision(&self, id: DecisionId, site: Option<&SiteId>) -> Result<Entry, FeedbackRefusal> {
+        let entry = self.store()?.get(id, self.clock.now()).await?;
+        let entry = entry.ok_or(FeedbackRefusal::NotFound(id))?;
+        if site.is_some_and(|site| *site != entry.record.site) {
+            return Err(FeedbackRefusal::OtherSite(id));
+        }
+        Ok(entry)
+    }
+
+    /// Forgets.
+    ///
+    /// # Errors
+    /// [`FeedbackRefusal`]; after [`FeedbackRefusal::Store`] some of it may be left: call again.
+    pub async fn forget(&self, forget: Forget) -> Result<Forgotten, FeedbackRefusal> {
+        let selection = match forget {
+            Forget::Decision(id) => Selection::Decision(id),
+            Forget::Site {
+                site,
+                name,
+                email,
+                before,
+            } => Selection::Site {
+                authors: author_keys(&self.pseudonymizer, &site, name.as_ref(), email.as_ref()),
+                site,
+                before,
+            },
+        };
+        Ok(self.store()?.forget(selection).await?)
+    }
+
+    /// Forgets what is too old. Every half minute is right.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn tidy_feedback(&self) -> Result<(), FeedbackError> {
+        match &self.recorder {
+            Some(recorder) => recorder.tidy(self.clock.now()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The versions of the models at work here that were trained from any of these exports.
+    pub fn trained_from(&self, exports: &[crate::record::Export]) -> Vec<String> {
+        let seen = |digest: &str| exports.iter().any(|export| export.sha256 == digest);
+        let model = self.model.as_ref().map(|loaded| &loaded.model);
+        let trained = model.filter(|model| model.card().data.iter().any(|file| seen(&file.sha256)));
+        trained.map(|model| model.version().to_owned()).into_iter().collect()
+    }
+
+    /// Remembers a decision, if there is a store. Never waits.
+    pub(super) fn remember(
+        &self,
+        submission: &Submission,
+        policy: &SitePolicy,
+        judgement: &mut Judgement,
+        now: Timestamp,
+    ) {
+        let Some(recorder) = &self.recorder else { return };
+        let Some(id) = DecisionId::parse(&judgement.decision_id) else {
+            return;
+        };
+        let judged = judged(&judgement.decision, &judgement.model_version, &judgement.policy_version);
+        let raw = self.raw(id, &submission.site, policy, &submission.comment, Some(judged), now);
+        if recorder.remember(raw) == Fate::Dropped {
+            judgement.decision.degraded.push(Degraded::Feedback);
+        }
+        self.metrics.feedback_dropped(recorder.n_dropped());
+    }
+
+    fn raw(
+        &self,
+        id: DecisionId,
+        site: &SiteId,
+        policy: &SitePolicy,
+        comment: &Comment,
+        judged: Option<Judged>,
+        now: Timestamp,
+    ) -> Raw {
+        let author = &comment.author;
+        let mailbox = author.email.expose().split('@').next().unwrap_or_default().to_owned();
+        let authors = if policy.author_history {
+            author_keys(&self.pseudonymizer, site, Some(&author.name), Some(&author.email))
+        } else {
+            Vec::new()
+        };
+        Raw {
+            id,
+            site: site.clone(),
+            decided_at: now,
+            judged,
+            keep: policy.keep,
+            content: comment.content.clone(),
+            article_hosts: comment.article_hosts.clone(),
+            name: author.name.clone(),
+            accounts: vec![author.id.clone(), Sensitive::new(mailbox)],
+            authors,
+        }
+    }
+
+    /// The same comment gets the same name each time that it is sent.
+    fn history_id(&self, site: &SiteId, comment: &Comment, own_id: &str) -> DecisionId {
+        let (kind, what) = if own_id.is_empty() {
+            ("content", comment.content.expose().as_str())
+        } else {
+            ("id", own_id)
+        };
+        DecisionId::new(self.pseudonymizer.history(site, kind, what))
+    }
+
+    fn store(&self) -> Result<&Recorder, FeedbackRefusal> {
+        self.recorder.as_ref().ok_or(FeedbackRefusal::NoStore)
+    }
+
+    fn feedback_policy(&self, site: &SiteId) -> Result<&SitePolicy, FeedbackRefusal> {
+        self.policy(site)
+            .map_err(|_| FeedbackRefusal::UnknownSite(site.clone()))
+    }
+}
+
+/// The pseudonyms of an author's name and e-mail address; of what is not known, none.
+pub fn author_keys(
+    pseudonymizer: &Pseudonymizer,
+    site: &SiteId,
+    name: Option<&Sensitive<String>>,
+    email: Option<&Sensitive<String>>,
+) -> Vec<AuthorKey> {
+    let known = |text: Option<&'_ Sensitive<String>>| text.map(|text| text.expose().trim().to_lowercase());
+    let name = known(name).filter(|name| !name.is_empty());
+    let email = known(email).filter(|email| !email.is_empty());
+    let keys = [
+        name.map(|name| pseudonymizer.author_name(site, &name)),
+        email.map(|email| pseudonymizer.author_email(site, &email)),
+    ];
+    keys.into_iter().flatten().collect()
+}
+
+fn judged(decision: &Decision, model_version: &str, policy_version: &str) -> Judged {
+    let cause = |reason: &crate::verdict::Reason| Cause {
+        code: reason.code.as_str().to_owned(),
+        effect: reason.effect,
+        message: policy::moderator_message(reason),
+        shadow: reason.shadow,
+    };
+    Judged {
+        verdict: decision.verdict,
+        causes: decision.reasons.iter().map(cause).collect(),
+        spam_probability: decision.spam_probability,
+        model_version: model_version.to_owned(),
+        policy_version: policy_version.to_owned(),
+    }
+}
