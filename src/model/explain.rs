@@ -5,14 +5,14 @@
 
 use std::ops::Range;
 
-use super::score::{Scorer, Tally};
-use super::{Contribution, Explanation, Reading, SpamModel, evidence, with_memory};
-use crate::text::{Sink, VIEWS, View, emit_with_places};
+use super::score::{Rows, weigh};
+use super::{Contribution, Explanation, Memory, Reading, SpamModel, evidence, with_memory};
+use crate::text::{Places, Scratch, Sink, VIEWS, View, emit_with_places};
 
-/// A term as it was weighed.
-struct Weighed {
+/// A term as it came.
+struct Named {
     view: View,
-    weight: f64,
+    hash: u32,
     place: Place,
 }
 
@@ -21,71 +21,71 @@ enum Place {
     Named(String, Option<(usize, usize)>),
 }
 
-/// Scores, and keeps what was scored.
+/// Writes down what scoring writes down, and the terms' names and places beside it.
 struct Explainer<'a> {
-    scorer: Scorer<'a>,
-    weighed: Vec<Weighed>,
+    rows: &'a mut Rows,
+    named: Vec<Named>,
 }
 
 impl Sink for Explainer<'_> {
     fn piece(&mut self, view: View, hash: u32, start: u32, end: u32) {
-        if let Some(weight) = self.scorer.weigh(view, hash) {
-            self.weighed.push(Weighed {
-                view,
-                weight,
-                place: Place::Stream(start, end),
-            });
-        }
+        self.rows.piece(view, hash, start, end);
+        self.named.push(Named {
+            view,
+            hash,
+            place: Place::Stream(start, end),
+        });
     }
 
     fn fact(&mut self, view: View, hash: u32, place: Option<(usize, usize)>, name: impl FnOnce() -> String) {
-        if let Some(weight) = self.scorer.weigh(view, hash) {
-            self.weighed.push(Weighed {
-                view,
-                weight,
-                place: Place::Named(name(), place),
-            });
-        }
+        self.rows.fact(view, hash, place, String::new);
+        self.named.push(Named {
+            view,
+            hash,
+            place: Place::Named(name(), place),
+        });
     }
 
     fn spoken(&mut self, hash: u32) {
-        self.scorer.spoken(hash);
+        self.rows.spoken(hash);
     }
 
     fn linked(&mut self) {
-        self.scorer.linked();
+        self.rows.linked();
     }
 }
 
 /// Explains a comment's score.
 pub(super) fn explain(model: &SpamModel, reading: &Reading<'_>) -> Explanation {
-    with_memory(reading, |scratch, seen, parent| {
+    with_memory(reading, |memory, has_parent| {
+        let Memory {
+            scratch,
+            rows,
+            seen,
+            parent,
+        } = memory;
+        let parent = has_parent.then_some(&*parent);
         let mut explainer = Explainer {
-            scorer: Scorer {
-                table: &model.table,
-                seen,
-                parent,
-                tally: Tally::default(),
-            },
-            weighed: Vec::new(),
+            rows,
+            named: Vec::new(),
         };
         let places = emit_with_places(reading.content, reading.article_hosts, scratch, &mut explainer);
-        let tally = explainer.scorer.tally;
-        let damping = VIEWS.map(|view| tally.damping(view));
-        let mut contributions: Vec<Contribution> = explainer
-            .weighed
-            .into_iter()
-            .map(|weighed| {
-                let (term, span): (String, Option<Range<usize>>) = match weighed.place {
-                    Place::Stream(start, end) => places.piece(scratch, start, end),
-                    Place::Named(name, place) => (name, place.map(|(start, end)| places.range(start, end))),
-                };
-                Contribution {
-                    view: weighed.view.name(),
-                    term,
-                    log_odds: weighed.weight * damping[weighed.view as usize],
+        let Explainer { rows, named } = explainer;
+        let mut tally = rows.tally(&model.table, seen, parent);
+        tally.is_foreign = scratch.is_foreign();
+        seen.prepare(named.len());
+        let named = named.into_iter().filter(|term| seen.insert(term.hash));
+        let damping = VIEWS.map(|view| tally.damping(view) * model.step);
+        let mut contributions: Vec<Contribution> = named
+            .filter_map(|term| {
+                let steps = weigh(&model.table, term.hash, parent)?;
+                let (name, span) = spell(&places, scratch, term.place);
+                Some(Contribution {
+                    view: term.view.name(),
+                    term: name,
+                    log_odds: f64::from(steps) * damping[term.view as usize],
                     span,
-                }
+                })
             })
             .collect();
         contributions.sort_by(|a, b| b.log_odds.abs().total_cmp(&a.log_odds.abs()));
@@ -96,4 +96,12 @@ pub(super) fn explain(model: &SpamModel, reading: &Reading<'_>) -> Explanation {
             evidence: evidence(&tally),
         }
     })
+}
+
+/// A term as people read it, and its place in the content.
+fn spell(places: &Places<'_>, scratch: &Scratch, place: Place) -> (String, Option<Range<usize>>) {
+    match place {
+        Place::Stream(start, end) => places.piece(scratch, start, end),
+        Place::Named(name, place) => (name, place.map(|(start, end)| places.range(start, end))),
+    }
 }

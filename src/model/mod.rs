@@ -18,8 +18,8 @@ pub use card::{Card, CardThresholds, DataFile, Metrics, Promise, SelfTest, Train
 pub use types::{Assessment, Contribution, Explanation, Reading, SpamProbability, Thresholds};
 
 use crate::text::{Scratch, emit};
-use score::{Collector, Scorer, Seen, Tally};
-use table::{Table, Worth};
+use score::{Rows, Seen, Tally};
+use table::{Crowded, Table, Worth};
 
 /// What a model is made of: what its artefact holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +54,9 @@ pub enum InvalidParts {
     /// The terms are not in ascending order.
     #[error("the model's terms are not in ascending order")]
     Unsorted,
+    /// The terms' hashes are not those of texts.
+    #[error("the model's terms crowd together as those of no text do: train it again")]
+    Crowded,
     /// The thresholds are out of order.
     #[error("the model's thresholds are not in order: hold_at {hold_at}, reject_at {reject_at:?}")]
     Thresholds {
@@ -88,6 +91,8 @@ pub enum InvalidParts {
 #[derive(Debug, Clone)]
 pub struct SpamModel {
     table: Table,
+    /// The table's weights are multiples of this, in log-odds.
+    step: f64,
     base_log_odds: f64,
     thresholds: Thresholds,
     evidence_min: f64,
@@ -99,8 +104,9 @@ pub struct SpamModel {
 #[derive(Default)]
 struct Memory {
     scratch: Scratch,
+    rows: Rows,
     seen: Seen,
-    parent: Collector,
+    parent: Seen,
 }
 
 thread_local! {
@@ -116,7 +122,7 @@ impl SpamModel {
         let Parts {
             card,
             base_log_odds,
-            weight_step: _,
+            weight_step,
             terms,
         } = parts;
         if card.reading != crate::text::READING_VERSION {
@@ -125,7 +131,8 @@ impl SpamModel {
                 found: card.reading,
             });
         }
-        if !base_log_odds.is_finite() || !terms.iter().all(|term| term.weight.is_finite()) {
+        let is_step = weight_step.is_finite() && weight_step > 0.0;
+        if !is_step || !base_log_odds.is_finite() || !terms.iter().all(|term| term.weight.is_finite()) {
             return Err(InvalidParts::NotFinite);
         }
         if !terms.is_sorted_by(|a, b| a.hash < b.hash) {
@@ -149,10 +156,16 @@ impl SpamModel {
         };
         let worths = terms.iter().map(|term| {
             let Term { hash, weight, in_ham } = *term;
-            (hash, Worth { weight, in_ham })
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "saturates, and fits by what parts promise"
+            )]
+            let steps = (weight / weight_step).round() as i16;
+            (hash, Worth { steps, in_ham })
         });
         let model = Self {
-            table: Table::new(terms.len(), worths),
+            table: Table::new(&worths).map_err(|Crowded| InvalidParts::Crowded)?,
+            step: f64::from(weight_step),
             base_log_odds,
             thresholds,
             evidence_min,
@@ -209,21 +222,22 @@ impl SpamModel {
 
     /// Reads a comment and adds up its terms.
     fn tally(&self, reading: &Reading<'_>) -> Tally {
-        with_memory(reading, |scratch, seen, parent| {
-            let mut scorer = Scorer {
-                table: &self.table,
+        with_memory(reading, |memory, has_parent| {
+            let Memory {
+                scratch,
+                rows,
                 seen,
                 parent,
-                tally: Tally::default(),
-            };
-            emit(reading.content, reading.article_hosts, scratch, &mut scorer);
-            scorer.tally.is_foreign = scratch.is_foreign();
-            scorer.tally
+            } = memory;
+            emit(reading.content, reading.article_hosts, scratch, rows);
+            let mut tally = rows.tally(&self.table, seen, has_parent.then_some(&*parent));
+            tally.is_foreign = scratch.is_foreign();
+            tally
         })
     }
 
     fn log_odds(&self, tally: &Tally) -> f64 {
-        self.base_log_odds + tally.sum()
+        self.base_log_odds + self.step * tally.sum()
     }
 
     fn conclude(&self, tally: &Tally) -> Assessment {
@@ -240,7 +254,7 @@ impl SpamModel {
     /// in every language. But with hardly a word there is nothing that a link could be the advertisement of, and where no
     /// word was understood, or most are of a script of which too little was learnt, one reader's link looks like a bot's.
     fn carried_by_the_known(&self, tally: &Tally) -> bool {
-        let known = SpamProbability::from_log_odds(self.base_log_odds + tally.sum_in_ham());
+        let known = SpamProbability::from_log_odds(self.base_log_odds + self.step * tally.sum_in_ham());
         tally.n_spoken >= N_SPOKEN_MIN
             && (!tally.is_foreign || tally.n_linked >= FOREIGN_LINKS_MIN)
             && self
@@ -268,20 +282,17 @@ fn evidence(tally: &Tally) -> f64 {
     f64::from(tally.n_known) / f64::from(n.max(1))
 }
 
-/// Lends the thread's memory, with the parent's terms read into it if there is a parent.
-fn with_memory<R>(reading: &Reading<'_>, work: impl FnOnce(&mut Scratch, &mut Seen, Option<&Seen>) -> R) -> R {
+/// Lends the thread's memory, emptied, with the parent's terms in it if there is a parent, and says whether there is.
+fn with_memory<R>(reading: &Reading<'_>, work: impl FnOnce(&mut Memory, bool) -> R) -> R {
     let run = |memory: &mut Memory| {
-        let Memory { scratch, seen, parent } = memory;
-        let known = reading
-            .parent_content
-            .filter(|text| !text.trim().is_empty())
-            .map(|text| {
-                parent.seen.clear();
-                emit(text, &[], scratch, parent);
-                &parent.seen
-            });
-        seen.clear();
-        work(scratch, seen, known)
+        let parent = reading.parent_content.filter(|text| !text.trim().is_empty());
+        memory.rows.clear();
+        if let Some(text) = parent {
+            emit(text, &[], &mut memory.scratch, &mut memory.rows);
+            memory.rows.collect_into(&mut memory.parent);
+            memory.rows.clear();
+        }
+        work(memory, parent.is_some())
     };
     MEMORY.with(|memory| match memory.try_borrow_mut() {
         Ok(mut memory) => run(&mut memory),

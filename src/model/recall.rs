@@ -24,13 +24,7 @@ impl SpamModel {
             ..Tally::default()
         };
         for view in VIEWS.map(|view| view as usize) {
-            for worth in features.terms[view].iter().filter_map(|&hash| self.table.find(hash)) {
-                let weight = f64::from(worth.weight);
-                tally.worth[view] += weight;
-                if worth.in_ham {
-                    tally.worth_in_ham[view] += weight;
-                }
-            }
+            tally.sums[view] = self.table.sum(&features.terms[view]);
         }
         for &(hash, n) in &features.spoken {
             tally.n_spoken = tally.n_spoken.saturating_add(n);

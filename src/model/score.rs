@@ -3,90 +3,189 @@
 //! Every view's sum is divided by the root of the number of distinct terms that the comment has in it, known or not: a
 //! long comment repeats itself, and its words are not so many independent witnesses. The score is linear in the terms
 //! once those numbers are known, and so its decomposition is exact: a term adds its worth over that root.
+//!
+//! Terms are written down row by row first and weighed together afterwards: short loops over plain numbers cost half of
+//! what weighing each term as it comes did. Weights are summed in whole steps, so that no order of terms, and no way of
+//! adding them up, gives another score.
 
-use super::table::{Table, key_of};
-use crate::text::{N_VIEWS, Sink, View};
+use super::table::{Sum, Table};
+use crate::text::{N_VIEWS, Sink, VIEWS, View};
 
-/// A set of hashes that is cheap to clear: most comments fit into a few cache lines of it.
+/// A set of hashes that needs no clearing: a slot holds the upper bits of its hash and the number of the comment that put
+/// it there. That two hashes are taken for one is as rare as that two terms have one hash.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     slots: Vec<u32>,
-    n: usize,
+    generation: u32,
 }
 
-/// Slots for most comments; longer ones grow it.
+/// Slots for most comments.
 const N_SLOTS: usize = 1 << 12;
+/// The bits of a slot that say whose it is; the others are the hash's. As many bits of the hash choose the slot.
+const GENERATION: u32 = (1 << 12) - 1;
 
 impl Seen {
-    pub(crate) fn clear(&mut self) {
-        if self.slots.len() == N_SLOTS {
-            self.slots.fill(0);
+    /// Forgets everything, and makes room for so many hashes.
+    pub(crate) fn prepare(&mut self, n: usize) {
+        let n_slots = (2 * n).next_power_of_two().max(N_SLOTS);
+        if self.slots.len() == n_slots && self.generation < GENERATION {
+            self.generation += 1;
         } else {
-            self.slots = vec![0; N_SLOTS];
+            self.slots = vec![0; n_slots];
+            self.generation = 1;
         }
-        self.n = 0;
     }
 
     /// Puts the hash in, and says whether it is new.
-    #[inline]
     pub(crate) fn insert(&mut self, hash: u32) -> bool {
-        let key = key_of(hash);
-        let mask = self.slots.len() - 1;
-        let mut at = key as usize & mask;
-        while self.slots[at] != 0 {
-            if self.slots[at] == key {
-                return false;
-            }
-            at = (at + 1) & mask;
-        }
-        self.slots[at] = key;
-        self.n += 1;
-        if 2 * self.n > self.slots.len() {
-            self.grow();
-        }
-        true
+        insert(&mut self.slots, self.generation, hash)
     }
 
-    pub(crate) fn contains(&self, hash: u32) -> bool {
-        let key = key_of(hash);
-        let mask = self.slots.len().wrapping_sub(1);
-        let mut at = key as usize & mask;
-        while self.slots.get(at).is_some_and(|&slot| slot != 0) {
-            if self.slots[at] == key {
-                return true;
+    fn contains(&self, hash: u32) -> bool {
+        let mine = hash & !GENERATION | self.generation;
+        let Some(mask) = self.slots.len().checked_sub(1) else {
+            return false;
+        };
+        let mut at = hash as usize;
+        loop {
+            let slot = self.slots[at & mask];
+            if slot == mine || slot & GENERATION != self.generation {
+                return slot == mine;
             }
-            at = (at + 1) & mask;
+            at += 1;
         }
-        false
     }
 
-    #[cold]
-    fn grow(&mut self) {
-        let larger = vec![0; self.slots.len() * 4];
-        let old = std::mem::replace(&mut self.slots, larger);
-        self.n = 0;
-        for key in old.into_iter().filter(|&key| key != 0) {
-            self.insert(key);
+    /// Keeps of a row what was not there before.
+    #[inline(never)]
+    fn keep_new(&mut self, row: &mut Vec<u32>) {
+        let (slots, generation) = (self.slots.as_mut_slice(), self.generation);
+        let kept = row.as_mut_slice();
+        let mut n = 0;
+        for i in 0..kept.len() {
+            let hash = kept[i];
+            kept[n] = hash;
+            n += usize::from(insert(slots, generation, hash));
         }
+        row.truncate(n);
     }
 }
 
-/// Collects the hashes of a text: of the parent that a comment replies to.
+/// As [`Seen::insert`].
+#[inline]
+fn insert(slots: &mut [u32], generation: u32, hash: u32) -> bool {
+    let mine = hash & !GENERATION | generation;
+    // There are always some, and a power of two of them: the compiler then sees that no index lies beyond the end.
+    let Some(mask) = slots.len().checked_sub(1) else {
+        return true;
+    };
+    let mut at = hash as usize;
+    loop {
+        let slot = &mut slots[at & mask];
+        if *slot & GENERATION != generation {
+            *slot = mine;
+            return true;
+        }
+        if *slot == mine {
+            return false;
+        }
+        at += 1;
+    }
+}
+
+/// The terms of one text, as they come.
 #[derive(Debug, Default)]
-pub(crate) struct Collector {
-    pub(crate) seen: Seen,
+pub(crate) struct Rows {
+    /// The hashes, view by view.
+    hashes: [Vec<u32>; N_VIEWS],
+    /// Of the words, those with a letter in them.
+    spoken: Vec<u32>,
+    n_linked: u32,
 }
 
-impl Sink for Collector {
-    fn piece(&mut self, _view: View, hash: u32, _start: u32, _end: u32) {
-        self.seen.insert(hash);
+impl Rows {
+    pub(crate) fn clear(&mut self) {
+        self.hashes.iter_mut().for_each(Vec::clear);
+        self.spoken.clear();
+        self.n_linked = 0;
     }
 
-    /// What the parent looks like says nothing of what the reply looks like; its links are words of it.
-    fn fact(&mut self, view: View, hash: u32, _place: Option<(usize, usize)>, _name: impl FnOnce() -> String) {
-        if view == View::Links {
-            self.seen.insert(hash);
+    fn len(&self) -> usize {
+        self.hashes.iter().map(Vec::len).sum()
+    }
+
+    /// The terms as a set: of the parent that a comment replies to. What the parent looks like says nothing of what the
+    /// reply looks like; its links are words of it.
+    pub(crate) fn collect_into(&self, seen: &mut Seen) {
+        seen.prepare(self.len());
+        for view in VIEWS.into_iter().filter(|&view| view != View::Shape) {
+            for &hash in &self.hashes[view as usize] {
+                seen.insert(hash);
+            }
         }
+    }
+
+    /// Adds up what the terms are worth. What the comment repeats of its parent is no evidence against its author.
+    pub(crate) fn tally(&mut self, table: &Table, seen: &mut Seen, parent: Option<&Seen>) -> Tally {
+        seen.prepare(self.len());
+        let mut tally = Tally {
+            n_spoken: count(self.spoken.len()),
+            n_linked: self.n_linked,
+            ..Tally::default()
+        };
+        for (v, row) in self.hashes.iter_mut().enumerate() {
+            seen.keep_new(row);
+            tally.n_distinct[v] = count(row.len());
+            tally.sums[v] = match parent {
+                None => table.sum(row),
+                Some(_) => {
+                    row.retain(|&hash| weigh(table, hash, parent) != Some(0));
+                    table.sum(row)
+                }
+            };
+        }
+        let known = |hash: &&u32| table.find(**hash).is_some_and(|worth| worth.in_ham);
+        tally.n_known = count(self.spoken.iter().filter(known).count());
+        tally
+    }
+}
+
+/// What a term adds before damping, in steps, or `None` if it is unknown. What speaks against the author and stands in the
+/// parent adds nothing.
+pub(crate) fn weigh(table: &Table, hash: u32, parent: Option<&Seen>) -> Option<i16> {
+    let steps = table.find(hash)?.steps;
+    let is_repeated = steps > 0 && parent.is_some_and(|parent| parent.contains(hash));
+    Some(if is_repeated { 0 } else { steps })
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+impl Sink for Rows {
+    #[inline]
+    fn piece(&mut self, view: View, hash: u32, _start: u32, _end: u32) {
+        self.hashes[view as usize].push(hash);
+    }
+
+    #[inline]
+    fn row(&mut self, view: View, hashes: impl Iterator<Item = u32>, _place: impl Fn(usize) -> (u32, u32)) {
+        self.hashes[view as usize].extend(hashes);
+    }
+
+    #[inline]
+    fn fact(&mut self, view: View, hash: u32, _place: Option<(usize, usize)>, _name: impl FnOnce() -> String) {
+        self.hashes[view as usize].push(hash);
+    }
+
+    #[inline]
+    fn spoken(&mut self, hash: u32) {
+        self.spoken.push(hash);
+    }
+
+    #[inline]
+    fn linked(&mut self) {
+        self.n_linked += 1;
     }
 }
 
@@ -94,9 +193,7 @@ impl Sink for Collector {
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Tally {
     /// What the known terms of each view are worth together.
-    pub(crate) worth: [f64; N_VIEWS],
-    /// Of that, the part that terms seen in ham carry.
-    pub(crate) worth_in_ham: [f64; N_VIEWS],
+    pub(crate) sums: [Sum; N_VIEWS],
     /// Distinct terms of each view, known or not.
     pub(crate) n_distinct: [u32; N_VIEWS],
     /// Words with a letter in them, each time that they come.
@@ -115,76 +212,64 @@ impl Tally {
         1.0 / f64::from(self.n_distinct[view as usize].max(1)).sqrt()
     }
 
-    /// The sum over the views.
+    /// The sum over the views, in steps.
     pub(crate) fn sum(&self) -> f64 {
-        crate::text::VIEWS
-            .iter()
-            .map(|&view| self.worth[view as usize] * self.damping(view))
-            .sum()
+        self.over(&VIEWS, |sum| sum.steps)
     }
 
-    /// What words, links and shape seen in ham carry. Characters are left out: those of any language in Latin letters
-    /// have been seen, and say nothing that was understood.
+    /// What words, links and shape seen in ham carry, in steps. Characters are left out: those of any language in Latin
+    /// letters have been seen, and say nothing that was understood.
     pub(crate) fn sum_in_ham(&self) -> f64 {
         let understood = [View::Words, View::Pairs, View::Triples, View::Links, View::Shape];
-        understood
+        self.over(&understood, |sum| sum.steps_in_ham)
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a comment's sum of 16-bit numbers is far below 2^53"
+    )]
+    fn over(&self, views: &[View], steps: impl Fn(&Sum) -> i64) -> f64 {
+        views
             .iter()
-            .map(|&view| self.worth_in_ham[view as usize] * self.damping(view))
+            .map(|&view| steps(&self.sums[view as usize]) as f64 * self.damping(view))
             .sum()
     }
 }
 
-/// Adds up the terms of a comment as they come.
-#[derive(Debug)]
-pub(crate) struct Scorer<'a> {
-    pub(crate) table: &'a Table,
-    pub(crate) seen: &'a mut Seen,
-    /// The parent's terms: what the comment repeats of them is no evidence against its author.
-    pub(crate) parent: Option<&'a Seen>,
-    pub(crate) tally: Tally,
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
 
-impl Scorer<'_> {
-    /// Weighs a term: what it adds before damping, or `None` if it came before or is unknown.
-    #[inline]
-    pub(crate) fn weigh(&mut self, view: View, hash: u32) -> Option<f64> {
-        if !self.seen.insert(hash) {
-            return None;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn seen_is_a_set_also_when_used_again(
+            rounds in prop::collection::vec(prop::collection::vec(0..400_u32, 0..300), 1..4),
+        ) {
+            // As far apart as hashes are: neighbors with the same upper bits may be taken for one.
+            let rounds = rounds.into_iter().map(|round| round.into_iter().map(|i| i.wrapping_mul(0x9e37_79b1)));
+            let mut seen = Seen::default();
+            for round in rounds {
+                seen.prepare(round.len());
+                let mut expected = HashSet::new();
+                for hash in round {
+                    prop_assert_eq!(seen.contains(hash), expected.contains(&hash));
+                    prop_assert_eq!(seen.insert(hash), expected.insert(hash));
+                    prop_assert!(seen.contains(hash));
+                }
+            }
         }
-        let v = view as usize;
-        self.tally.n_distinct[v] += 1;
-        let worth = self.table.find(hash)?;
-        let mut weight = f64::from(worth.weight);
-        if weight > 0.0 && self.parent.is_some_and(|parent| parent.contains(hash)) {
-            weight = 0.0;
+    }
+
+    #[test]
+    fn seen_forgets_in_every_generation() {
+        let mut seen = Seen::default();
+        for round in 0..2 * GENERATION {
+            seen.prepare(if round % 1000 == 0 { 5000 } else { 3 });
+            assert!(seen.insert(0) && seen.insert(7) && !seen.insert(0) && !seen.contains(4096));
         }
-        self.tally.worth[v] += weight;
-        if worth.in_ham {
-            self.tally.worth_in_ham[v] += weight;
-        }
-        Some(weight)
-    }
-}
-
-impl Sink for Scorer<'_> {
-    #[inline]
-    fn piece(&mut self, view: View, hash: u32, _start: u32, _end: u32) {
-        self.weigh(view, hash);
-    }
-
-    #[inline]
-    fn fact(&mut self, view: View, hash: u32, _place: Option<(usize, usize)>, _name: impl FnOnce() -> String) {
-        self.weigh(view, hash);
-    }
-
-    #[inline]
-    fn spoken(&mut self, hash: u32) {
-        self.tally.n_spoken += 1;
-        self.tally.n_known += u32::from(self.table.find(hash).is_some_and(|worth| worth.in_ham));
-    }
-
-    #[inline]
-    fn linked(&mut self) {
-        self.tally.n_linked += 1;
     }
 }

@@ -1,61 +1,86 @@
-//! What every term is worth: one open-addressed table for all views.
+//! What every term is worth: one table for all views, in the order of the terms' hashes.
+//!
+//! A hash's first bits name its home. Terms stand at home or as near behind it as the order allows, and a slot holds the
+//! rest of its hash with how far from home it stands, so that its 32 bits say exactly whose they are. The
+//! table is filled in one pass, and hardly a look-up has a branch that the processor would have to guess.
 
 /// A term's worth.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Worth {
-    /// What it adds to the log-odds, before its view is damped.
-    pub(crate) weight: f32,
+    /// What it adds to the log-odds, before its view is damped, in the model's steps.
+    pub(crate) steps: i16,
     /// Was it seen in ham?
     pub(crate) in_ham: bool,
 }
 
-/// A slot: the term's hash (0 is an empty slot), and its weight with the ham mark in the lowest bit, so that one cache
-/// line answers for eight slots.
-#[derive(Debug, Clone, Copy, Default)]
-struct Slot {
-    key: u32,
-    bits: u32,
+/// What terms are worth together, in the model's steps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sum {
+    /// All of them.
+    pub(crate) steps: i64,
+    /// Those seen in ham.
+    pub(crate) steps_in_ham: i64,
 }
 
 /// Hash to worth.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
-    slots: Vec<Slot>,
-    shift: u32,
+    /// From the highest bit: the rest of the hash, one more than the distance from home ([`N_CHECK_BITS`] together, and 0
+    /// for an empty slot), the ham mark, the steps.
+    slots: Vec<u32>,
+    home_bits: u32,
+    /// The bits of a slot that say the distance.
+    distance_mask: u32,
     n_terms: usize,
 }
 
-/// An empty slot's key cannot be a term's.
-#[inline]
-pub(crate) const fn key_of(hash: u32) -> u32 {
-    if hash == 0 { 1 } else { hash }
-}
+/// Terms crowd so much that no table of a size that they justify holds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Crowded;
+
+const N_CHECK_BITS: u32 = 15;
+/// One slot away from home.
+const DISTANCE: u32 = 1 << (32 - N_CHECK_BITS);
+/// The ham mark and the steps.
+const KNOWN_MAX: u32 = DISTANCE - 1;
+const HAM: u32 = 1 << 16;
+/// With fewer, the rest of a hash and its distance would not fit into the check.
+const HOME_BITS_MIN: u32 = 21;
+/// With more, a table would be larger than 512 MiB.
+const HOME_BITS_MAX: u32 = 27;
 
 impl Table {
-    /// A table of distinct keys.
-    pub(crate) fn new(n_terms: usize, terms: impl Iterator<Item = (u32, Worth)>) -> Self {
-        let bits = (n_terms + n_terms / 2 + 16)
-            .next_power_of_two()
-            .trailing_zeros()
-            .min(31);
-        let mut table = Self {
-            slots: vec![Slot::default(); 1 << bits],
-            shift: 32 - bits,
-            n_terms,
-        };
-        let mask = table.slots.len() - 1;
+    /// A table of distinct hashes in ascending order.
+    pub(crate) fn new(terms: &(impl ExactSizeIterator<Item = (u32, Worth)> + Clone)) -> Result<Self, Crowded> {
+        let n_terms = terms.len();
+        // Half full at most: hardly a term stands further than two slots from home.
+        let fits = (2 * n_terms).next_power_of_two().trailing_zeros();
+        let least = fits.max(HOME_BITS_MIN);
+        (least..=HOME_BITS_MAX.min(least + 1))
+            .find_map(|home_bits| Self::fill(home_bits, terms.clone()))
+            .ok_or(Crowded)
+    }
+
+    fn fill(home_bits: u32, terms: impl ExactSizeIterator<Item = (u32, Worth)>) -> Option<Self> {
+        let n_terms = terms.len();
+        let distance_max = (1_usize << distance_bits(home_bits)) - 2;
+        let mut slots = vec![0_u32; (1 << home_bits) + distance_max + 1];
+        let mut free = 0;
         for (hash, worth) in terms {
-            let key = key_of(hash);
-            let mut at = (key >> table.shift) as usize;
-            while table.slots[at].key != 0 && table.slots[at].key != key {
-                at = (at + 1) & mask;
-            }
-            table.slots[at] = Slot {
-                key,
-                bits: worth.weight.to_bits() & !1 | u32::from(worth.in_ham),
-            };
+            let (home, check) = place(home_bits, hash);
+            let at = free.max(home);
+            let distance = u32::try_from(at - home).ok().filter(|_| at - home <= distance_max)?;
+            #[expect(clippy::cast_sign_loss, reason = "the sixteen bits are read back as they are")]
+            let steps = u32::from(worth.steps as u16);
+            slots[at] = (check + distance * DISTANCE) | (u32::from(worth.in_ham) * HAM) | steps;
+            free = at + 1;
         }
-        table
+        Some(Self {
+            slots,
+            home_bits,
+            distance_mask: ((1 << distance_bits(home_bits)) - 1) * DISTANCE,
+            n_terms,
+        })
     }
 
     /// How many terms it knows.
@@ -63,44 +88,130 @@ impl Table {
         self.n_terms
     }
 
+    /// The ham mark and the steps of a term; of one that is not known, more than [`KNOWN_MAX`].
+    #[inline]
+    fn look_up(&self, hash: u32) -> u32 {
+        let (home, check) = place(self.home_bits, hash);
+        let (Some(first), Some(second)) = (self.slots.get(home), self.slots.get(home + 1)) else {
+            return u32::MAX;
+        };
+        // What is left of a slot when the check that it should have is taken out.
+        let left = (first ^ check).min(second ^ (check + DISTANCE));
+        // The second stands further from its home than from this one: more of this home's may stand behind it.
+        if second & self.distance_mask > DISTANCE {
+            return left.min(self.look_further(home, check));
+        }
+        left
+    }
+
+    #[cold]
+    fn look_further(&self, home: usize, check: u32) -> u32 {
+        let mut check = check + DISTANCE;
+        for slot in self.slots.iter().skip(home + 2) {
+            check += DISTANCE;
+            if slot & self.distance_mask < check & self.distance_mask {
+                break;
+            }
+            if slot ^ check <= KNOWN_MAX {
+                return slot ^ check;
+            }
+        }
+        u32::MAX
+    }
+
     /// What the term is worth, if it is known.
     #[inline]
     pub(crate) fn find(&self, hash: u32) -> Option<Worth> {
-        let key = key_of(hash);
-        let mask = self.slots.len() - 1;
-        let mut at = (key >> self.shift) as usize & mask;
-        loop {
-            let slot = self.slots[at];
-            if slot.key == key {
-                return Some(Worth {
-                    weight: f32::from_bits(slot.bits & !1),
-                    in_ham: slot.bits & 1 == 1,
-                });
-            }
-            if slot.key == 0 {
-                return None;
-            }
-            at = (at + 1) & mask;
-        }
+        let found = self.look_up(hash);
+        (found <= KNOWN_MAX).then(|| Worth {
+            steps: steps(found),
+            in_ham: found & HAM != 0,
+        })
     }
+
+    /// What the terms are worth together: those that are not known are worth nothing.
+    #[inline(never)]
+    pub(crate) fn sum(&self, hashes: &[u32]) -> Sum {
+        let mut sum = Sum::default();
+        for &hash in hashes {
+            let found = self.look_up(hash);
+            let found = if found <= KNOWN_MAX { found } else { 0 };
+            let steps = i64::from(steps(found));
+            sum.steps += steps;
+            sum.steps_in_ham += steps & -i64::from(found >> 16);
+        }
+        sum
+    }
+}
+
+/// How many bits of the check say the distance from home.
+const fn distance_bits(home_bits: u32) -> u32 {
+    N_CHECK_BITS + home_bits - 32
+}
+
+/// A hash's home, and its check there.
+#[inline]
+const fn place(home_bits: u32, hash: u32) -> (usize, u32) {
+    ((hash >> (32 - home_bits)) as usize, hash << home_bits | DISTANCE)
+}
+
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "the lower sixteen bits are meant, and as they were put"
+)]
+const fn steps(slot: u32) -> i16 {
+    slot as u16 as i16
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn finds_what_was_put_and_nothing_else() {
-        let worth = |i: u32| Worth {
-            weight: f32::from_bits(f32::to_bits(i as f32 / 7.0) & !1),
-            in_ham: i.is_multiple_of(2),
-        };
-        let hash = |i: u32| i.wrapping_mul(0x9e37_79b9);
-        let table = Table::new(1000, (0..1000).map(|i| (hash(i), worth(i))));
-        for i in 0..1000 {
-            assert_eq!(table.find(hash(i)), Some(worth(i)));
+    fn worth(hash: u32) -> Worth {
+        Worth {
+            steps: (hash % 65_535) as u16 as i16,
+            in_ham: hash.is_multiple_of(3),
         }
-        assert!((1000..2000).all(|i| table.find(hash(i)).is_none()));
-        assert!(Table::new(0, std::iter::empty()).find(7).is_none());
+    }
+
+    fn table(hashes: &[u32]) -> Result<Table, Crowded> {
+        let terms: BTreeMap<u32, Worth> = hashes.iter().map(|&hash| (hash, worth(hash))).collect();
+        Table::new(&terms.into_iter().collect::<Vec<_>>().into_iter())
+    }
+
+    proptest! {
+        /// Whether they stand apart or crowd behind one another's homes.
+        #[test]
+        fn finds_what_was_put_and_nothing_else(
+            hashes in prop::collection::vec(prop_oneof![any::<u32>(), 0..14_u32, 2048..2052_u32, u32::MAX - 13..], 0..40),
+            others in prop::collection::vec(prop_oneof![any::<u32>(), 0..20_u32, 2040..4100_u32, u32::MAX - 30..], 0..40),
+        ) {
+            let table = table(&hashes).unwrap();
+            for hash in hashes.iter().chain(&others) {
+                prop_assert_eq!(table.find(*hash), hashes.contains(hash).then(|| worth(*hash)).filter(|_| true));
+            }
+            let known = hashes.iter().map(|&hash| i64::from(worth(hash).steps)).sum::<i64>();
+            let sum = table.sum(&hashes);
+            prop_assert_eq!(sum.steps, known);
+            let in_ham = hashes.iter().filter(|&&hash| worth(hash).in_ham);
+            prop_assert_eq!(sum.steps_in_ham, in_ham.map(|&hash| i64::from(worth(hash).steps)).sum::<i64>());
+        }
+    }
+
+    #[test]
+    fn a_table_grows_for_terms_that_crowd_and_gives_up_in_the_end() {
+        assert!(table(&[]).unwrap().find(0).is_none());
+        // A home of 21 bits keeps fourteen others at bay, one of 22 bits thirty.
+        let crowd: Vec<u32> = (0..20).collect();
+        let table_of = table(&crowd).unwrap();
+        assert!(crowd.iter().all(|&hash| table_of.find(hash) == Some(worth(hash))));
+        assert!(table_of.find(20).is_none());
+        assert_eq!(table(&(0..100).collect::<Vec<_>>()).unwrap_err(), Crowded);
     }
 }

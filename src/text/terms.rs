@@ -70,6 +70,15 @@ pub trait Sink {
     /// A term that stands in the text: the stream's characters from `start` to `end`.
     fn piece(&mut self, view: View, hash: u32, start: u32, end: u32);
 
+    /// Terms that stand in a row; `place` is where the one of a number stands, as in [`Sink::piece`].
+    #[inline]
+    fn row(&mut self, view: View, hashes: impl Iterator<Item = u32>, place: impl Fn(usize) -> (u32, u32)) {
+        for (i, hash) in hashes.enumerate() {
+            let (start, end) = place(i);
+            self.piece(view, hash, start, end);
+        }
+    }
+
     /// A term that is an observation; `place` is the bytes of the cleaned text that it is about, if any.
     fn fact(&mut self, view: View, hash: u32, place: Option<(usize, usize)>, name: impl FnOnce() -> String);
 
@@ -121,10 +130,10 @@ fn fill_prefix(codes: impl Iterator<Item = u32>, prefix: &mut Vec<u64>) {
     prefix.clear();
     prefix.push(0);
     let mut hash = 0_u64;
-    for code in codes {
+    prefix.extend(codes.map(|code| {
         hash = hash.wrapping_mul(BASE).wrapping_add(u64::from(code) + 1);
-        prefix.push(hash);
-    }
+        hash
+    }));
 }
 
 /// Reads a comment and hands every term of every view to the sink. Links to `article_hosts` are passed over.
@@ -255,9 +264,8 @@ fn chars<S: Sink>(scratch: &Scratch, sink: &mut S) {
                 continue;
             }
             let (firsts, lasts) = (&scratch.prefix[start..=end - n], &scratch.prefix[start + n..=end]);
-            for (from, raw) in (start as u32..).zip(stretches(firsts, lasts, POWERS[n])) {
-                sink.piece(view, mix(view, raw), from, from + n as u32);
-            }
+            let hashes = stretches(firsts, lasts, POWERS[n]).map(|raw| mix(view, raw));
+            sink.row(view, hashes, |i| ((start + i) as u32, (start + i + n) as u32));
         }
         i += 1;
     }
@@ -273,14 +281,13 @@ fn letters<S: Sink>(scratch: &mut Scratch, sink: &mut S) {
         ..
     } = scratch;
     squash_at.clear();
-    #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
-    squash_at.extend(
-        codes
-            .iter()
-            .enumerate()
-            .filter(|(_, code)| is_letter(**code))
-            .map(|(i, _)| i as u32),
-    );
+    squash_at.resize(codes.len(), 0);
+    let mut n = 0;
+    for (i, &code) in (0..).zip(codes.iter()) {
+        squash_at[n] = i;
+        n += usize::from(is_letter(code));
+    }
+    squash_at.truncate(n);
     fill_prefix(squash_at.iter().map(|&i| codes[i as usize]), squash);
     if squash_at.len() < N_LETTERS {
         return;
@@ -290,10 +297,10 @@ fn letters<S: Sink>(scratch: &mut Scratch, sink: &mut S) {
         &squash[N_LETTERS..],
         POWERS[N_LETTERS],
     );
-    for (raw, window) in raws.zip(squash_at.windows(N_LETTERS)) {
-        let (start, end) = (window[0], window[N_LETTERS - 1] + 1);
-        sink.piece(View::Letters, mix(View::Letters, raw), start, end);
-    }
+    let hashes = raws.map(|raw| mix(View::Letters, raw));
+    sink.row(View::Letters, hashes, |i| {
+        (squash_at[i], squash_at[i + N_LETTERS - 1] + 1)
+    });
 }
 
 /// Letters, links and addresses; no digits, no signs.
