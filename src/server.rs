@@ -227,9 +227,8 @@ async fn tidy_feedback(moderator: Arc<Moderator>) {
 /// Writes down what was counted, if there is a place for it.
 async fn save_statistics(moderator: &Arc<Moderator>) {
     let moderator = Arc::clone(moderator);
-    match tokio::task::spawn_blocking(move || moderator.save_statistics()).await {
-        Ok(Err(error)) => tracing::warn!("the statistics could not be written: failed to {error}"),
-        Ok(Ok(())) | Err(_) => {}
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || moderator.save_statistics()).await {
+        tracing::warn!("the statistics could not be written: failed to {error}");
     }
 }
 
