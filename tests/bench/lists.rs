@@ -118,6 +118,7 @@ fn house(entries: usize) -> Moderator {
         }),
         pseudonymizer: Pseudonymizer::new(&[7; 32]),
         clock,
+        recorder: None,
         nonce: [0; 16],
     })
 }
