@@ -184,8 +184,12 @@ impl Server {
             tracing::warn!(drain_timeout = ?self.drain_timeout, "some connections did not close in time and are cut off");
             Ok(())
         });
-        if let Some(recorder) = moderator.recorder() {
-            recorder.close().await;
+        if let Some(recorder) = moderator.recorder()
+            && tokio::time::timeout(self.drain_timeout, recorder.close())
+                .await
+                .is_err()
+        {
+            tracing::warn!("the feedback store did not take the last decisions in time: they are not remembered");
         }
         save_statistics(&moderator).await;
         ended

@@ -193,10 +193,7 @@ async fn files_logs_metrics_and_errors_hold_nothing_of_an_author() {
     assert_clean("a metric", metrics.as_bytes(), &CANARIES);
     assert_rows_are_clean(&["--data-dir", path]);
     let (_, _, logs) = tokio::task::spawn_blocking(|| service.stop()).await.unwrap();
-    assert!(
-        logs.contains("DEBUG") || logs.contains("TRACE"),
-        "or this test cannot fail"
-    );
+    assert!(logs.contains("starting"), "or this test cannot fail: {logs}");
     assert_clean("the log", logs.as_bytes(), &CANARIES);
     let heap = home.bytes();
     assert!(

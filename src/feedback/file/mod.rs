@@ -77,7 +77,8 @@ impl FileStore {
             .name("feedback".to_owned())
             .spawn(move || {
                 work(asked, log, &own, &reopen);
-                drop(lock);
+                // Not left to the drop: a process that is just being started may hold a copy of the handle.
+                let _ = lock.unlock();
             })
             .map_err(|error| failed(&error))?;
         Ok(Self {

@@ -51,9 +51,10 @@ impl Home {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         match self {
             Self::File(dir) => {
+                // One that is merged away meanwhile is not there any more.
                 let files = std::fs::read_dir(dir.path().join("feedback")).unwrap();
                 files
-                    .flat_map(|file| std::fs::read(file.unwrap().path()).unwrap())
+                    .flat_map(|file| std::fs::read(file.unwrap().path()).unwrap_or_default())
                     .collect()
             }
             Self::Redis(server) => {
