@@ -18,6 +18,8 @@ use crate::site::SiteId;
 pub struct Pseudonymizer {
     /// Keyed once; each use starts from a copy.
     mac: Hmac<Sha256>,
+    /// Works under the key before this one, while both are alive.
+    previous: Option<Box<Self>>,
 }
 
 /// What kind of thing is hashed: the same text as an address and as an account gives different pseudonyms.
@@ -41,7 +43,21 @@ impl Pseudonymizer {
     pub fn new(key: &[u8]) -> Self {
         #[expect(clippy::expect_used, reason = "RFC 2104 defines HMAC for keys of every length")]
         let mac = Hmac::new_from_slice(key).expect("HMAC takes keys of every length");
-        Self { mac }
+        Self { mac, previous: None }
+    }
+
+    /// The same while the key before it is alive too.
+    #[must_use]
+    pub fn after(self, previous: &[u8]) -> Self {
+        Self {
+            previous: Some(Box::new(Self::new(previous))),
+            ..self
+        }
+    }
+
+    /// Makes the pseudonyms of the key before this one, while that is alive.
+    pub fn previous(&self) -> Option<&Self> {
+        self.previous.as_deref()
     }
 
     /// The pseudonym of the network that an address lies in.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -17,7 +18,10 @@ use crate::moderator::{LoadedModel, Moderator, Parts};
 use crate::privacy::Pseudonymizer;
 use crate::server::{Listeners, Server, ServerError};
 use crate::statistics::Statistics;
-use crate::telemetry::{self, Events, Metrics};
+use crate::telemetry::{self, Events, Metrics, Traces};
+
+/// How long the last traces may take to reach their collector.
+const TRACES_FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// `moderato serve`
 #[derive(Debug, clap::Args)]
@@ -70,6 +74,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
     let model = load_model(args.model.as_deref(), &clock)?;
     let limiter = limiter(&config, args.redis.as_deref())?;
     let key = pseudonym_key(args)?;
+    let previous = config::previous_pseudonym_key().map_err(|error| Failure::new(Exit::Config, error))?;
     let logs = telemetry::prepare(&config.log).map_err(|error| Failure::new(Exit::Config, error))?;
     if args.check {
         return describe(&config, &model);
@@ -104,6 +109,18 @@ pub(super) fn run(args: &Args) -> CommandResult {
                 .map_err(|error| Failure::new(Exit::Data, error))?,
             None => Statistics::new(clock.now()),
         };
+        let traces = match &config.telemetry.otlp_endpoint {
+            None => Traces::Off,
+            Some(endpoint) => Traces::otlp(endpoint, config.telemetry.traces_share)
+                .with_context(|| {
+                    format!("send traces to {endpoint} (OTEL_EXPORTER_OTLP_ENDPOINT, telemetry.otlp_endpoint)")
+                })
+                .map_err(|error| Failure::new(Exit::Config, error))?,
+        };
+        let pseudonymizer = match &previous {
+            None => Pseudonymizer::new(key.expose()),
+            Some(previous) => Pseudonymizer::new(key.expose()).after(previous.expose()),
+        };
         let lines = lines(&grpc, ops.as_ref().map(|(listeners, _)| listeners));
         let server = Server {
             moderator: Arc::new(
@@ -111,7 +128,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
                     sites,
                     model: Some(model),
                     limiter,
-                    pseudonymizer: Pseudonymizer::new(key.expose()),
+                    pseudonymizer,
                     clock,
                     metrics,
                     recorder,
@@ -119,6 +136,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
                         objections: config.telemetry.log_objections,
                         approvals: config.telemetry.log_approvals,
                     },
+                    traces: traces.clone(),
                     nonce,
                 })
                 .with_statistics(statistics),
@@ -135,6 +153,9 @@ pub(super) fn run(args: &Args) -> CommandResult {
         let ready = || lines.iter().for_each(|line| drop(output::line(line)));
         let shutdown = shutdown_signal().map_err(|error| Failure::new(Exit::Unexpected, error))?;
         server.run(ready, shutdown).await.map_err(failure)?;
+        // It blocks, and needs the runtime to send what is left.
+        let flushed = tokio::task::spawn_blocking(move || traces.flush(TRACES_FLUSH_TIMEOUT)).await;
+        flushed.map_err(|error| Failure::new(Exit::Unexpected, error))?;
         tracing::info!("stopped");
         Ok(Exit::Ok)
     })

@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::site::Sites;
 
 pub use feedback::FeedbackConfig;
-pub use secrets::{PseudonymKey, kept_key, new_key, nonce, pseudonym_key};
+pub use secrets::{PseudonymKey, kept_key, new_key, nonce, previous_pseudonym_key, pseudonym_key};
 pub use telemetry::{OPS_LISTEN_DEFAULT, TelemetryConfig, ops_address};
 
 /// The embedded defaults, with a comment on every key.

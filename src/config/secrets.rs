@@ -12,6 +12,9 @@ use super::ConfigError;
 /// The environment variable that holds the pseudonym key; with `_FILE` behind it, the path of a file that does.
 const VARIABLE: &str = "MODERATO_PSEUDONYM_KEY";
 
+/// The same for the key before it.
+const VARIABLE_PREVIOUS: &str = "MODERATO_PSEUDONYM_KEY_PREVIOUS";
+
 /// The fewest bytes that a key may have.
 const BYTES_MIN: usize = 32;
 
@@ -68,13 +71,8 @@ pub fn new_key() -> Result<String, ConfigError> {
 /// # Errors
 /// A key is missing, malformed, or cannot be read.
 pub fn pseudonym_key(required: bool) -> Result<PseudonymKey, ConfigError> {
-    if let Some(text) = variable(VARIABLE) {
-        return PseudonymKey::parse(&text);
-    }
-    if let Some(path) = variable(&format!("{VARIABLE}_FILE")) {
-        let text = std::fs::read_to_string(Path::new(&path))
-            .map_err(|error| ConfigError::Secret(format!("read the pseudonym key from {path}: {error}")))?;
-        return PseudonymKey::parse(&text);
+    if let Some(key) = read(VARIABLE)? {
+        return Ok(key);
     }
     if required {
         return Err(ConfigError::Secret(format!(
@@ -120,6 +118,38 @@ pub fn kept_key(data_dir: &Path, required: bool) -> Result<PseudonymKey, ConfigE
     PseudonymKey::parse(&kept)
 }
 
+/// The key before the current one, while both are alive: what was counted under it still counts.
+///
+/// # Errors
+/// It is malformed or cannot be read, there is no current key to follow it, or it is the same.
+pub fn previous_pseudonym_key() -> Result<Option<PseudonymKey>, ConfigError> {
+    let Some(previous) = read(VARIABLE_PREVIOUS)? else {
+        return Ok(None);
+    };
+    match read(VARIABLE)? {
+        None => Err(ConfigError::Secret(format!(
+            "{VARIABLE_PREVIOUS} is set, but there is no {VARIABLE} to follow it: `moderato key new` prints one"
+        ))),
+        Some(current) if current.0 == previous.0 => Err(ConfigError::Secret(format!(
+            "{VARIABLE_PREVIOUS} is the same key as {VARIABLE}: unset it, or set the new key as {VARIABLE}"
+        ))),
+        Some(_) => Ok(Some(previous)),
+    }
+}
+
+/// The key in a variable, or in the file that the variable with `_FILE` behind it names.
+fn read(name: &str) -> Result<Option<PseudonymKey>, ConfigError> {
+    if let Some(text) = variable(name) {
+        return PseudonymKey::parse(&text).map(Some);
+    }
+    let Some(path) = variable(&format!("{name}_FILE")) else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(Path::new(&path))
+        .map_err(|error| ConfigError::Secret(format!("read the pseudonym key from {path}: {error}")))?;
+    PseudonymKey::parse(&text).map(Some)
+}
+
 /// Random bytes for one process.
 ///
 /// # Errors
@@ -141,7 +171,7 @@ fn random_bytes() -> Result<[u8; BYTES_MIN], ConfigError> {
     clippy::disallowed_methods,
     reason = "config is the one room that reads the environment"
 )]
-fn variable(name: &str) -> Option<String> {
+pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

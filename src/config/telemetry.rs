@@ -5,9 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use serde::Deserialize;
 
 use super::raw::Merged;
+use super::secrets::variable;
 
 /// Where operators look in if nothing else is said: a loopback address, and the port that exporters of metrics use.
 pub const OPS_LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
+
+/// The variable that OpenTelemetry gives to the address of a collector.
+const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 /// What is told of each decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +20,10 @@ pub struct TelemetryConfig {
     pub log_objections: f64,
     /// The share of approvals that are logged, from 0 to 1.
     pub log_approvals: f64,
+    /// Where traces go, if anywhere.
+    pub otlp_endpoint: Option<String>,
+    /// The share of calls that are traced where the caller does not say, from 0 to 1.
+    pub traces_share: f64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -23,6 +31,8 @@ pub struct TelemetryConfig {
 struct Raw {
     log_objections: f64,
     log_approvals: f64,
+    otlp_endpoint: String,
+    traces_share: f64,
 }
 
 /// Checks the section.
@@ -30,6 +40,8 @@ pub(super) fn resolve(merged: &Merged, problems: &mut Vec<String>) -> Option<Tel
     let Raw {
         log_objections,
         log_approvals,
+        otlp_endpoint,
+        traces_share,
     } = merged.section("telemetry", problems)?;
     let mut share = |key: &str, share: f64| {
         if !(0.0..=1.0).contains(&share) {
@@ -40,7 +52,26 @@ pub(super) fn resolve(merged: &Merged, problems: &mut Vec<String>) -> Option<Tel
     Some(TelemetryConfig {
         log_objections: share("log_objections", log_objections),
         log_approvals: share("log_approvals", log_approvals),
+        traces_share: share("traces_share", traces_share),
+        otlp_endpoint: endpoint(otlp_endpoint, problems),
     })
+}
+
+/// Where traces go: the environment's word, else the file's.
+fn endpoint(file: String, problems: &mut Vec<String>) -> Option<String> {
+    let (name, endpoint) = match variable(OTLP_ENDPOINT) {
+        Some(endpoint) => (OTLP_ENDPOINT, endpoint),
+        None => ("telemetry.otlp_endpoint", file),
+    };
+    if endpoint.is_empty() {
+        return None;
+    }
+    if !(endpoint.starts_with("http://") || endpoint.starts_with("https://")) {
+        problems.push(format!(
+            "{name}: {endpoint:?} is not a URL with http:// or https://, such as \"http://127.0.0.1:4317\""
+        ));
+    }
+    Some(endpoint)
 }
 
 /// Reads where operators look in: an address with a port, or `none`.

@@ -160,7 +160,7 @@ impl Moderator {
 
     /// A second click need not be counted, but its request id may not stand for another body.
     async fn refuse_reused_id(&self, submission: &Submission, now: Timestamp) -> Result<(), Refusal> {
-        let Some(claim) = self.claim(submission, &[]) else {
+        let Some(claim) = Self::claim(&self.pseudonymizer, submission, &[]) else {
             return Ok(());
         };
         let take = Take {

@@ -5,6 +5,7 @@
 //! in [`Moderator::moderate`].
 
 mod double;
+mod epochs;
 mod feedback;
 mod memo;
 mod proxies;
@@ -27,7 +28,7 @@ use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
 use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
 use crate::statistics::Statistics;
-use crate::telemetry::{Events, Metrics};
+use crate::telemetry::{Call, Events, Method, Metrics, Traces};
 use crate::verdict::{Handling, QuotaState, Verdict};
 
 use double::Clicks;
@@ -67,6 +68,8 @@ pub struct Parts {
     pub recorder: Option<Recorder>,
     /// How many of them are logged.
     pub events: Events,
+    /// Where traced calls are told.
+    pub traces: Traces,
     /// Random bytes of this process: they make decision ids unguessable, and unlike those of other processes.
     pub nonce: [u8; 16],
 }
@@ -82,6 +85,7 @@ pub struct Moderator {
     metrics: Metrics,
     recorder: Option<Recorder>,
     events: Events,
+    traces: Traces,
     proxies: Proxies,
     clicks: Clicks<(Memo, Measured)>,
     statistics: Statistics,
@@ -101,6 +105,7 @@ impl Moderator {
             metrics,
             recorder,
             events,
+            traces,
             nonce,
         } = parts;
         let model = model.map(Arc::new);
@@ -114,6 +119,7 @@ impl Moderator {
             metrics,
             recorder,
             events,
+            traces,
             nonce,
             proxies: Proxies::default(),
             clicks: Clicks::default(),
@@ -155,11 +161,14 @@ impl Moderator {
             classifier: self.weigh(&submission.comment, policy),
             model_version: self.model_version(),
         };
+        // The clock costs more than most stations: it is read between them only for those who look on.
+        let mark = || submission.call.as_ref().map(|_| self.clock.now());
+        let weighed_at = mark();
         let counted = if returned_to_author(&signals, policy) {
             // Nobody spends a quota on a form that has to be mended first.
             Counted::NotMeasured
         } else {
-            self.counted(submission, policy)
+            Self::counted(&self.pseudonymizer, submission, policy)
         };
         self.watch_address(submission, policy);
         let click = self.click(submission);
@@ -170,6 +179,7 @@ impl Moderator {
         } = self
             .measure_once(click, submission, policy, counted, &memo, started)
             .await?;
+        let counted_at = mark();
         let replayed = replay.is_some();
         let memo = replay.unwrap_or(memo);
         let evidence = Evidence {
@@ -184,6 +194,9 @@ impl Moderator {
             // Sending it again is what its author was asked for.
             self.clicks.forget(key);
         }
+        if let Some(((call, weighed_at), counted_at)) = submission.call.as_ref().zip(weighed_at).zip(counted_at) {
+            report::traced(call, &submission.site, &judgement, weighed_at, counted_at);
+        }
         if !submission.dry_run {
             if !replayed {
                 self.remember(submission, policy, &mut judgement, started);
@@ -192,7 +205,7 @@ impl Moderator {
             self.metrics
                 .decided(&submission.site, &judgement.decision, replayed, took.as_secs_f64());
             self.count(submission, &judgement, started);
-            report::decided(&self.events, &submission.site, &judgement, took);
+            report::decided(&self.events, submission, &judgement, took);
         }
         Ok(judgement)
     }
@@ -217,6 +230,16 @@ impl Moderator {
             classifier: memo.classifier,
         };
         Ok(self.judgement(submission, policy, &evidence, memo, false))
+    }
+
+    /// A call begins; `None` if it is not traced. `parent` is the caller's `traceparent`.
+    pub fn trace(&self, method: Method, parent: Option<&str>) -> Option<Call> {
+        self.traces.begin(method, parent, || self.clock.now())
+    }
+
+    /// A traced call has ended with this gRPC status code.
+    pub fn traced(&self, call: &Call, method: Method, code: i32) {
+        call.end(method, code, self.clock.now());
     }
 
     fn policy(&self, site: &SiteId) -> Result<&SitePolicy, Refusal> {
@@ -253,20 +276,20 @@ impl Moderator {
         Classifier::Scored(assessment, thresholds(loaded.model.thresholds(), policy))
     }
 
-    /// Who is counted, if anybody.
-    fn counted(&self, submission: &Submission, policy: &SitePolicy) -> Counted {
+    /// Who is counted, if anybody, under the pseudonym that `epoch` gives.
+    fn counted(epoch: &Pseudonymizer, submission: &Submission, policy: &SitePolicy) -> Counted {
         let author = &submission.comment.author;
         if submission.action != Action::Submit || author.trust == Trust::Staff || policy.quotas.is_empty() {
             return Counted::NotMeasured;
         }
         let id = author.id.expose();
         if author.trust >= Trust::Authenticated && !id.is_empty() {
-            return Counted::Subject(self.pseudonymizer.account(&submission.site, id));
+            return Counted::Subject(epoch.account(&submission.site, id));
         }
         let Some(address) = author.address.as_ref().map(|address| *address.expose()) else {
             return Counted::NoAddress;
         };
-        self.network(&submission.site, address, policy)
+        Self::network(epoch, &submission.site, address, policy)
     }
 
     /// Looks for the signs of a proxy whose address is passed on for its readers'.
@@ -283,25 +306,25 @@ impl Moderator {
         else {
             return;
         };
-        match self.network(&submission.site, address, policy) {
+        match Self::network(&self.pseudonymizer, &submission.site, address, policy) {
             // Mostly the very subject that is counted; an account's address is looked at too.
             Counted::Subject(network) => self.proxies.public(&submission.site, network, &self.metrics),
             _ => self.proxies.not_public(&submission.site),
         }
     }
 
-    fn network(&self, site: &SiteId, address: IpAddr, policy: &SitePolicy) -> Counted {
+    fn network(epoch: &Pseudonymizer, site: &SiteId, address: IpAddr, policy: &SitePolicy) -> Counted {
         if !policy.judge_private_addresses && !privacy::is_public(address) {
             return Counted::AddressNotPublic;
         }
         let network = Network::of(address, policy.ipv4_prefix, policy.ipv6_prefix);
-        Counted::Subject(self.pseudonymizer.network(site, network))
+        Counted::Subject(epoch.network(site, network))
     }
 
-    fn claim<'a>(&self, submission: &Submission, payload: &'a [u8]) -> Option<Claim<'a>> {
+    fn claim<'a>(epoch: &Pseudonymizer, submission: &Submission, payload: &'a [u8]) -> Option<Claim<'a>> {
         submission.request.as_ref().map(|request| Claim {
-            request: self.pseudonymizer.request(&submission.site, &request.id),
-            fingerprint: self.pseudonymizer.body(&request.body),
+            request: epoch.request(&submission.site, &request.id),
+            fingerprint: epoch.body(&request.body),
             payload,
         })
     }
@@ -323,7 +346,7 @@ impl Moderator {
         };
         let payload = memo.encode();
         // A dry run is remembered nowhere, so there is nothing that could be replayed.
-        let claim = self.claim(submission, &payload).filter(|_| !submission.dry_run);
+        let claim = Self::claim(&self.pseudonymizer, submission, &payload).filter(|_| !submission.dry_run);
         if unmeasured.is_some() && claim.is_none() {
             let velocity = unmeasured.unwrap_or(Velocity::NotMeasured);
             return Ok(Measured {
@@ -343,7 +366,7 @@ impl Moderator {
             claim,
             mode: if submission.dry_run { Mode::Peek } else { Mode::Spend },
         };
-        let taken = self.limiter.take(&take, now).await;
+        let taken = self.take(&take, submission, policy, now).await;
         let redis_away = taken.source == Source::LocalForRedis;
         let (outcomes, replay) = match taken.answer {
             Answer::Conflict => return Err(Refusal::RequestIdReused),

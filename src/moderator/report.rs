@@ -3,19 +3,20 @@
 
 use std::time::Duration;
 
-use crate::moderator::Judgement;
+use crate::clock::Timestamp;
+use crate::moderator::{Judgement, Submission};
 use crate::site::SiteId;
-use crate::telemetry::Events;
+use crate::telemetry::{Call, Events, Judged};
 use crate::verdict::{Decision, Verdict};
 
 /// Writes the event, if it is among those that are wanted.
-pub(super) fn decided(events: &Events, site: &SiteId, judgement: &Judgement, took: Duration) {
+pub(super) fn decided(events: &Events, submission: &Submission, judgement: &Judgement, took: Duration) {
     let decision = &judgement.decision;
     if !events.wants(decision.verdict != Verdict::Approve, &judgement.decision_id) {
         return;
     }
     tracing::info!(
-        site = site.as_str(),
+        site = submission.site.as_str(),
         decision_id = judgement.decision_id,
         verdict = decision.verdict.as_str(),
         handling = decision.handling.as_str(),
@@ -27,9 +28,24 @@ pub(super) fn decided(events: &Events, site: &SiteId, judgement: &Judgement, too
         replayed = judgement.replayed,
         model_version = judgement.model_version,
         policy_version = judgement.policy_version,
+        trace_id = submission.call.as_ref().map(Call::trace_id),
         took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         "judged"
     );
+}
+
+/// Tells the span of a traced call.
+pub(super) fn traced(call: &Call, site: &SiteId, judgement: &Judgement, weighed_at: Timestamp, counted_at: Timestamp) {
+    call.judged(&Judged {
+        site,
+        decision_id: &judgement.decision_id,
+        decision: &judgement.decision,
+        model_version: &judgement.model_version,
+        policy_version: &judgement.policy_version,
+        replayed: judgement.replayed,
+        weighed_at,
+        counted_at,
+    });
 }
 
 fn exceeded(decision: &Decision) -> impl Iterator<Item = &str> {

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::comment::{Action, Comment};
 use crate::model::Explanation;
 use crate::site::SiteId;
+use crate::telemetry::Call;
 use crate::verdict::Decision;
 
 /// One comment to judge.
@@ -22,6 +23,8 @@ pub struct Submission {
     pub explain: bool,
     /// Judge only: spend, record and remember nothing.
     pub dry_run: bool,
+    /// The call that it came by, if that is traced.
+    pub call: Option<Call>,
 }
 
 /// A caller's idempotency key, with the body it stands for.

@@ -1,4 +1,4 @@
-//! Logs and metrics. Logs are structured, to standard error, readable on a terminal and JSON everywhere else.
+//! Logs, metrics and traces. Logs are structured, to standard error, readable on a terminal and JSON everywhere else.
 //!
 //! No event may hold a name, an e-mail address, a network address or a comment's text; a test sends canaries through
 //! every door at the finest level and looks for them.
@@ -7,6 +7,7 @@ mod catalog;
 mod events;
 mod metrics;
 mod rpc;
+mod traces;
 
 use std::io::IsTerminal;
 
@@ -17,6 +18,7 @@ pub use catalog::{CATALOG, Kind, Metric};
 pub use events::Events;
 pub use metrics::Metrics;
 pub use rpc::Method;
+pub use traces::{Call, Judged, Traces, TracesError};
 use tracing_subscriber::util::TryInitError;
 
 /// Why there are no logs.

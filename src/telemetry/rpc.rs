@@ -72,6 +72,19 @@ impl Method {
         }
     }
 
+    /// The method's name with its service.
+    pub const fn full_name(self) -> &'static str {
+        match self {
+            Self::Moderate => "moderato.v1.ModerationService/Moderate",
+            Self::ModerateStream => "moderato.v1.ModerationService/ModerateStream",
+            Self::SubmitFeedback => "moderato.v1.ModerationService/SubmitFeedback",
+            Self::GetDecision => "moderato.v1.ModerationService/GetDecision",
+            Self::GetModel => "moderato.v1.ModelService/GetModel",
+            Self::ReloadModel => "moderato.v1.ModelService/ReloadModel",
+            Self::Other => "(other)",
+        }
+    }
+
     /// The method that a path such as `/moderato.v1.ModerationService/Moderate` names.
     pub fn of_path(path: &str) -> Self {
         let name = path.rsplit('/').next().unwrap_or_default();

@@ -28,7 +28,7 @@ use moderato::moderator::{LoadedModel, Moderator, Parts, Submission};
 use moderato::privacy::Pseudonymizer;
 use moderato::sensitive::Sensitive;
 use moderato::site::{FieldSet, SiteId};
-use moderato::telemetry::{Events, Metrics};
+use moderato::telemetry::{Events, Metrics, Traces};
 
 /// Four comments of our own making: English, German with marks, Russian, and one with links; some 300 bytes each.
 const TEXTS: [&str; 4] = [
@@ -96,6 +96,7 @@ fn submission(text: &str) -> Submission {
         request: None,
         explain: false,
         dry_run: true,
+        call: None,
     }
 }
 
@@ -119,6 +120,7 @@ fn house(entries: usize) -> Moderator {
         pseudonymizer: Pseudonymizer::new(&[7; 32]),
         clock,
         recorder: None,
+        traces: Traces::Off,
         nonce: [0; 16],
     })
 }

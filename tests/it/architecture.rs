@@ -145,6 +145,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif::", &["cli"]),
     ("anyhow::", &["cli"]),
     ("tracing_subscriber", &["telemetry"]),
+    ("opentelemetry", &["telemetry/traces.rs"]),
     ("toml::", &["config"]),
     ("hmac::", &["privacy.rs"]),
     ("email_address::", &["signals/form.rs"]),

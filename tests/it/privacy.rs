@@ -1,9 +1,15 @@
 //! *Your email address will not be published*: canaries go through every door at the finest log level, and then
 //! everything that the service has written is searched for them.
 
-use moderato::api::grpc::proto::{Comment, ModerateRequest};
+use std::path::Path;
 
-use crate::support::process::{Service, run_with_input, stderr};
+use moderato::api::grpc::proto::{Comment, ModerateRequest};
+use redis::Value;
+
+use crate::support::http_get;
+use crate::support::process::{Service, moderato, run_with_input, stderr, stdout};
+use crate::support::redis::RedisServer;
+use crate::traces::Collector;
 
 const NAME: &str = "Canaryname Quillfeather";
 const EMAIL: &str = "canary.mailbox@birdcage.example";
@@ -21,6 +27,11 @@ fn canaries() -> Comment {
         author_ip: ADDRESS.to_owned(),
         author_id: ACCOUNT.to_owned(),
         parent_content: TEXT.to_owned(),
+        article_title: TEXT.to_owned(),
+        article_text: TEXT.to_owned(),
+        user_agent: NAME.to_owned(),
+        referrer: URL.to_owned(),
+        permalink: URL.to_owned(),
         honeypot: NAME.to_owned(),
         ..Comment::default()
     }
@@ -101,6 +112,156 @@ async fn logs_and_errors_hold_nothing_of_an_author() {
     );
     assert_clean("the log", &logs);
     assert_clean("standard output", &rest);
+}
+
+/// Everything that a Redis holds, keys and values, as text.
+fn contents(redis: &RedisServer) -> String {
+    let keys: Vec<String> = redis.ask(&["KEYS", "*"]).unwrap();
+    let mut all = String::new();
+    for key in keys {
+        let kind: String = redis.ask(&["TYPE", &key]).unwrap();
+        let read: &[&str] = match kind.as_str() {
+            "string" => &["GET", &key],
+            "hash" => &["HGETALL", &key],
+            "stream" => &["XRANGE", &key, "-", "+"],
+            "list" => &["LRANGE", &key, "0", "-1"],
+            "set" => &["SMEMBERS", &key],
+            "zset" => &["ZRANGE", &key, "0", "-1"],
+            other => panic!("{key} is a {other}, which this test cannot read yet"),
+        };
+        all.push_str(&format!("{key} {}\n", plain(&redis.ask(read).unwrap())));
+    }
+    all
+}
+
+/// The bytes of an answer as text, whatever it is made of.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(" "),
+        Value::Map(pairs) => pairs
+            .iter()
+            .map(|(k, v)| format!("{} {}", plain(k), plain(v)))
+            .collect(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// Every file beneath a folder, names and bytes, as text.
+fn files(dir: &Path) -> String {
+    let mut all = String::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        all.push_str(&format!("{}\n", path.display()));
+        if path.is_dir() {
+            all.push_str(&files(&path));
+        } else {
+            all.push_str(&String::from_utf8_lossy(&std::fs::read(&path).unwrap()));
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn redis_traces_and_files_hold_nothing_of_an_author_in_good_times_and_bad() {
+    let (mut redis, dir) = (RedisServer::start().await, tempfile::tempdir().unwrap());
+    let (collector, address) = Collector::start().await;
+    let config = dir.path().join("moderato.toml");
+    let settings = "[service]\nlog = \"trace\"\n[limiter]\nredis_budget = \"2s\"\n\
+                    [telemetry]\ntraces_share = 1.0\nlog_approvals = 1.0\n[site.gazette]\nclassifier = true\n";
+    std::fs::write(&config, settings).unwrap();
+    let args = [
+        "--listen",
+        "127.0.0.1:0",
+        "--ops-listen",
+        "127.0.0.1:0",
+        "--redis",
+        &redis.url(),
+    ];
+    let mut command = moderato(&[&["serve", "--config", "moderato.toml"][..], &args].concat());
+    command
+        .current_dir(dir.path())
+        .env("MODERATO_PSEUDONYM_KEY", "5a".repeat(32));
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}"));
+    let mut service = Service::start_from(&mut command);
+    let ops = service.next_line().trim_start_matches("listening on ops ").to_owned();
+    let mut client = service.client().await;
+    let calls = |n: usize| -> Vec<tonic::Request<ModerateRequest>> {
+        let mut calls = Vec::new();
+        for (i, change) in [
+            &(|_: &mut Comment| {}) as &dyn Fn(&mut Comment),
+            &|c| c.honeypot.clear(),
+            &|c| c.author_email.push('@'),
+            &|c| c.author_trust = 2,
+            &|c| c.author_ip.push_str(":443"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut comment = canaries();
+            change(&mut comment);
+            let mut call = tonic::Request::new(ModerateRequest {
+                site: "gazette".to_owned(),
+                comment: Some(comment),
+                // What a program makes of its readers' data is theirs as well.
+                request_id: format!("{EMAIL}-{n}-{i}"),
+                ..Default::default()
+            });
+            call.metadata_mut()
+                .insert("tracestate", "vendor=canary-account-77".parse().unwrap());
+            call.metadata_mut().insert("x-reader", EMAIL.parse().unwrap());
+            calls.push(call);
+        }
+        calls
+    };
+    for call in calls(1) {
+        if let Err(status) = client.moderate(call).await {
+            assert_clean("an error", &format!("{status:?}"));
+        }
+    }
+    let kept = contents(&redis);
+    assert!(
+        kept.lines().count() >= 4,
+        "Redis has to hold something, or this test cannot fail: {kept}"
+    );
+    assert_clean("Redis", &kept);
+    redis.kill();
+    for call in calls(2) {
+        if let Err(status) = client.moderate(call).await {
+            assert_clean("an error", &format!("{status:?}"));
+        }
+    }
+    for page in ["/metrics", "/livez", "/readyz", "/version"] {
+        assert_clean(page, &http_get(&ops, page).await);
+    }
+    let (_, rest, logs) = tokio::task::spawn_blocking(|| service.stop()).await.unwrap();
+    assert!(logs.contains("Redis is away"), "the log has to say something: {logs}");
+    assert_clean("the log", &logs);
+    assert_clean("standard output", &rest);
+    let traces = collector.text();
+    assert!(
+        traces.contains("moderato.decision_id"),
+        "traces have to say something: {traces}"
+    );
+    assert_clean("a trace", &traces);
+    assert_clean("a file", &files(dir.path()));
+}
+
+#[test]
+fn checking_a_configuration_shows_no_secret() {
+    let key = "5a".repeat(32);
+    let mut command = moderato(&[
+        "serve",
+        "--check",
+        "--redis",
+        "redis://user:canary-account-77@127.0.0.1:1/",
+    ]);
+    let output = command.env("MODERATO_PSEUDONYM_KEY", &key).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    for said in [stdout(&output), stderr(&output)] {
+        assert_clean("serve --check", &said);
+        assert!(!said.contains(&key), "serve --check shows the key");
+    }
 }
 
 #[test]

@@ -57,6 +57,7 @@ pub(super) fn submission(request: proto::ModerateRequest) -> Result<Submission, 
             request: request_id,
             explain,
             dry_run,
+            call: None,
         }),
         _ => Err(violations),
     }

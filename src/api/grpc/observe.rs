@@ -1,5 +1,5 @@
-//! Counts every call of our services, by method and by how it ended: also those that are turned away before any of our
-//! code sees them.
+//! Counts and traces every call of our services, by method and by how it ended: also those that are turned away before
+//! any of our code sees them.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -45,17 +45,29 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
         let moderator = Arc::clone(&self.moderator);
-        moderator.metrics().requested(Method::of_path(request.uri().path()));
+        let method = Method::of_path(request.uri().path());
+        moderator.metrics().requested(method);
+        let parent = request
+            .headers()
+            .get("traceparent")
+            .and_then(|parent| parent.to_str().ok());
+        let call = moderator.trace(method, parent);
+        if let Some(call) = &call {
+            // The door tells it what was decided.
+            request.extensions_mut().insert(call.clone());
+        }
         let answer = self.inner.call(request);
         Box::pin(async move {
             let answer = answer.await?;
             // A call that fails as a whole says so in the head; what befalls one item of a stream is no failed call.
-            if let Some(status) = Status::from_header_map(answer.headers())
-                && status.code() != Code::Ok
-            {
-                moderator.metrics().failed(status.code() as i32);
+            let code = Status::from_header_map(answer.headers()).map_or(Code::Ok, |status| status.code());
+            if code != Code::Ok {
+                moderator.metrics().failed(code as i32);
+            }
+            if let Some(call) = call {
+                moderator.traced(&call, method, code as i32);
             }
             Ok(answer)
         })

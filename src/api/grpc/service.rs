@@ -11,6 +11,7 @@ use super::proto::{
 };
 use super::{convert, feedback, stats, status};
 use crate::moderator::Moderator;
+use crate::telemetry::Call;
 
 /// The door to [`Moderator::moderate`].
 #[derive(Debug)]
@@ -28,7 +29,9 @@ impl ModerationDoor {
 #[tonic::async_trait]
 impl ModerationService for ModerationDoor {
     async fn moderate(&self, request: Request<ModerateRequest>) -> Result<Response<ModerateResponse>, Status> {
-        let submission = convert::submission(request.into_inner()).map_err(status::invalid)?;
+        let call = request.extensions().get::<Call>().cloned();
+        let mut submission = convert::submission(request.into_inner()).map_err(status::invalid)?;
+        submission.call = call;
         let judgement = self
             .moderator
             .moderate(&submission)

@@ -19,7 +19,7 @@ use crate::config;
 use crate::limit::{Limiter, MemorySettings};
 use crate::moderator::{Moderator, Parts};
 use crate::privacy::Pseudonymizer;
-use crate::telemetry::{Events, Metrics};
+use crate::telemetry::{Events, Metrics, Traces};
 
 /// `moderato check`
 #[derive(Debug, clap::Args)]
@@ -155,6 +155,7 @@ impl Judge {
             metrics: Metrics::off(&config.sites),
             recorder: None,
             events: Events::OBJECTIONS,
+            traces: Traces::Off,
             sites: Arc::new(config.sites),
             model: Some(model),
             limiter,

@@ -15,12 +15,15 @@ use moderato::limit::{Limiter, MemorySettings};
 use moderato::model::{Reading, SpamModel};
 use moderato::moderator::{LoadedModel, Moderator, Parts};
 use moderato::privacy::Pseudonymizer;
-use moderato::telemetry::{Events, Metrics};
+use moderato::telemetry::{Events, Metrics, Traces};
 use prost::Message;
 use sha2::{Digest, Sha256};
 
+/// Takes any bytes, and panics if what must hold does not.
+pub type Target = fn(&[u8]);
+
 /// Every target with its name, which is that of its corpus.
-pub const ALL: [(&str, fn(&[u8])); 5] = [
+pub const ALL: [(&str, Target); 5] = [
     ("text", text),
     ("links", links),
     ("artifact", artifact),
@@ -29,11 +32,11 @@ pub const ALL: [(&str, fn(&[u8])); 5] = [
 ];
 
 thread_local! {
-    static MODEL: SpamModel = artifact::embedded().expect("the shipped model is one");
+    static MODEL: SpamModel = artifact::embedded().unwrap();
     static HOUSE: RefCell<ModerationDoor> = RefCell::new(ModerationDoor::new(Arc::new(house())));
     static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread()
         .build()
-        .expect("a runtime starts");
+        .unwrap();
 }
 
 /// Any text is read, weighed and explained, and the explanation points into it.
@@ -89,9 +92,17 @@ pub fn artifact(data: &[u8]) {
     let _ = artifact::decode(data);
     let sealed = [data, &Sha256::digest(data)[..]].concat();
     if let Ok(model) = artifact::decode(&sealed) {
-        let probability = model.assess(&Reading::of("a model that can be read can weigh")).probability.get();
+        let probability = model
+            .assess(&Reading::of("a model that can be read can weigh"))
+            .probability
+            .get();
         assert!((0.0..=1.0).contains(&probability), "{probability}");
-        assert!(model.thresholds().reject_at.is_none_or(|at| at >= model.thresholds().hold_at));
+        assert!(
+            model
+                .thresholds()
+                .reject_at
+                .is_none_or(|at| at >= model.thresholds().hold_at)
+        );
     }
 }
 
@@ -101,8 +112,13 @@ pub fn request(data: &[u8]) {
         return;
     };
     let secrets = request.comment.as_ref().map(|comment| {
-        [&comment.content, &comment.author_name, &comment.author_email, &comment.author_ip]
-            .map(|secret| secret.trim().to_owned())
+        [
+            &comment.content,
+            &comment.author_name,
+            &comment.author_email,
+            &comment.author_ip,
+        ]
+        .map(|secret| secret.trim().to_owned())
     });
     let request_again = request.clone();
     let answer = RUNTIME.with(|runtime| {
@@ -123,7 +139,11 @@ pub fn request(data: &[u8]) {
         }
         Err(status) => {
             // A telling secret only: "a" is in every message.
-            for secret in secrets.into_iter().flatten().filter(|secret| secret.chars().count() > 12) {
+            for secret in secrets
+                .into_iter()
+                .flatten()
+                .filter(|secret| secret.chars().count() > 12)
+            {
                 assert!(!status.message().contains(&secret), "an error quotes the comment");
             }
         }
@@ -132,11 +152,12 @@ pub fn request(data: &[u8]) {
 
 fn house() -> Moderator {
     let settings = "defaults.judge_private_addresses = true\n[site.strict]\nrequired.anonymous = [\"content\"]\n";
-    let config = config::parse(settings, Path::new("fuzz.toml")).expect("the settings are right");
+    let config = config::parse(settings, Path::new("fuzz.toml")).unwrap();
     let clock = Clock::manual(Timestamp::from_micros(1_700_000_000_000_000));
     Moderator::new(Parts {
         metrics: Metrics::off(&config.sites),
-            events: Events::OBJECTIONS,
+        events: Events::OBJECTIONS,
+        traces: Traces::Off,
         sites: Arc::new(config.sites),
         model: artifact::embedded().ok().map(|model| LoadedModel {
             model,

@@ -16,7 +16,7 @@ use moderato::limit::{Limiter, MemorySettings};
 use moderato::moderator::{LoadedModel, Moderator, Parts};
 use moderato::privacy::Pseudonymizer;
 use moderato::server::{Listeners, Server, ServerError};
-use moderato::telemetry::{Events, Metrics};
+use moderato::telemetry::{Events, Metrics, Traces};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::Status;
@@ -66,6 +66,7 @@ impl House {
             metrics: Metrics::off(&config.sites),
             recorder: store.map(|store| Recorder::start(store, config.feedback.queue_max, clock.clone())),
             events: Events::OBJECTIONS,
+            traces: Traces::Off,
             sites: Arc::new(config.sites),
             model,
             limiter,

@@ -16,6 +16,9 @@ pub(crate) fn moderato(args: &[&str]) -> Command {
         "MODERATO_REDIS_URL",
         "MODERATO_PSEUDONYM_KEY",
         "MODERATO_PSEUDONYM_KEY_FILE",
+        "MODERATO_PSEUDONYM_KEY_PREVIOUS",
+        "MODERATO_PSEUDONYM_KEY_PREVIOUS_FILE",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
     ] {
         command.env_remove(name);
     }

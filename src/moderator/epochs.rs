@@ -1,0 +1,60 @@
+//! Counting while two pseudonym keys are alive.
+//!
+//! A new key gives every author a new pseudonym, under which nothing has been counted. So while the previous key is
+//! given too, every take is made under both: first under the previous one, which knows the author's past and decides,
+//! then under the current one, which is to know it when the previous one goes. Replicas that have the previous key alone
+//! count there as well, so nothing is forgotten while a fleet is changed over one by one.
+
+use super::{Counted, Moderator, Submission};
+use crate::clock::Timestamp;
+use crate::limit::{Answer, Source, Take, Taken};
+use crate::site::SitePolicy;
+
+impl Moderator {
+    /// Asks the limiter: once, or while two keys are alive once for each. `take` is under the current key.
+    pub(super) async fn take(
+        &self,
+        take: &Take<'_>,
+        submission: &Submission,
+        policy: &SitePolicy,
+        now: Timestamp,
+    ) -> Taken {
+        let Some(previous) = self.pseudonymizer.previous() else {
+            return self.limiter.take(take, now).await;
+        };
+        let subject = || match Self::counted(previous, submission, policy) {
+            Counted::Subject(key) => Some(key),
+            Counted::NotMeasured | Counted::NoAddress | Counted::AddressNotPublic => None,
+        };
+        let before = Take {
+            subject: take.subject.and_then(|_| subject()),
+            claim: take
+                .claim
+                .and_then(|claim| Self::claim(previous, submission, claim.payload)),
+            ..*take
+        };
+        let past = self.limiter.take(&before, now).await;
+        if !grants(&past, policy) {
+            return past;
+        }
+        let present = self.limiter.take(take, now).await;
+        if !grants(&present, policy) {
+            return present;
+        }
+        // The past has counted more, so what it says is left is what is left.
+        let away = present.source == Source::LocalForRedis;
+        Taken {
+            source: if away { present.source } else { past.source },
+            ..past
+        }
+    }
+}
+
+/// Whether a new request took its grants.
+fn grants(taken: &Taken, policy: &SitePolicy) -> bool {
+    let Answer::Fresh(outcomes) = &taken.answer else {
+        return false;
+    };
+    let mut enforced = outcomes.iter().zip(&policy.quotas).filter(|(_, quota)| !quota.shadow);
+    enforced.all(|(outcome, _)| !outcome.exceeded)
+}

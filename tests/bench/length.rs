@@ -1,0 +1,138 @@
+//! What a long comment costs, whatever it is made of: time of its own for one of 64 KiB, and instructions by length, which
+//! have to grow as the length does.
+//!
+//! ```sh
+//! cargo bench --bench length        # needs valgrind for the instructions; without it the times alone
+//! ```
+//!
+//! It ends with 1 if four times the length costs more than five times the instructions, or 64 KiB more than 5 ms.
+
+use std::hint::black_box;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use moderato::artifact;
+use moderato::model::{Reading, SpamModel};
+
+/// Lengths in bytes; each four times the one before.
+const LENGTHS: [usize; 3] = [4_096, 16_384, 65_536];
+
+/// The most instructions that four times the length may cost, against once.
+const GROWTH_MAX: f64 = 5.0;
+
+/// The longest that 64 KiB may take.
+const TIME_MAX: Duration = Duration::from_millis(5);
+
+/// What people and bots may fill a comment with: pieces that are repeated, each made different by its number where
+/// `{}` stands.
+const KINDS: [(&str, &str); 18] = [
+    (
+        "prose",
+        "I read the whole article {} and still wonder what the council wants to do. ",
+    ),
+    ("distinct words", "w{}x "),
+    ("links", "http://h{}.example.com/{}?q={} "),
+    ("bare links", "h{}.example.org "),
+    ("glued links", "http://h{}.example.com"),
+    ("e-mails", "user{}@mail{}.example.net "),
+    ("entities", "&lt;&#x41;&amp;&nbsp;&#{};"),
+    ("open tags", "<a href='http://x{}.example'><b>"),
+    ("open brackets", "[url=http://x{}.example][b]"),
+    ("look-alikes", "frее mоnеy{} "),
+    ("full width", "ｆｒｅｅ ｍｏｎｅｙ "),
+    ("combining marks", "a\u{301}\u{323}\u{330}\u{488}"),
+    ("zero width", "f\u{200b}r\u{200c}e\u{200d}e "),
+    ("Chinese", "我昨天看了这篇文章觉得写得很好"),
+    ("emoji", "👨‍👩‍👧‍👦👍🏽🇩🇪"),
+    ("spaced letters", "f r e e m.o.n.e.y "),
+    ("one word", "a"),
+    ("dots and ats", ".@:/"),
+];
+
+fn fill(piece: &str, bytes: usize) -> String {
+    let mut text = String::with_capacity(bytes + piece.len());
+    let mut n = 0_u32;
+    while text.len() < bytes {
+        text.push_str(&piece.replace("{}", &n.to_string()));
+        n += 1;
+    }
+    let end = (0..=bytes).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or(0));
+    text
+}
+
+/// The shortest of some rounds: what is longer was somebody else's.
+fn time(model: &SpamModel, text: &str) -> Duration {
+    let round = || {
+        let began = Instant::now();
+        black_box(model.assess(&Reading::of(black_box(text))));
+        began.elapsed()
+    };
+    (0..30).map(|_| round()).min().unwrap_or_default()
+}
+
+/// Instructions of one comment, counted by callgrind in a process of its own.
+fn instructions(kind: usize, length: usize) -> Option<u64> {
+    let program = std::env::current_exe().ok()?;
+    let output = Command::new("valgrind")
+        .args([
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+            "--toggle-collect=*SpamModel*assess*",
+        ])
+        .arg(program)
+        .args(["count", &kind.to_string(), &length.to_string()])
+        .output()
+        .ok()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let collected = said.lines().find_map(|line| line.split_once("Collected : "))?.1;
+    collected.trim().parse().ok()
+}
+
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_precision_loss,
+    reason = "a benchmark speaks to a person"
+)]
+fn main() -> ExitCode {
+    let Ok(model) = artifact::embedded() else {
+        eprintln!("the embedded model cannot be read");
+        return ExitCode::FAILURE;
+    };
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [what, kind, length] = args.as_slice()
+        && what == "count"
+    {
+        let kind = kind.parse().ok().and_then(|kind: usize| KINDS.get(kind));
+        if let (Some((_, piece)), Ok(length)) = (kind, length.parse()) {
+            black_box(model.assess(&Reading::of(&fill(piece, length))));
+        }
+        return ExitCode::SUCCESS;
+    }
+    println!(
+        "{:16} {:>9} {:>12} {:>12} {:>12} {:>7}",
+        "64 KiB of", "ms", "Ir 4 KiB", "Ir 16 KiB", "Ir 64 KiB", "growth"
+    );
+    let mut kept = true;
+    for (index, (kind, piece)) in KINDS.into_iter().enumerate() {
+        let took = time(&model, &fill(piece, LENGTHS[2]));
+        let counts = LENGTHS.map(|length| instructions(index, length));
+        let growth = match counts {
+            [_, Some(short), Some(long)] if short > 0 => long as f64 / short as f64,
+            _ => 0.0,
+        };
+        kept &= took <= TIME_MAX && growth <= GROWTH_MAX;
+        let [a, b, c] = counts.map(|count| count.map_or("–".to_owned(), |count| count.to_string()));
+        println!(
+            "{kind:16} {:9.3} {a:>12} {b:>12} {c:>12} {growth:7.2}",
+            took.as_secs_f64() * 1e3
+        );
+    }
+    if kept {
+        ExitCode::SUCCESS
+    } else {
+        println!("MISSED: more than {TIME_MAX:?}, or instructions grow faster than the length");
+        ExitCode::FAILURE
+    }
+}

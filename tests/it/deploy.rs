@@ -1,0 +1,150 @@
+//! What stands in `deploy/`: alert rules that name what there is, files that are what they say.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use moderato::telemetry::{CATALOG, Kind};
+use yaml_rust2::{Yaml, YamlLoader};
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(name)
+}
+
+fn yaml(name: &str) -> Yaml {
+    let text = fs::read_to_string(path(name)).unwrap();
+    let mut documents = YamlLoader::load_from_str(&text).unwrap();
+    assert_eq!(documents.len(), 1, "{name}");
+    documents.remove(0)
+}
+
+fn rules() -> Vec<Yaml> {
+    let file = yaml("alerts.yaml");
+    let groups = file["groups"].as_vec().unwrap();
+    groups
+        .iter()
+        .flat_map(|group| group["rules"].as_vec().unwrap().clone())
+        .collect()
+}
+
+/// The words of an expression that begin with `moderato_`.
+fn metrics(expression: &str) -> Vec<&str> {
+    let words = expression.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    words.filter(|word| word.starts_with("moderato_")).collect()
+}
+
+fn is_printed(series: &str) -> bool {
+    CATALOG.iter().any(|metric| match metric.kind {
+        Kind::Histogram => ["_bucket", "_sum", "_count"]
+            .iter()
+            .any(|part| series == format!("{}{part}", metric.name)),
+        Kind::Counter | Kind::Gauge => series == metric.name,
+    })
+}
+
+#[test]
+fn every_rule_is_whole_and_names_metrics_that_there_are() {
+    let rules = rules();
+    assert!(rules.len() >= 10);
+    for rule in &rules {
+        let name = rule["alert"].as_str().unwrap();
+        let expression = rule["expr"].as_str().unwrap_or_else(|| panic!("{name} has no expr"));
+        assert!(
+            ["page", "ticket"].contains(&rule["labels"]["severity"].as_str().unwrap()),
+            "{name}"
+        );
+        assert!(rule["annotations"]["summary"].as_str().is_some(), "{name} says nothing");
+        let named = metrics(expression);
+        assert!(!named.is_empty(), "{name} watches nothing");
+        for series in named {
+            assert!(
+                is_printed(series),
+                "{name} watches {series}, which /metrics does not print"
+            );
+        }
+        for (open, close) in [('(', ')'), ('{', '}'), ('[', ']')] {
+            let count = |c| expression.matches(c).count();
+            assert_eq!(count(open), count(close), "{name}: {open} and {close} do not match");
+        }
+    }
+}
+
+#[test]
+fn what_matters_has_a_rule() {
+    let rules = rules();
+    let watched = |metric: &str| {
+        rules
+            .iter()
+            .any(|rule| metrics(rule["expr"].as_str().unwrap()).contains(&metric))
+    };
+    for metric in [
+        "moderato_ready",
+        "moderato_decisions_total",
+        "moderato_degraded_total",
+        "moderato_address_not_public_total",
+        "moderato_address_dominant",
+        "moderato_model_loaded_timestamp_seconds",
+    ] {
+        assert!(watched(metric), "no rule watches {metric}");
+    }
+    // Once models are reloaded, a failure to has to be told.
+    for metric in CATALOG.iter().filter(|metric| metric.name.contains("reload_failures")) {
+        assert!(watched(metric.name), "no rule watches {}", metric.name);
+    }
+}
+
+#[test]
+fn compose_runs_without_rights_on_a_root_that_cannot_be_written() {
+    let file = yaml("compose.yaml");
+    for service in ["moderato", "redis"] {
+        let service = &file["services"][service];
+        assert_eq!(service["read_only"].as_bool(), Some(true));
+        assert_eq!(service["cap_drop"][0].as_str(), Some("ALL"));
+    }
+    let redis = &file["services"]["redis"];
+    assert!(redis["ports"].is_badvalue(), "Redis is nobody's but moderato's");
+    let dockerfile = fs::read_to_string(path("Dockerfile")).unwrap();
+    assert!(dockerfile.contains("\nUSER 65532:65532\n"));
+    let toolchain = format!("FROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
+    assert!(
+        dockerfile.contains(&toolchain),
+        "the image is not built with the Rust of Cargo.toml"
+    );
+}
+
+/// Where systemd is at hand, it reads the unit itself; where it is not, there is nothing to ask.
+#[test]
+fn systemd_understands_the_unit() {
+    let unit = fs::read_to_string(path("moderato.service")).unwrap();
+    for line in [
+        "DynamicUser=yes",
+        "ProtectSystem=strict",
+        "NoNewPrivileges=yes",
+        "CapabilityBoundingSet=",
+    ] {
+        assert!(unit.lines().any(|own| own == line), "{line}");
+    }
+    // It has to be an executable that there is; this test's own will do.
+    let dir = tempfile::tempdir().unwrap();
+    let copy = dir.path().join("moderato.service");
+    let unit = unit.replace("/usr/local/bin/moderato", env!("CARGO_BIN_EXE_moderato"));
+    fs::write(&copy, unit).unwrap();
+    let Ok(output) = Command::new("systemd-analyze").arg("verify").arg(&copy).output() else {
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !said.contains("moderato.service:"), "{said}");
+}
+
+/// Where Prometheus' own tool is at hand, it reads the rules itself.
+#[test]
+fn prometheus_understands_the_rules() {
+    let Ok(output) = Command::new("promtool")
+        .args(["check", "rules"])
+        .arg(path("alerts.yaml"))
+        .output()
+    else {
+        return;
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
