@@ -79,6 +79,8 @@ impl Method {
             Self::ModerateStream => "moderato.v1.ModerationService/ModerateStream",
             Self::SubmitFeedback => "moderato.v1.ModerationService/SubmitFeedback",
             Self::GetDecision => "moderato.v1.ModerationService/GetDecision",
+            Self::GetStats => "moderato.v1.ModerationService/GetStats",
+            Self::ForgetAuthor => "moderato.v1.AdminService/ForgetAuthor",
             Self::GetModel => "moderato.v1.ModelService/GetModel",
             Self::ReloadModel => "moderato.v1.ModelService/ReloadModel",
             Self::Other => "(other)",
