@@ -169,6 +169,7 @@ fn house() -> Moderator {
         }),
         pseudonymizer: Pseudonymizer::new(&[7; 32]),
         clock,
+        recorder: None,
         nonce: [3; 16],
     })
 }
