@@ -1,22 +1,34 @@
 //! Wiring: from a configuration to a house behind its doors, and the life of that process.
 
+mod reload;
+mod tls;
+
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_stream::StreamExt;
 use tokio_stream::wrappers::TcpListenerStream;
 
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+mod models;
+
 use crate::api::grpc::{self, Bounds, InFlight};
 use crate::api::ops::{self, Ops};
 use crate::limit::RedisState;
 use crate::moderator::Moderator;
+
+use tls::TlsIncoming;
+
+pub use reload::Reload;
+pub use tls::Tls;
 
 /// How often metrics are tidied up.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -54,6 +66,7 @@ pub enum ServerError {
 #[derive(Debug)]
 pub struct Listeners {
     listeners: Vec<TcpListener>,
+    tls: Option<Tls>,
 }
 
 impl Listeners {
@@ -75,7 +88,14 @@ impl Listeners {
             })?;
             listeners.push(listener);
         }
-        Ok(Self { listeners })
+        Ok(Self { listeners, tls: None })
+    }
+
+    /// Speaks TLS on all of them.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<Tls>) -> Self {
+        self.tls = tls;
+        self
     }
 
     /// Where they listen.
@@ -109,6 +129,8 @@ pub struct Server {
     pub grpc: Listeners,
     /// Where operators look in, with what renders the metrics.
     pub ops: Option<(Listeners, PrometheusHandle)>,
+    /// Who takes a changed configuration over, if anybody.
+    pub reload: Option<Reload>,
     /// How long calls may take to finish at the end.
     pub drain_timeout: Duration,
 }
@@ -128,11 +150,20 @@ impl Server {
         for listener in self.grpc.listeners {
             let router = grpc::router(&self.moderator, self.bounds, &in_flight, health.clone())?;
             let until = ended(stopped.clone());
-            let incoming = TcpListenerStream::new(listener);
-            doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) });
+            let incoming = TcpListenerStream::new(listener).map(without_delay);
+            match self.grpc.tls.clone() {
+                None => doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) }),
+                Some(tls) => {
+                    let incoming = TlsIncoming::new(incoming, tls, Arc::clone(&self.moderator));
+                    doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) })
+                }
+            };
         }
         // Watchers end with this function: they are aborted when the set is dropped.
         let mut watchers = JoinSet::new();
+        if let Some(reload) = self.reload {
+            watchers.spawn(reload.watch(Arc::clone(&self.moderator), self.grpc.tls.clone()));
+        }
         if let Some((listeners, metrics)) = self.ops {
             for listener in listeners.listeners {
                 let router = ops::router(Ops {
@@ -152,6 +183,7 @@ impl Server {
         self.moderator.limiter().connect().await;
         watchers.spawn(watch_redis(Arc::clone(&self.moderator)));
         watchers.spawn(tidy_feedback(Arc::clone(&self.moderator)));
+        watchers.spawn(models::follow(Arc::clone(&self.moderator)));
         let has_model = self.moderator.model().is_some();
         report(
             &reporter,
@@ -194,6 +226,13 @@ impl Server {
         save_statistics(&moderator).await;
         ended
     }
+}
+
+/// Answers are small and waited for: none is kept back for company.
+fn without_delay(peer: io::Result<TcpStream>) -> io::Result<TcpStream> {
+    let peer = peer?;
+    peer.set_nodelay(true)?;
+    Ok(peer)
 }
 
 async fn report(reporter: &HealthReporter, status: ServingStatus) {

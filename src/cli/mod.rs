@@ -6,7 +6,9 @@ mod check;
 mod evaluate;
 mod exit;
 mod feedback;
+mod import;
 mod key;
+mod model;
 mod output;
 mod serve;
 mod stats;
@@ -45,6 +47,10 @@ enum Command {
     Stats(stats::Args),
     /// What people labeled: count it, export it for training, forget it
     Feedback(feedback::Args),
+    /// Turn an export of past moderation into training data
+    Import(import::Args),
+    /// List, show, compare, promote and roll back the versions of a model directory
+    Model(model::Args),
     /// Make secrets
     Key(key::Args),
 }
@@ -69,6 +75,8 @@ pub fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Stats(args) => stats::run(&args),
         Command::Feedback(args) => feedback::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Model(args) => model::run(&args),
         Command::Key(args) => key::run(&args),
     };
     match result {

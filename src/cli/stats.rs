@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 
-use super::check::remote::Remote;
+use super::check::remote::{Credentials, Remote};
 use super::{CommandResult, Exit, Failure, output};
 use crate::api::grpc::proto;
 
@@ -15,7 +15,9 @@ pub(super) struct Args {
     /// The running service
     #[arg(long, value_name = "URL")]
     server: String,
-    /// One site [default: all]
+    #[command(flatten)]
+    credentials: Credentials,
+    /// One site [default: all; a key that is not an administrator's has to name its own]
     #[arg(long, value_name = "SITE")]
     site: Option<String>,
     /// So many days of UTC, today among them; at most 35
@@ -41,17 +43,19 @@ pub(super) fn run(args: &Args) -> CommandResult {
         site: args.site.clone().unwrap_or_default(),
         days: args.days,
     };
-    let answer = Remote::connect(&args.server)?.stats(request).map_err(|status| {
-        let exit = match status.code() {
-            tonic::Code::InvalidArgument => Exit::Usage,
-            tonic::Code::Unavailable | tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => Exit::Unreachable,
-            _ => Exit::Unexpected,
-        };
-        Failure::new(
-            exit,
-            anyhow!("no statistics from {}: {}", args.server, status.message()),
-        )
-    })?;
+    let answer = Remote::connect(&args.server, &args.credentials)?
+        .stats(request)
+        .map_err(|status| {
+            let exit = match status.code() {
+                tonic::Code::InvalidArgument => Exit::Usage,
+                tonic::Code::Unavailable | tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => Exit::Unreachable,
+                _ => Exit::Unexpected,
+            };
+            Failure::new(
+                exit,
+                anyhow!("no statistics from {}: {}", args.server, status.message()),
+            )
+        })?;
     match args.format {
         Format::Text => text(&answer.days)?,
         Format::Json => {

@@ -24,7 +24,7 @@ pub struct FeedbackConfig {
 /// Files smaller than this would consist of headers.
 const BYTES_MIN: u64 = 1 << 20;
 
-pub(super) fn resolve(merged: &raw::Merged, problems: &mut Vec<String>) -> Option<FeedbackConfig> {
+pub(super) fn resolve(merged: &raw::Merged<'_>, problems: &mut Vec<String>) -> Option<FeedbackConfig> {
     let raw: raw::Feedback = merged.section("feedback", problems)?;
     let retention = raw::duration("feedback.retention", &raw.retention, problems);
     let label_retention = raw::duration("feedback.label_retention", &raw.label_retention, problems);

@@ -3,23 +3,33 @@
 //! The embedded `default.toml` is the reference: it names every key, and its types are the schema that a file is held
 //! against. Start reading in [`load`]. This room never keeps a secret in anything that can be printed.
 
+mod access;
 mod feedback;
+mod limiter;
 mod lists;
 mod raw;
+mod resolved;
 mod secrets;
 mod sites;
+mod source;
 mod telemetry;
+mod tls;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::site::Sites;
 
+pub use access::{AccessConfig, key_entry};
 pub use feedback::FeedbackConfig;
-pub use secrets::{PseudonymKey, kept_key, new_key, nonce, previous_pseudonym_key, pseudonym_key};
+pub use limiter::LimiterConfig;
+pub use resolved::Resolved;
+pub use secrets::{PseudonymKey, kept_key, new_caller_key, new_key, nonce, previous_pseudonym_key, pseudonym_key};
+pub use source::{Loaded, Seen, Source};
 pub use telemetry::{OPS_LISTEN_DEFAULT, TelemetryConfig, ops_address};
+pub use tls::TlsFiles;
 
 /// The embedded defaults, with a comment on every key.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
@@ -37,41 +47,42 @@ pub struct Config {
     pub in_flight_max: usize,
     /// How long calls may take to finish at the end.
     pub drain_timeout: Duration,
+    /// How often the files are looked at for changes.
+    pub reload_interval: Duration,
+    /// The settings that a running service keeps until it is started again: their keys and values.
+    pub fixed: BTreeMap<String, String>,
     /// The log filter.
     pub log: String,
     /// What is told of each decision.
     pub telemetry: TelemetryConfig,
+    /// What every setting came out as.
+    pub resolved: Resolved,
     /// The limiter's bounds.
     pub limiter: LimiterConfig,
+    /// Who may call, and from where.
+    pub access: AccessConfig,
     /// The bounds on what is remembered.
     pub feedback: FeedbackConfig,
-    /// Every site's policy.
+    /// Every site's policy, and its callers.
     pub sites: Sites,
     /// The files that lists were read from: whoever watches the configuration for changes watches them too.
     pub list_files: BTreeSet<PathBuf>,
 }
 
-/// The limiter's bounds.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LimiterConfig {
-    /// Authors remembered in memory.
-    pub subjects_max: usize,
-    /// Bytes for remembered request ids.
-    pub request_bytes_max: usize,
-    /// The longest that Redis may take for one call.
-    pub redis_budget: Duration,
-    /// Calls that wait for one Redis process at once.
-    pub redis_in_flight_max: usize,
-    /// The longest that one attempt to connect may take.
-    pub redis_connect_timeout: Duration,
-    /// The part of each quota that one process grants alone, above 0 and at most 1.
-    pub redis_local_share: f64,
-    /// Authors whose grants of an outage are written back.
-    pub redis_debts_max: usize,
-    /// PEM file of the authorities that sign Redis' certificate.
-    pub redis_tls_ca_file: Option<PathBuf>,
-    /// PEM files of our own certificate and its key.
-    pub redis_tls_identity_files: Option<(PathBuf, PathBuf)>,
+impl Config {
+    /// Listens here instead.
+    pub fn set_listen(&mut self, listen: Vec<SocketAddr>) {
+        self.sites.callers.admin_without_key = access::all_loopback(&listen);
+        self.listen = listen;
+    }
+
+    /// Refuses to let strangers call. Flags may change what is listened on, so this is asked once they are in.
+    ///
+    /// # Errors
+    /// Names the addresses, and what would protect them.
+    pub fn protected(&self) -> Result<(), ConfigError> {
+        access::protected(&self.listen, &self.access, &self.sites)
+    }
 }
 
 /// Why there is no configuration.
@@ -101,6 +112,20 @@ pub enum ConfigError {
         /// Every mistake, each with the path of its key and the remedy.
         problems: Vec<String>,
     },
+    /// Strangers could call.
+    #[error(
+        "{addresses} can be reached from other machines, and {missing}; or listen on 127.0.0.1 alone; or, if that is as it \
+         should be, say so with --serve-unprotected-beyond-loopback or access.serve_unprotected_beyond_loopback = true"
+    )]
+    Unprotected {
+        /// Which addresses.
+        addresses: String,
+        /// What is missing, and how to have it.
+        missing: &'static str,
+    },
+    /// No day of the calendar.
+    #[error("{0:?} is not a day, such as 2027-12-31")]
+    Day(String),
     /// A secret is missing or malformed.
     #[error("{0}")]
     Secret(String),
@@ -133,7 +158,8 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     let base: toml::Table = DEFAULT_TOML.parse().map_err(syntax)?;
     let over: toml::Table = text.parse().map_err(syntax)?;
     let mut problems = Vec::new();
-    let merged = raw::merge(&base, &over, &mut problems);
+    let dir = path.parent().unwrap_or(Path::new(""));
+    let merged = raw::merge(&base, &over, dir, &mut problems);
     // Also where keys were wrong: what is said of the values belongs to the same answer.
     let config = resolve(&merged, path, &mut problems);
     match config {
@@ -145,85 +171,61 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     }
 }
 
-/// Checks the merged table. Every mistake is added to `problems`.
-fn resolve(merged: &raw::Merged, path: &Path, problems: &mut Vec<String>) -> Option<Config> {
-    let service: raw::Service = merged.section("service", problems)?;
-    let telemetry = telemetry::resolve(merged, problems)?;
-    let limiter: raw::Limiter = merged.section("limiter", problems)?;
+/// Checks the merged table. Every mistake is added to `problems`: no part waits for another to be right.
+fn resolve(merged: &raw::Merged<'_>, path: &Path, problems: &mut Vec<String>) -> Option<Config> {
+    let service: Option<raw::Service> = merged.section("service", problems);
+    let limiter = limiter::resolve(merged, problems);
+    let allow_unknown_sites = service.as_ref().is_none_or(|service| service.allow_unknown_sites);
     let mut lists = lists::Compiler::new(path);
-    let sites = sites::resolve(merged, service.allow_unknown_sites, &mut lists, problems);
+    let mut sites = sites::resolve(merged, allow_unknown_sites, &mut lists, problems);
+    let access = access::resolve(merged, sites.as_mut(), problems);
     let feedback = feedback::resolve(merged, problems);
-    let mut listen = Vec::new();
-    for address in &service.listen {
-        match address.parse() {
-            Ok(address) => listen.push(address),
-            Err(_) => problems.push(format!(
-                "service.listen: {address:?} is not an address with a port, such as \"127.0.0.1:50051\""
-            )),
-        }
-    }
-    if service.listen.is_empty() {
-        problems.push("service.listen: is empty; name at least one address".to_owned());
-    }
+    let telemetry = telemetry::resolve(merged, problems);
+    let service = service?;
+    let listen = addresses(&service.listen, problems);
     let ops_listen = telemetry::ops_address(&service.ops_listen).unwrap_or_else(|problem| {
         problems.push(format!("service.ops_listen: {problem}"));
         None
     });
-    let mut at_least_one = |key: &str, value: u64| {
-        if value == 0 {
-            problems.push(format!("{key}: is 0; at least 1 is needed"));
-        }
-        usize::try_from(value).unwrap_or(usize::MAX)
-    };
-    let config = Config {
-        listen,
-        message_bytes_max: at_least_one("service.message_bytes_max", service.message_bytes_max),
-        in_flight_max: at_least_one("service.in_flight_max", service.in_flight_max),
-        drain_timeout: Duration::ZERO,
-        log: service.log,
+    let drain_timeout = raw::duration("service.drain_timeout", &service.drain_timeout, problems);
+    let reload_interval = raw::duration("service.reload_interval", &service.reload_interval, problems);
+    let message_bytes_max = raw::at_least_one("service.message_bytes_max", service.message_bytes_max, problems);
+    let in_flight_max = raw::at_least_one("service.in_flight_max", service.in_flight_max, problems);
+    let mut config = Config {
+        listen: Vec::new(),
         ops_listen,
-        telemetry,
-        limiter: LimiterConfig {
-            subjects_max: at_least_one("limiter.subjects_max", limiter.subjects_max),
-            request_bytes_max: at_least_one("limiter.request_bytes_max", limiter.request_bytes_max),
-            redis_budget: Duration::ZERO,
-            redis_in_flight_max: at_least_one("limiter.redis_in_flight_max", limiter.redis_in_flight_max),
-            redis_connect_timeout: Duration::ZERO,
-            redis_local_share: limiter.redis_local_share,
-            redis_debts_max: usize::try_from(limiter.redis_debts_max).unwrap_or(usize::MAX),
-            redis_tls_ca_file: file(&limiter.redis_tls_ca_file),
-            redis_tls_identity_files: file(&limiter.redis_tls_cert_file).zip(file(&limiter.redis_tls_key_file)),
-        },
+        telemetry: telemetry?,
+        message_bytes_max,
+        in_flight_max,
+        drain_timeout: drain_timeout?,
+        reload_interval: reload_interval?,
+        fixed: merged.fixed(),
+        log: service.log,
+        limiter: limiter?,
+        access: access?,
         feedback: feedback?,
+        resolved: sites.as_ref().map(|sites| Resolved::new(merged, sites))?,
         sites: sites?,
         list_files: lists.files(),
     };
-    let drain_timeout = raw::duration("service.drain_timeout", &service.drain_timeout, problems)?;
-    let redis_budget = raw::duration("limiter.redis_budget", &limiter.redis_budget, problems)?;
-    let connect = raw::duration(
-        "limiter.redis_connect_timeout",
-        &limiter.redis_connect_timeout,
-        problems,
-    )?;
-    if !(limiter.redis_local_share > 0.0 && limiter.redis_local_share <= 1.0) {
-        problems.push(format!(
-            "limiter.redis_local_share: {} is not above 0 and at most 1; to ignore quotas while Redis is away, set \
-             defaults.redis_away = \"ignore\"",
-            limiter.redis_local_share
-        ));
+    config.set_listen(listen);
+    Some(config)
+}
+
+fn addresses(texts: &[String], problems: &mut Vec<String>) -> Vec<SocketAddr> {
+    let mut addresses = Vec::new();
+    for text in texts {
+        match text.parse() {
+            Ok(address) => addresses.push(address),
+            Err(_) => problems.push(format!(
+                "service.listen: {text:?} is not an address with a port, such as \"127.0.0.1:50051\""
+            )),
+        }
     }
-    if limiter.redis_tls_cert_file.is_empty() != limiter.redis_tls_key_file.is_empty() {
-        problems.push("limiter.redis_tls_cert_file and redis_tls_key_file: name both or neither".to_owned());
+    if texts.is_empty() {
+        problems.push("service.listen: is empty; name at least one address".to_owned());
     }
-    Some(Config {
-        drain_timeout,
-        limiter: LimiterConfig {
-            redis_budget,
-            redis_connect_timeout: connect,
-            ..config.limiter
-        },
-        ..config
-    })
+    addresses
 }
 
 /// A duration such as `90d`, from the command line; `what` is for the message.

@@ -1,18 +1,24 @@
 //! What a file says: merged over the embedded defaults, key by key, whose types are the schema.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+/// The most that a rate or a burst may be.
+pub(super) const RATE_MAX: u32 = 1_000_000;
+
 /// Keys that may be set although the embedded defaults leave them out, with an example of their type.
 const OPTIONAL: [(&str, Value); 2] = [("hold_at", Value::Float(0.5)), ("reject_at", Value::Float(0.5))];
 
 /// The sections, each complete.
 #[derive(Debug)]
-pub(super) struct Merged {
+pub(super) struct Merged<'a> {
+    /// Where relative paths begin: the folder of the file.
+    pub(super) dir: &'a Path,
     /// Every section of the embedded defaults but `[defaults]`, by name.
     pub(super) sections: BTreeMap<String, Table>,
     pub(super) defaults: Table,
@@ -20,7 +26,18 @@ pub(super) struct Merged {
     pub(super) sites: Vec<(String, Table)>,
 }
 
-impl Merged {
+impl Merged<'_> {
+    /// What takes a restart to change: every key outside `[access]`, `[defaults]` and the sites, but for one that is
+    /// about sites.
+    pub(super) fn fixed(&self) -> BTreeMap<String, String> {
+        let sections = self.sections.iter().filter(|(name, _)| *name != "access");
+        let keys = sections.flat_map(|(name, table)| {
+            let keys = table.iter().filter(|(key, _)| *key != "allow_unknown_sites");
+            keys.map(move |(key, value)| (format!("{name}.{key}"), value.to_string()))
+        });
+        keys.collect()
+    }
+
     /// Reads one section.
     pub(super) fn section<T: DeserializeOwned>(&self, name: &str, problems: &mut Vec<String>) -> Option<T> {
         section(self.sections.get(name)?, name, problems)
@@ -36,22 +53,8 @@ pub(super) struct Service {
     pub(super) message_bytes_max: u64,
     pub(super) in_flight_max: u64,
     pub(super) drain_timeout: String,
+    pub(super) reload_interval: String,
     pub(super) log: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Limiter {
-    pub(super) subjects_max: u64,
-    pub(super) request_bytes_max: u64,
-    pub(super) redis_budget: String,
-    pub(super) redis_in_flight_max: u64,
-    pub(super) redis_connect_timeout: String,
-    pub(super) redis_local_share: f64,
-    pub(super) redis_debts_max: u64,
-    pub(super) redis_tls_ca_file: String,
-    pub(super) redis_tls_cert_file: String,
-    pub(super) redis_tls_key_file: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -67,7 +70,7 @@ pub(super) struct Feedback {
 
 /// Lays `over` on `base`, whose sections and keys are all there are. Unknown keys and wrong types are added to
 /// `problems`, each with its path and the nearest key.
-pub(super) fn merge(base: &Table, over: &Table, problems: &mut Vec<String>) -> Merged {
+pub(super) fn merge<'a>(base: &Table, over: &Table, dir: &'a Path, problems: &mut Vec<String>) -> Merged<'a> {
     let tables = base
         .iter()
         .filter_map(|(name, value)| Some((name.clone(), value.as_table()?.clone())));
@@ -94,6 +97,7 @@ pub(super) fn merge(base: &Table, over: &Table, problems: &mut Vec<String>) -> M
         sites.push((name.clone(), site));
     }
     Merged {
+        dir,
         sections,
         defaults,
         sites,
@@ -114,22 +118,22 @@ fn overlay(base: &mut Table, over: &Table, path: &str, problems: &mut Vec<String
             Some(Value::Table(inner)) if value.is_table() => {
                 overlay(inner, value.as_table().unwrap_or(&Table::new()), &path, problems);
             }
-            Some(old) if same_type(old, value) => *old = value.clone(),
+            Some(old) if same_type(old, value) => match out_of_place(key, old, value) {
+                None => *old = value.clone(),
+                Some(problem) => problems.push(format!("{path}: {problem}")),
+            },
             Some(old) => problems.push(wrong_type(&path, old, value)),
             None if names_quota && value.is_table() => {
-                // A quota of a new name starts from nothing: what it leaves out is reported when it is read.
-                let mut quota = Table::new();
-                quota.insert("shadow".to_owned(), Value::Boolean(false));
-                for (key, value) in value.as_table().into_iter().flatten() {
-                    quota.insert(key.clone(), value.clone());
+                if let Some(quota) = new_quota(value.as_table().unwrap_or(&Table::new()), &path, problems) {
+                    base.insert(key.clone(), Value::Table(quota));
                 }
-                base.insert(key.clone(), Value::Table(quota));
             }
             None => match optional {
                 Some(example) if same_type(&example, value) => {
                     base.insert(key.clone(), value.clone());
                 }
                 Some(example) => problems.push(wrong_type(&path, &example, value)),
+                None if names_quota => problems.push(format!("{path}: must be a section, [{path}]")),
                 None => {
                     let known = base.keys().map(String::as_str);
                     let extra = if base.contains_key("quotas") {
@@ -142,6 +146,42 @@ fn overlay(base: &mut Table, over: &Table, path: &str, problems: &mut Vec<String
             },
         }
     }
+}
+
+/// A quota of a new name has nothing to start from but `shadow`: it must say everything else.
+fn new_quota(given: &Table, path: &str, problems: &mut Vec<String>) -> Option<Table> {
+    let example: Table = "burst = 0\ngrants = 0\nper = \"1d\"\neffect = \"hold\"\nshadow = false"
+        .parse()
+        .ok()?;
+    let before = problems.len();
+    let mut quota = example.clone();
+    overlay(&mut quota, given, path, problems);
+    for key in example
+        .keys()
+        .filter(|key| *key != "shadow" && !given.contains_key(*key))
+    {
+        problems.push(format!("{path}.{key}: is missing, and a new quota must say it"));
+    }
+    (problems.len() == before).then_some(quota)
+}
+
+/// What is wrong with a value of the right type: nothing here is negative, and a list holds one kind of thing.
+fn out_of_place(key: &str, old: &Value, given: &Value) -> Option<String> {
+    if given.as_integer().is_some_and(|number| number < 0) || given.as_float().is_some_and(|number| number < 0.0) {
+        return Some(format!("is {given}, and must not be negative"));
+    }
+    // Lists of keys say better what is wrong with an entry; all other lists are of texts.
+    let wrong = |item: &&Value| !key.ends_with("keys") && !item.is_str();
+    let wrong = given.as_array().and_then(|items| items.iter().find(wrong))?;
+    let example = old
+        .as_array()
+        .and_then(|items| items.first())
+        .map(|item| format!(", such as {item}"));
+    Some(format!(
+        "holds a {}, and must hold strings{}",
+        wrong.type_str(),
+        example.unwrap_or_default()
+    ))
 }
 
 /// Whole numbers pass where fractions are asked for.
@@ -157,7 +197,7 @@ fn wrong_type(path: &str, expected: &Value, given: &Value) -> String {
     )
 }
 
-fn unknown<'a>(path: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn unknown<'a>(path: &str, known: impl Iterator<Item = &'a str>) -> String {
     let key = path.rsplit('.').next().unwrap_or(path);
     let nearest = known
         .map(|name| (strsim::damerau_levenshtein(key, name), name))
@@ -178,6 +218,14 @@ pub(super) fn section<T: DeserializeOwned>(table: &Table, path: &str, problems: 
             None
         }
     }
+}
+
+/// A number above zero.
+pub(super) fn at_least_one(path: &str, value: u64, problems: &mut Vec<String>) -> usize {
+    if value == 0 {
+        problems.push(format!("{path}: is 0; at least 1 is needed"));
+    }
+    usize::try_from(value).unwrap_or(usize::MAX)
 }
 
 /// A duration such as `20ms`, `10s`, `1m`, `1h` or `1d`: above zero, at most 366 days.

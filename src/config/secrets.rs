@@ -65,6 +65,14 @@ pub fn new_key() -> Result<String, ConfigError> {
     random_bytes().map(hex::encode)
 }
 
+/// A new random key for a caller: 256 bits behind a word that tells what it is where it should not lie about.
+///
+/// # Errors
+/// If the operating system has no randomness to give.
+pub fn new_caller_key() -> Result<String, ConfigError> {
+    new_key().map(|key| format!("moderato_{key}"))
+}
+
 /// The pseudonym key from the environment. Without one: an error if `required` (several processes must agree on it),
 /// otherwise a random key of this process.
 ///

@@ -11,7 +11,8 @@ use toml::Table;
 use super::lists::{Compiler, RawLists};
 use super::raw::{self, Merged};
 use crate::site::{
-    Effect, Effects, Field, FieldSet, Keep, Lengths, LinkPolicy, Quota, RedisAway, Required, SiteId, SitePolicy, Sites,
+    Callers, Effect, Effects, Field, FieldSet, Keep, Lengths, LinkPolicy, Quota, RedisAway, Required, SiteId,
+    SitePolicy, Sites,
 };
 use crate::text::Hosts;
 use crate::verdict::Verdict;
@@ -23,8 +24,8 @@ struct RawPolicy {
     hold_at: Option<f64>,
     reject_at: Option<f64>,
     judge_private_addresses: bool,
-    ipv4_prefix: u8,
-    ipv6_prefix: u8,
+    ipv4_prefix: u64,
+    ipv6_prefix: u64,
     redis_away: String,
     keep: String,
     author_history: bool,
@@ -36,6 +37,9 @@ struct RawPolicy {
     lists: RawLists,
     effects: RawEffects,
     quotas: BTreeMap<String, RawQuota>,
+    /// Read by `access`: who may call is no part of how is judged.
+    #[serde(rename = "keys")]
+    _keys: Vec<toml::Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,8 +90,8 @@ struct RawEffects {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawQuota {
-    burst: u32,
-    grants: u32,
+    burst: u64,
+    grants: u64,
     per: String,
     effect: String,
     shadow: bool,
@@ -95,20 +99,25 @@ struct RawQuota {
 
 /// Resolves every site. `None` only if something is wrong, which `problems` then says.
 pub(super) fn resolve(
-    merged: &Merged,
+    merged: &Merged<'_>,
     allow_unknown: bool,
     lists: &mut Compiler<'_>,
     problems: &mut Vec<String>,
 ) -> Option<Sites> {
+    let before = problems.len();
     let defaults = policy(&merged.defaults, "defaults", lists, problems).map(Arc::new);
     let mut named = BTreeMap::new();
     for (name, table) in &merged.sites {
         let path = format!("site.{name}");
         match SiteId::new(name) {
             Ok(id) => {
-                if let Some(policy) = policy(table, &path, lists, problems) {
+                let mut of_site = Vec::new();
+                if let Some(policy) = policy(table, &path, lists, &mut of_site) {
                     named.insert(id, Arc::new(policy));
                 }
+                // What is wrong with what it inherits has been said.
+                of_site.retain(|problem| !problems[before..].contains(&problem.replacen(&path, "defaults", 1)));
+                problems.append(&mut of_site);
             }
             Err(error) => problems.push(format!("{path}: the site's name {error}")),
         }
@@ -117,6 +126,7 @@ pub(super) fn resolve(
     Some(Sites {
         named,
         unnamed: allow_unknown.then_some(defaults),
+        callers: Callers::default(),
     })
 }
 
@@ -125,8 +135,8 @@ fn policy(table: &Table, path: &str, lists: &mut Compiler<'_>, problems: &mut Ve
     let before = problems.len();
     let key = |name: &str| format!("{path}.{name}");
     thresholds(&raw, path, problems);
-    in_range(&key("ipv4_prefix"), raw.ipv4_prefix, 8, 32, problems);
-    in_range(&key("ipv6_prefix"), raw.ipv6_prefix, 16, 128, problems);
+    let ipv4_prefix = in_range(&key("ipv4_prefix"), raw.ipv4_prefix, 8, 32, problems);
+    let ipv6_prefix = in_range(&key("ipv6_prefix"), raw.ipv6_prefix, 16, 128, problems);
     let redis_away = match raw.redis_away.as_str() {
         "local" => RedisAway::Local,
         "hold" => RedisAway::Hold,
@@ -171,8 +181,8 @@ fn policy(table: &Table, path: &str, lists: &mut Compiler<'_>, problems: &mut Ve
         hold_at: raw.hold_at,
         reject_at: raw.reject_at,
         judge_private_addresses: raw.judge_private_addresses,
-        ipv4_prefix: raw.ipv4_prefix,
-        ipv6_prefix: raw.ipv6_prefix,
+        ipv4_prefix,
+        ipv6_prefix,
         redis_away,
         holds_per_day: (raw.holds_per_day > 0).then_some(raw.holds_per_day),
         keep,
@@ -210,10 +220,12 @@ fn thresholds(raw: &RawPolicy, path: &str, problems: &mut Vec<String>) {
     }
 }
 
-fn in_range(key: &str, value: u8, min: u8, max: u8, problems: &mut Vec<String>) {
-    if !(min..=max).contains(&value) {
+fn in_range(key: &str, value: u64, min: u8, max: u8, problems: &mut Vec<String>) -> u8 {
+    let within = u8::try_from(value).ok().filter(|value| (min..=max).contains(value));
+    within.unwrap_or_else(|| {
         problems.push(format!("{key}: {value} is not between {min} and {max}"));
-    }
+        max
+    })
 }
 
 fn fields(key: &str, names: &[String], problems: &mut Vec<String>) -> FieldSet {
@@ -299,10 +311,11 @@ fn quotas(raw: &BTreeMap<String, RawQuota>, path: &str, problems: &mut Vec<Strin
         if !named {
             problems.push(format!("{key}: a quota's name is 1 to 32 letters, digits and '_'"));
         }
-        if !(1..=1_000_000).contains(&raw.burst) || !(1..=1_000_000).contains(&raw.grants) {
-            problems.push(format!("{key}: burst and grants are between 1 and 1000000"));
+        let number = |number: u64| u32::try_from(number).ok().filter(|n| (1..=raw::RATE_MAX).contains(n));
+        let (Some(burst), Some(grants)) = (number(raw.burst), number(raw.grants)) else {
+            problems.push(format!("{key}: burst and grants are between 1 and {}", raw::RATE_MAX));
             continue;
-        }
+        };
         let Some(per) = raw::duration(&format!("{key}.per"), &raw.per, problems) else {
             continue;
         };
@@ -318,16 +331,16 @@ fn quotas(raw: &BTreeMap<String, RawQuota>, path: &str, problems: &mut Vec<Strin
         // Rounded up to whole microseconds: never more than was promised.
         let micros = u64::try_from(per.as_micros())
             .unwrap_or(u64::MAX)
-            .div_ceil(u64::from(raw.grants));
+            .div_ceil(u64::from(grants));
         let interval = Duration::from_micros(micros);
-        if interval.saturating_mul(raw.burst) > Duration::from_secs(366 * 86_400) {
+        if interval.saturating_mul(burst) > Duration::from_secs(366 * 86_400) {
             problems.push(format!(
                 "{key}: takes longer than a year to fill up; lower burst or per"
             ));
         }
         quotas.push(Quota {
             name: name.clone(),
-            burst: raw.burst,
+            burst,
             interval,
             effect,
             shadow: raw.shadow,
@@ -346,6 +359,9 @@ fn quotas(raw: &BTreeMap<String, RawQuota>, path: &str, problems: &mut Vec<Strin
 /// The start of the digest of a policy's settings and of what its lists hold. TOML tables are sorted, so equal settings
 /// give equal text.
 fn version(table: &Table, lists: [u8; 8]) -> String {
+    // Who may call does not change how is judged.
+    let mut table = table.clone();
+    table.remove("keys");
     let digest = Sha256::new()
         .chain_update(table.to_string())
         .chain_update(lists)

@@ -36,7 +36,7 @@ struct Raw {
 }
 
 /// Checks the section.
-pub(super) fn resolve(merged: &Merged, problems: &mut Vec<String>) -> Option<TelemetryConfig> {
+pub(super) fn resolve(merged: &Merged<'_>, problems: &mut Vec<String>) -> Option<TelemetryConfig> {
     let Raw {
         log_objections,
         log_approvals,

@@ -142,7 +142,6 @@ fn values_are_checked() {
             "[site.a.lists.moderate]\nwords = [\"file:none.txt\"]",
             "site.a.lists.moderate.words",
         ),
-        ("[defaults.quotas.new]\nburst = 1", "defaults"),
         ("[site.\"The Gazette\"]\nclassifier = false", "site.The Gazette"),
     ];
     for (text, key) in cases {

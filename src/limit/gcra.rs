@@ -44,6 +44,17 @@ impl Meter {
         }
     }
 
+    /// So many in a second, and at once; zero counts as one.
+    pub fn per_second(rate: u32) -> Self {
+        let rate = u64::from(rate.max(1));
+        let interval = 1_000_000_u64.div_ceil(rate);
+        Self {
+            interval,
+            capacity: rate * interval,
+            shadow: false,
+        }
+    }
+
     /// What is used up at `now`, in microseconds, 0 to `capacity`.
     pub fn level(self, tat: u64, now: u64) -> u64 {
         tat.saturating_sub(now).min(self.capacity)

@@ -5,8 +5,10 @@
 
 use std::ops::Range;
 
+use super::quoted::without_quoted;
 use super::score::{Rows, weigh};
-use super::{Contribution, Explanation, Memory, Reading, SpamModel, evidence, with_memory};
+use super::thin::evidence;
+use super::{Contribution, Explanation, Memory, Reading, SpamModel, with_memory};
 use crate::text::{Places, Scratch, Sink, VIEWS, View, emit_with_places};
 
 /// A term as it came.
@@ -69,7 +71,8 @@ pub(super) fn explain(model: &SpamModel, reading: &Reading<'_>) -> Explanation {
             rows,
             named: Vec::new(),
         };
-        let places = emit_with_places(reading.content, reading.article_hosts, scratch, &mut explainer);
+        let content = without_quoted(reading.content, reading.parent_content);
+        let places = emit_with_places(&content, reading.article_hosts, scratch, &mut explainer);
         let Explainer { rows, named } = explainer;
         let mut tally = rows.tally(&model.table, seen, parent);
         tally.is_foreign = scratch.is_foreign();

@@ -8,13 +8,17 @@
 use std::cell::RefCell;
 
 mod card;
+mod evidence;
 mod explain;
+mod quoted;
 mod recall;
 mod score;
 mod table;
+mod thin;
 mod types;
 
-pub use card::{Card, CardThresholds, DataFile, Metrics, Promise, SelfTest, Training, ViewTerms};
+pub use card::{Card, CardThresholds, DataFile, Metrics, Predecessor, Promise, SelfTest, Training, ViewTerms};
+pub use evidence::{Evidence, Round};
 pub use types::{Assessment, Contribution, Explanation, Reading, SpamProbability, Thresholds};
 
 use crate::text::{Scratch, emit};
@@ -32,6 +36,8 @@ pub struct Parts {
     pub weight_step: f32,
     /// The terms, by ascending hash.
     pub terms: Vec<Term>,
+    /// What training goes on from, if it was kept; serving does not read it.
+    pub evidence: Option<Evidence>,
 }
 
 /// What a term is worth.
@@ -124,6 +130,7 @@ impl SpamModel {
             base_log_odds,
             weight_step,
             terms,
+            evidence: _,
         } = parts;
         if card.reading != crate::text::READING_VERSION {
             return Err(InvalidParts::Reading {
@@ -229,7 +236,8 @@ impl SpamModel {
                 seen,
                 parent,
             } = memory;
-            emit(reading.content, reading.article_hosts, scratch, rows);
+            let content = quoted::without_quoted(reading.content, reading.parent_content);
+            emit(&content, reading.article_hosts, scratch, rows);
             let mut tally = rows.tally(&self.table, seen, has_parent.then_some(&*parent));
             tally.is_foreign = scratch.is_foreign();
             tally
@@ -242,44 +250,14 @@ impl SpamModel {
 
     fn conclude(&self, tally: &Tally) -> Assessment {
         let probability = SpamProbability::from_log_odds(self.log_odds(tally));
-        let evidence = evidence(tally);
+        let evidence = thin::evidence(tally);
         Assessment {
             probability,
             evidence,
-            thin: evidence < self.evidence_min && !self.carried_by_the_known(tally),
+            thin: (evidence < self.evidence_min || thin::is_bare_link(tally))
+                && !thin::is_carried(tally, self.base_log_odds, self.step),
         }
     }
-
-    /// Would the words, links and shape that training saw in ham too, alone, be enough to think it spam? They are the same
-    /// in every language. But with hardly a word there is nothing that a link could be the advertisement of, and where no
-    /// word was understood, or most are of a script of which too little was learnt, one reader's link looks like a bot's.
-    fn carried_by_the_known(&self, tally: &Tally) -> bool {
-        let known = SpamProbability::from_log_odds(self.base_log_odds + self.step * tally.sum_in_ham());
-        tally.n_spoken >= N_SPOKEN_MIN
-            && (!tally.is_foreign || tally.n_linked >= FOREIGN_LINKS_MIN)
-            && self
-                .thresholds
-                .reject_at
-                .is_some_and(|reject_at| known.get() >= CARRIED_FROM.min(reject_at.get()))
-    }
-}
-
-/// What is carried by the known must be at least this probable by the known alone: four to one. At the reject threshold
-/// itself fewer of the spam was rejected, at this some 77 % with ten folds; readers of unseen languages are held as before.
-const CARRIED_FROM: f64 = 0.8;
-/// Fewer words than this carry nothing.
-const N_SPOKEN_MIN: u32 = 3;
-
-/// So many links may speak for themselves also in a script of which too little was learnt: one is a reader's source, and
-/// without any such exception three in ten of the blog's spam would be held instead of rejected.
-const FOREIGN_LINKS_MIN: u32 = 2;
-/// A link stands for this many words that nobody has seen.
-const WORDS_A_LINK: u32 = 3;
-
-/// How much of a comment the model has evidence for, in [0, 1]: the share of its words that training saw readers write.
-fn evidence(tally: &Tally) -> f64 {
-    let n = tally.n_spoken + WORDS_A_LINK * tally.n_linked;
-    f64::from(tally.n_known) / f64::from(n.max(1))
 }
 
 /// Lends the thread's memory, emptied, with the parent's terms in it if there is a parent, and says whether there is.

@@ -224,6 +224,11 @@ impl Tally {
         self.over(&understood, |sum| sum.steps_in_ham)
     }
 
+    /// Distinct triples of words that training saw, in spam or in ham.
+    pub(crate) const fn n_recognized(&self) -> u32 {
+        self.sums[View::Triples as usize].n_known
+    }
+
     #[expect(
         clippy::cast_precision_loss,
         reason = "a comment's sum of 16-bit numbers is far below 2^53"

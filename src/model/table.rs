@@ -20,6 +20,8 @@ pub(crate) struct Sum {
     pub(crate) steps: i64,
     /// Those seen in ham.
     pub(crate) steps_in_ham: i64,
+    /// How many are known.
+    pub(crate) n_known: u32,
 }
 
 /// Hash to worth.
@@ -135,7 +137,9 @@ impl Table {
         let mut sum = Sum::default();
         for &hash in hashes {
             let found = self.look_up(hash);
-            let found = if found <= KNOWN_MAX { found } else { 0 };
+            let is_known = found <= KNOWN_MAX;
+            sum.n_known += u32::from(is_known);
+            let found = if is_known { found } else { 0 };
             let steps = i64::from(steps(found));
             sum.steps += steps;
             sum.steps_in_ham += steps & -i64::from(found >> 16);
@@ -199,6 +203,7 @@ mod tests {
             let known = hashes.iter().map(|&hash| i64::from(worth(hash).steps)).sum::<i64>();
             let sum = table.sum(&hashes);
             prop_assert_eq!(sum.steps, known);
+            prop_assert_eq!(sum.n_known as usize, hashes.len());
             let in_ham = hashes.iter().filter(|&&hash| worth(hash).in_ham);
             prop_assert_eq!(sum.steps_in_ham, in_ham.map(|&hash| i64::from(worth(hash).steps)).sum::<i64>());
         }

@@ -121,6 +121,21 @@ fn the_article_and_the_parent_are_no_evidence_against_the_author() {
 }
 
 #[test]
+fn what_a_reply_quotes_has_no_shape_either() {
+    let parent =
+        "BUY NOW!!! <b>cheap</b> [url=http://a.example]pills[/url] http://b.example http://c.example 555 123 456!";
+    let reply = "well said, thank you";
+    let quoting = format!("> {parent} {reply}");
+    let reading = Reading {
+        parent_content: Some(parent),
+        ..Reading::of(&quoting)
+    };
+    check(&reading);
+    assert_eq!(model().assess(&reading), assess(reply));
+    assert_ne!(assess(&quoting), assess(reply));
+}
+
+#[test]
 fn thin_evidence_is_named() {
     assert!(assess("https://www.newspaper.example/2017/03/05/politics.html").thin);
     assert!(assess("Совершенно согласен с автором").thin);

@@ -1,5 +1,7 @@
 //! What comes back: labels, questions after a decision, and the wish to be forgotten.
 
+use std::sync::Arc;
+
 use crate::clock::Timestamp;
 use crate::comment::{AuthorKey, Comment};
 use crate::feedback::{Fate, FeedbackError, Labeled, Raw, Recorder};
@@ -112,7 +114,7 @@ impl Moderator {
             (Some((comment, own_id)), Some(site)) => {
                 let policy = self.feedback_policy(site)?;
                 let id = decision.unwrap_or_else(|| self.history_id(site, &comment, &own_id));
-                Some(self.raw(id, site, policy, &comment, None, now))
+                Some(self.raw(id, site, &policy, &comment, None, now))
             }
             _ => None,
         };
@@ -186,9 +188,10 @@ impl Moderator {
     /// The versions of the models at work here that were trained from any of these exports.
     pub fn trained_from(&self, exports: &[crate::record::Export]) -> Vec<String> {
         let seen = |digest: &str| exports.iter().any(|export| export.sha256 == digest);
-        let model = self.model.as_ref().map(|loaded| &loaded.model);
+        let current = self.models.current();
+        let model = current.iter().map(|loaded| &loaded.model);
         let trained = model.filter(|model| model.card().data.iter().any(|file| seen(&file.sha256)));
-        trained.map(|model| model.version().to_owned()).into_iter().collect()
+        trained.map(|model| model.version().to_owned()).collect()
     }
 
     /// Remembers a decision, if there is a store. Never waits.
@@ -255,7 +258,7 @@ impl Moderator {
         self.recorder.as_ref().ok_or(FeedbackRefusal::NoStore)
     }
 
-    fn feedback_policy(&self, site: &SiteId) -> Result<&SitePolicy, FeedbackRefusal> {
+    fn feedback_policy(&self, site: &SiteId) -> Result<Arc<SitePolicy>, FeedbackRefusal> {
         self.policy(site)
             .map_err(|_| FeedbackRefusal::UnknownSite(site.clone()))
     }

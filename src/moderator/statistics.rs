@@ -159,16 +159,17 @@ impl Moderator {
     }
 
     fn holds_budget(&self, site: &str) -> Option<u64> {
+        let sites = self.sites();
         let policy = match SiteId::new(site) {
-            Ok(site) => self.sites.get(&site),
-            Err(_) => self.sites.unnamed.as_ref(),
+            Ok(site) => sites.get(&site),
+            Err(_) => sites.unnamed.as_ref(),
         };
         policy?.holds_per_day
     }
 
     /// The site, if the configuration names it.
     fn named<'a>(&self, site: &'a SiteId) -> Option<&'a SiteId> {
-        Some(site).filter(|site| self.sites.named.contains_key(*site))
+        Some(site).filter(|site| self.sites.load().named.contains_key(*site))
     }
 
     pub(super) fn count(&self, submission: &Submission, judgement: &Judgement, now: Timestamp) {

@@ -1,6 +1,7 @@
 //! A site: one publication, with the policy its comments are judged by. Everything here is resolved: a policy has a
 //! value for every setting, so the path of a request never asks whether something is set.
 
+mod caller;
 pub mod lists;
 mod policy;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use crate::verdict::Verdict;
 
+pub use caller::{CallerKey, Callers, Grant, KeyHash, Opens};
 pub use lists::Lists;
 pub use policy::{Effect, Effects, Field, FieldSet, Keep, Lengths, LinkPolicy, RedisAway, Required, SitePolicy};
 
@@ -79,13 +81,15 @@ pub struct Quota {
     pub shadow: bool,
 }
 
-/// Every site's policy: one immutable snapshot.
+/// Every site's policy, and who may call for it: one immutable snapshot.
 #[derive(Debug, Clone)]
 pub struct Sites {
     /// The sites that the configuration names.
     pub named: BTreeMap<SiteId, Arc<SitePolicy>>,
     /// What judges a site that is not named; `None` refuses it.
     pub unnamed: Option<Arc<SitePolicy>>,
+    /// Who may call.
+    pub callers: Callers,
 }
 
 impl Sites {

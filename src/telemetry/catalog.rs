@@ -109,6 +109,30 @@ pub const CATALOG: &[Metric] = &[
         "gRPC calls that ended with a status other than OK, by its code",
     ),
     metric(
+        "moderato_calls_denied_total",
+        Kind::Counter,
+        &["why"],
+        "Calls denied for who made them: no valid key, another site's, not an administrator's, too many",
+    ),
+    metric(
+        "moderato_tls_handshakes_failed_total",
+        Kind::Counter,
+        &[],
+        "Connections that came to nothing: plain text, no certificate or a wrong one, too slow",
+    ),
+    metric(
+        "moderato_config_reloads_total",
+        Kind::Counter,
+        &["outcome"],
+        "Changed configurations, by whether they were applied or refused",
+    ),
+    metric(
+        "moderato_config_refused",
+        Kind::Gauge,
+        &[],
+        "1 while the configuration on disk is refused and an older one is at work",
+    ),
+    metric(
         "moderato_redis_up",
         Kind::Gauge,
         &[],
@@ -137,5 +161,23 @@ pub const CATALOG: &[Metric] = &[
         Kind::Gauge,
         &[],
         "When this process loaded the model at work, in seconds since 1970; 0 without one",
+    ),
+    metric(
+        "moderato_model_version",
+        Kind::Gauge,
+        &[],
+        "The version of the model at work, its 12 hexadecimal digits as a number: in a fleet, max and min are equal",
+    ),
+    metric(
+        "moderato_model_refused",
+        Kind::Gauge,
+        &[],
+        "1 while the model that should be at work cannot be used, and an earlier one is",
+    ),
+    metric(
+        "moderato_model_reload_failures_total",
+        Kind::Counter,
+        &[],
+        "Attempts to load another model that failed",
     ),
 ];

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use metrics::{Counter, Gauge, Histogram};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use super::catalog::{CATALOG, Kind};
 use super::rpc::{CODES, Method};
@@ -23,14 +25,23 @@ const PROBABILITY_BUCKETS: [f64; 9] = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.
 /// The label of all sites that are not configured; no site can be named like this.
 const OTHER: &str = "(other)";
 
+/// Why a call was denied, as `moderato_calls_denied_total` labels it: no valid key, another site's, not an administrator's,
+/// too many calls.
+pub const DENIALS: [&str; 4] = ["key", "site", "admin", "calls"];
+
 /// The metrics of one process.
 pub struct Metrics {
-    sites: BTreeMap<SiteId, SiteMetrics>,
-    other: SiteMetrics,
+    sites: ArcSwap<BTreeMap<SiteId, Arc<SiteMetrics>>>,
+    recorder: Option<PrometheusRecorder>,
+    other: Arc<SiteMetrics>,
     reasons: Vec<(ReasonCode, Counter)>,
     duration: Histogram,
     probability: Histogram,
     degraded: [(Degraded, Counter); 3],
+    denied: [(&'static str, Counter); 4],
+    handshakes_failed: Counter,
+    reloads: [Counter; 2],
+    config_refused: Gauge,
     redis_up: Gauge,
     redis_changes: Counter,
     labels: Vec<((Opinion, Option<Verdict>), Counter)>,
@@ -39,6 +50,9 @@ pub struct Metrics {
     errors: [Counter; CODES.len()],
     ready: Gauge,
     model_loaded: Gauge,
+    model_version: Gauge,
+    model_refused: Gauge,
+    model_failures: Counter,
 }
 
 /// What is counted for each site.
@@ -68,8 +82,12 @@ impl Metrics {
             )?
             .build_recorder();
         let handle = recorder.handle();
+        let metrics = metrics::with_local_recorder(&recorder, || Self::register(sites));
         Ok((
-            metrics::with_local_recorder(&recorder, || Self::register(sites)),
+            Self {
+                recorder: Some(recorder),
+                ..metrics
+            },
             handle,
         ))
     }
@@ -79,12 +97,9 @@ impl Metrics {
         let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("MODERATO_COMMIT"));
         metrics::gauge!("moderato_build_info", "version" => version, "commit" => commit).set(1.0);
         Self {
-            sites: sites
-                .named
-                .keys()
-                .map(|site| (site.clone(), SiteMetrics::register(site.as_str())))
-                .collect(),
-            other: SiteMetrics::register(OTHER),
+            sites: ArcSwap::new(Arc::new(SiteMetrics::register_all(sites))),
+            recorder: None,
+            other: Arc::new(SiteMetrics::register(OTHER)),
             reasons: ReasonCode::ALL
                 .map(|code| {
                     (
@@ -101,6 +116,11 @@ impl Metrics {
                     metrics::counter!("moderato_degraded_total", "what" => what.as_str()),
                 )
             }),
+            denied: DENIALS.map(|why| (why, metrics::counter!("moderato_calls_denied_total", "why" => why))),
+            handshakes_failed: metrics::counter!("moderato_tls_handshakes_failed_total"),
+            reloads: ["applied", "refused"]
+                .map(|outcome| metrics::counter!("moderato_config_reloads_total", "outcome" => outcome)),
+            config_refused: metrics::gauge!("moderato_config_refused"),
             redis_up: metrics::gauge!("moderato_redis_up"),
             redis_changes: metrics::counter!("moderato_redis_changes_total"),
             labels: labels(),
@@ -115,6 +135,9 @@ impl Metrics {
             errors: CODES.map(|code| metrics::counter!("moderato_grpc_errors_total", "code" => code)),
             ready: metrics::gauge!("moderato_ready"),
             model_loaded: metrics::gauge!("moderato_model_loaded_timestamp_seconds"),
+            model_version: metrics::gauge!("moderato_model_version"),
+            model_refused: metrics::gauge!("moderato_model_refused"),
+            model_failures: metrics::counter!("moderato_model_reload_failures_total"),
         }
     }
 
@@ -140,6 +163,16 @@ impl Metrics {
         self.duration.record(seconds);
     }
 
+    /// Counts a call that was denied, by one of [`DENIALS`].
+    pub fn denied(&self, why: &'static str) {
+        count(&self.denied, why);
+    }
+
+    /// Counts a connection that came to nothing: plain text, no certificate or a wrong one, too slow.
+    pub fn handshake_failed(&self) {
+        self.handshakes_failed.increment(1);
+    }
+
     /// Notes whether one address sends more than its share of a site's comments.
     pub fn dominant(&self, site: &SiteId, is_so: bool) {
         self.site(site).address_dominant.set(f64::from(u8::from(is_so)));
@@ -149,6 +182,22 @@ impl Metrics {
     pub fn redis(&self, up: bool, changed: bool) {
         self.redis_up.set(f64::from(u8::from(up)));
         self.redis_changes.increment(u64::from(changed));
+    }
+
+    /// Counts these sites by their names from now on.
+    pub fn know(&self, sites: &Sites) {
+        let register = || SiteMetrics::register_all(sites);
+        let registered = match &self.recorder {
+            Some(recorder) => metrics::with_local_recorder(recorder, register),
+            None => metrics::with_local_recorder(&metrics::NoopRecorder, register),
+        };
+        self.sites.store(Arc::new(registered));
+    }
+
+    /// Counts an attempt to take a changed configuration over, and notes whether it is at work.
+    pub fn reloaded(&self, applied: bool) {
+        self.reloads[usize::from(!applied)].increment(1);
+        self.config_refused.set(f64::from(u8::from(!applied)));
     }
 
     /// Counts a label that came in, by what had been decided: the live rate of errors.
@@ -180,12 +229,34 @@ impl Metrics {
         self.model_loaded.set(model_loaded_at.map_or(0.0, seconds));
     }
 
-    fn site(&self, site: &SiteId) -> &SiteMetrics {
-        self.sites.get(site).unwrap_or(&self.other)
+    /// Notes which model is at work, and whether another one that should be is refused.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "12 hexadecimal digits are 48 bits; a double holds 53"
+    )]
+    pub fn model(&self, version: &str, is_refused: bool) {
+        // As a number, so that a fleet's are compared without a label for each version that ever was.
+        let number = u64::from_str_radix(version, 16).unwrap_or_default();
+        self.model_version.set(number as f64);
+        self.model_refused.set(f64::from(u8::from(is_refused)));
+    }
+
+    /// Counts a model that was refused.
+    pub fn model_refused(&self) {
+        self.model_failures.increment(1);
+    }
+
+    fn site(&self, site: &SiteId) -> Arc<SiteMetrics> {
+        Arc::clone(self.sites.load().get(site).unwrap_or(&self.other))
     }
 }
 
 impl SiteMetrics {
+    fn register_all(sites: &Sites) -> BTreeMap<SiteId, Arc<Self>> {
+        let register = |site: &SiteId| (site.clone(), Arc::new(Self::register(site.as_str())));
+        sites.named.keys().map(register).collect()
+    }
+
     fn register(site: &str) -> Self {
         let label = || site.to_owned();
         Self {
@@ -233,7 +304,7 @@ fn describe() {
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metrics")
-            .field("sites", &self.sites.len())
+            .field("sites", &self.sites.load().len())
             .finish_non_exhaustive()
     }
 }
@@ -251,6 +322,7 @@ mod tests {
         let sites = Sites {
             named: BTreeMap::new(),
             unnamed: None,
+            callers: crate::site::Callers::default(),
         };
         let (metrics, handle) = Metrics::prometheus(&sites).unwrap();
         let decision = Decision {

@@ -4,7 +4,7 @@
 //! markup are found ([`links`], [`markup`]), its words are cut ([`stream`]), and every view's terms are handed to a
 //! [`Sink`] as 32-bit hashes ([`terms`]). What is undone is counted, because readers do not write іn mіxed sсrірts.
 //!
-//! What may be kept of a comment is made here too: [`redact`] takes out what is personal, and [`Features`] are what reading
+//! What may be kept of a comment is made here too: [`redact()`] takes out what is personal, and [`Features`] are what reading
 //! leaves of it.
 //!
 //! This room must never fail on any text, never keep any text, and never know what a term is worth. Scoring and

@@ -105,9 +105,17 @@ impl<'a> Readers<'a> {
         }
     }
 
-    /// One probability a group, the highest: what is promised must hold for the unluckiest of the copies.
+    /// One probability a group, the highest: what is promised must hold for the unluckiest of the copies. What evidence is
+    /// too thin to reject on is not rejected at any threshold.
     fn probabilities(&self, model: &SpamModel) -> Vec<f64> {
-        let probability = |example: &&'a Example| model.assess_example(example).probability.get();
+        let probability = |example: &&'a Example| {
+            let assessment = model.assess_example(example);
+            if assessment.thin {
+                0.0
+            } else {
+                assessment.probability.get()
+            }
+        };
         let highest = |group: &Vec<&'a Example>| group.iter().map(probability).fold(0.0, f64::max);
         self.groups.iter().map(highest).collect()
     }

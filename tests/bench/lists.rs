@@ -19,12 +19,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use moderato::artifact;
+use moderato::artifact::{self, Live, LoadedModel};
 use moderato::clock::{Clock, Timestamp};
 use moderato::comment::{Action, Author, Comment};
 use moderato::config;
 use moderato::limit::{Limiter, MemorySettings};
-use moderato::moderator::{LoadedModel, Moderator, Parts, Submission};
+use moderato::moderator::{Moderator, Parts, Submission};
 use moderato::privacy::Pseudonymizer;
 use moderato::sensitive::Sensitive;
 use moderato::site::{FieldSet, SiteId};
@@ -109,10 +109,10 @@ fn house(entries: usize) -> Moderator {
         metrics: Metrics::off(&config.sites),
         events: Events::OBJECTIONS,
         sites: Arc::new(config.sites),
-        model: Some(LoadedModel {
+        models: Live::fixed(Some(LoadedModel {
             model: artifact::embedded().expect("the shipped model"),
             loaded_at: clock.now(),
-        }),
+        })),
         limiter: Limiter::memory(&MemorySettings {
             subjects_max: 10,
             claim_bytes_max: 1_000,

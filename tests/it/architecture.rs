@@ -12,7 +12,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("comment", &["sensitive"]),
     ("text", &[]),
-    ("site", &["comment", "text", "verdict"]),
+    ("site", &["clock", "comment", "text", "verdict"]),
     ("record", &["clock", "comment", "site", "verdict"]),
     ("model", &["comment", "sensitive", "text"]),
     ("eval", &["comment", "verdict"]),
@@ -21,7 +21,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("privacy", &["comment", "site"]),
     ("deployment", &[]),
     ("limit", &["clock", "comment", "deployment", "site", "verdict"]),
-    ("artifact", &["model", "text"]),
+    ("artifact", &["clock", "model", "text"]),
+    ("import", &["comment"]),
     ("train", &["comment", "eval", "model", "sensitive", "text"]),
     ("statistics", &["clock", "site", "verdict"]),
     (
@@ -41,6 +42,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "moderator",
         &[
+            "artifact",
             "clock",
             "comment",
             "eval",
@@ -74,8 +76,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "verdict",
         ],
     ),
-    ("config", &["comment", "site", "text", "verdict"]),
-    ("server", &["api", "limit", "moderator"]),
+    ("config", &["clock", "comment", "site", "text", "verdict"]),
+    ("server", &["api", "config", "limit", "moderator"]),
     // The command line glues rooms together; it is the top.
     (
         "cli",
@@ -87,6 +89,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "config",
             "eval",
             "feedback",
+            "import",
             "limit",
             "model",
             "moderator",
@@ -136,7 +139,7 @@ const IMPURE: &[&str] = &[
 
 /// Each library with the places that may name it.
 const HOMES: &[(&str, &[&str])] = &[
-    ("tonic::", &["api", "server.rs", "cli/stats.rs", "cli/check"]),
+    ("tonic::", &["api", "server", "cli/stats.rs", "cli/check"]),
     ("prost::", &["api", "feedback/wire.rs"]),
     ("redis::", &["limit/redis", "feedback/redis", "deployment.rs"]),
     ("linfa", &["train"]),
@@ -144,28 +147,34 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap::", &["cli"]),
     ("indicatif::", &["cli"]),
     ("anyhow::", &["cli"]),
+    ("quick_xml::", &["import"]),
+    ("csv::", &["import"]),
+    ("flate2::", &["import"]),
+    ("encoding_rs", &["import"]),
+    ("time::", &["clock.rs", "config"]),
     ("tracing_subscriber", &["telemetry"]),
     ("opentelemetry", &["telemetry/traces.rs"]),
     ("toml::", &["config"]),
     ("hmac::", &["privacy.rs"]),
     ("email_address::", &["signals/form.rs"]),
     ("aho_corasick::", &["site/lists"]),
-    ("rustls::", &["cli/mod.rs"]),
+    ("rustls::", &["cli/mod.rs", "config", "server"]),
 ];
 
 /// Who may look inside [`moderato::sensitive::Sensitive`].
 const EXPOSING: &[&str] = &[
     "sensitive.rs",
-    "signals",      // reads the form
-    "model",        // reads what it is shown of an example
-    "moderator",    // hands the text to the model and the address to the pseudonyms
-    "api/grpc",     // offsets of an explanation are checked against the text
-    "train",        // reads labelled comments
-    "feedback",     // redacts what is kept, in recorder.rs
-    "cli/evaluate", // hands labelled comments to the model
-    "config",       // the pseudonym key has an accessor of the same name
-    "cli/serve.rs", // hands that key to the pseudonyms
-    "cli/feedback", // as well
+    "signals",           // reads the form
+    "model",             // reads what it is shown of an example
+    "moderator",         // hands the text to the model and the address to the pseudonyms
+    "api/grpc",          // offsets of an explanation are checked against the text
+    "train",             // reads labelled comments
+    "feedback",          // redacts what is kept, in recorder.rs
+    "cli/evaluate",      // hands labelled comments to the model
+    "cli/train/from.rs", // hands them to the gate
+    "config",            // the pseudonym key has an accessor of the same name
+    "cli/serve.rs",      // hands that key to the pseudonyms
+    "cli/feedback",      // as well
 ];
 
 struct Source {

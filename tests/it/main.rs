@@ -9,9 +9,11 @@
     reason = "a test that finds something else than it expects has to stop"
 )]
 
+mod access;
 mod architecture;
 mod cases;
 mod cli;
+mod config_files;
 mod deploy;
 mod desk;
 mod evaluate;
@@ -22,6 +24,7 @@ mod feedback_store;
 mod fleet;
 mod grpc;
 mod hostile;
+mod import;
 mod limiter;
 mod limiter_aftermath;
 mod limiter_causes;
@@ -30,11 +33,15 @@ mod limiter_faults;
 mod limiter_fleet;
 mod limiter_flood;
 mod limiter_script;
+mod models;
 mod ops;
 mod privacy;
 mod quality;
+mod reload;
+mod retrain;
 mod rotation;
 mod stats;
 mod support;
+mod tls;
 mod traces;
 mod train;

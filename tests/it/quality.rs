@@ -20,7 +20,16 @@ fn is_rejected(model: &SpamModel, assessment: Assessment) -> bool {
     rejects && !assessment.thin
 }
 
-const READERS: [&str; 18] = [
+const READERS: [&str; 27] = [
+    "Gracias por el artículo, aquí está el original: https://elpais.com/internacional/2017/03/05/actualidad.html",
+    "Obrigado pelo artigo, muito bom. Leiam também: https://www.publico.pt/2017/03/05/mundo/noticia/eleicoes-1763000",
+    "Danke für den Artikel, hier steht mehr dazu: https://www.spiegel.de/politik/ausland/wahl-a-1137000.html",
+    "Yazı için teşekkürler, haberin aslı burada: https://www.hurriyet.com.tr/dunya/secim-sonuclari-40385000",
+    "Grazie per l'articolo, qui c'è l'originale: https://www.repubblica.it/esteri/2017/03/05/news/elezioni-159800000/",
+    "Merci pour cet article, voici la source : https://www.lemonde.fr/idees/article/2017/02/11/le-debat_5078000.html",
+    "Dzięki za artykuł, tu jest oryginał: https://wyborcza.pl/7,75399,21450000,wybory.html",
+    "Дуже дякую за статтю! Ось ще цікаве: https://www.pravda.com.ua/news/2017/03/5/7137300/",
+    "А вот что пишут в новостях: https://lenta.ru/news/2017/03/05/vybory/ и https://ria.ru/20170305/1489300000.html",
     "Вот еще интересная статья на эту тему: https://www.bbc.com/russian/features-39000000",
     "Интересная статья. Прочитал с интересом, но не согласен. Подробнее: https://habr.com/ru/post/12345/ на русском.",
     "Не согласен. <a href=\"https://ru.wikipedia.org/wiki/Python\">Python</a> тут не причем, а вот Ruby прекрасен.",
@@ -50,13 +59,20 @@ fn no_reader_is_rejected_on_a_guess() {
 }
 
 #[test]
-fn short_thanks_are_approved() {
+fn short_thanks_and_greetings_are_approved() {
     let model = shipped();
     for content in [
         "Thanks, well said!",
         "Thank You!",
         "I agree with you.",
         "Great article, thank you for explaining this so well.",
+        "Hi",
+        "Hello there",
+        "Good morning everyone",
+        "First!",
+        "lol",
+        "+1",
+        "Same here.",
     ] {
         assert!(
             model.assess(&Reading::of(content)).probability < model.thresholds().hold_at,
@@ -112,8 +128,8 @@ fn the_card_keeps_its_budgets() {
         card.metrics.calibration_error
     );
     // Spam in scripts that were hardly learnt is held, which is most of what is not rejected.
-    assert!(card.metrics.spam_rejected >= 0.60 && card.metrics.spam_rejected_or_held >= 0.93);
-    assert!(card.metrics.ham_held <= 0.01 && card.metrics.ham_rejected <= 0.001);
+    assert!(card.metrics.spam_rejected >= 0.75 && card.metrics.spam_rejected_or_held >= 0.93);
+    assert!(card.metrics.ham_held <= 0.005 && card.metrics.ham_rejected <= 0.001);
     let promise = card.promise.as_ref().expect("the shipped model promises");
     assert!(promise.upper_bound <= promise.target && promise.support >= 2995);
     assert_eq!(card.made_at, None, "the same data gives the same bytes");

@@ -1,13 +1,12 @@
-//! `AdminService`: what changes what is kept. Whoever reaches this door may use it; who reaches it is decided in
-//! [`super::router`], in front of it.
+//! `AdminService`: what changes what is kept. It takes an administrator's key.
 
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use super::feedback;
 use super::proto::admin_service_server::AdminService;
 use super::proto::{ForgetAuthorRequest, ForgetAuthorResponse};
+use super::{auth, feedback};
 use crate::moderator::Moderator;
 
 /// The door for those who run the service.
@@ -29,6 +28,7 @@ impl AdminService for AdminDoor {
         &self,
         request: Request<ForgetAuthorRequest>,
     ) -> Result<Response<ForgetAuthorResponse>, Status> {
+        auth::admin(&self.moderator, &request)?;
         let response = feedback::forget(&self.moderator, request.into_inner()).await?;
         Ok(Response::new(response))
     }

@@ -4,6 +4,7 @@
 //! `service.rs` and `convert.rs`.
 
 mod admin;
+mod auth;
 mod bound;
 mod convert;
 mod feedback;
@@ -44,6 +45,7 @@ pub mod proto {
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/moderato.v1.descriptors"));
 }
 
+use auth::Guarded;
 use proto::admin_service_server::AdminServiceServer;
 use proto::model_service_server::ModelServiceServer;
 use proto::moderation_service_server::ModerationServiceServer;
@@ -95,7 +97,6 @@ pub fn router<H: Health>(
         .max_decoding_message_size(bounds.message_bytes_max);
     let model = ModelServiceServer::new(ModelDoor::new(Arc::clone(moderator)))
         .max_decoding_message_size(bounds.message_bytes_max);
-    // Who may reach it is decided here, in front of it: the keys of admins belong around this service.
     let admin = AdminServiceServer::new(AdminDoor::new(Arc::clone(moderator)))
         .max_decoding_message_size(bounds.message_bytes_max);
     // Older tools (grpcurl up to 1.8.6) ask for v1alpha only; the types of error details let them decode those.
@@ -110,7 +111,10 @@ pub fn router<H: Health>(
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
-        .add_service(Observed::new(in_flight.bound(moderation), moderator))
-        .add_service(Observed::new(model, moderator))
-        .add_service(Observed::new(admin, moderator)))
+        .add_service(Observed::new(
+            Guarded::new(in_flight.bound(moderation), moderator),
+            moderator,
+        ))
+        .add_service(Observed::new(Guarded::new(model, moderator), moderator))
+        .add_service(Observed::new(Guarded::new(admin, moderator), moderator)))
 }

@@ -9,7 +9,7 @@ use super::proto::{
     GetDecisionRequest, GetDecisionResponse, GetStatsRequest, GetStatsResponse, ModerateRequest, ModerateResponse,
     SubmitFeedbackRequest, SubmitFeedbackResponse,
 };
-use super::{convert, feedback, stats, status};
+use super::{auth, convert, feedback, stats, status};
 use crate::moderator::Moderator;
 use crate::telemetry::Call;
 
@@ -29,8 +29,10 @@ impl ModerationDoor {
 #[tonic::async_trait]
 impl ModerationService for ModerationDoor {
     async fn moderate(&self, request: Request<ModerateRequest>) -> Result<Response<ModerateResponse>, Status> {
+        let caller = auth::caller(&request)?.clone();
         let call = request.extensions().get::<Call>().cloned();
         let mut submission = convert::submission(request.into_inner()).map_err(status::invalid)?;
+        auth::site(&self.moderator, &caller, &submission.site)?;
         submission.call = call;
         let judgement = self
             .moderator
@@ -44,6 +46,7 @@ impl ModerationService for ModerationDoor {
     }
 
     async fn get_stats(&self, request: Request<GetStatsRequest>) -> Result<Response<GetStatsResponse>, Status> {
+        auth::stated_site_or_admin(&self.moderator, &request, &request.get_ref().site)?;
         let asked = stats::asked(request.into_inner()).map_err(status::invalid)?;
         let report = self.moderator.statistics(&asked).await;
         let report = report.map_err(|refusal| status::feedback(&refusal))?;
@@ -54,6 +57,7 @@ impl ModerationService for ModerationDoor {
         &self,
         request: Request<SubmitFeedbackRequest>,
     ) -> Result<Response<SubmitFeedbackResponse>, Status> {
+        auth::stated_site(&self.moderator, &request, &request.get_ref().site)?;
         let response = feedback::submit(&self.moderator, request.into_inner()).await?;
         Ok(Response::new(response))
     }
@@ -62,6 +66,7 @@ impl ModerationService for ModerationDoor {
         &self,
         request: Request<GetDecisionRequest>,
     ) -> Result<Response<GetDecisionResponse>, Status> {
+        auth::stated_site(&self.moderator, &request, &request.get_ref().site)?;
         let response = feedback::get(&self.moderator, request.into_inner()).await?;
         Ok(Response::new(response))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use crate::moderator::{FeedbackRefusal, Refusal};
+use crate::moderator::{Denied, FeedbackRefusal, Refusal};
 
 /// When a caller that was turned away for overload may come back.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -34,6 +34,19 @@ pub(super) fn refused(refusal: &Refusal) -> Status {
         Refusal::RequestIdReused => {
             let what = "was used within the last 10 minutes with another body; each comment needs an id of its own";
             invalid(vec![FieldViolation::new("request_id", what)])
+        }
+    }
+}
+
+/// A caller that is not let in. The texts are constant, and the same for what is not there and what is another's.
+pub(super) fn denied(denied: Denied) -> Status {
+    let message = denied.to_string();
+    match denied {
+        Denied::Unauthenticated => Status::unauthenticated(message),
+        Denied::OtherSite | Denied::NotAdmin => Status::permission_denied(message),
+        Denied::TooManyCalls { retry_after } => {
+            let details = ErrorDetails::with_retry_info(Some(retry_after));
+            Status::with_error_details(Code::ResourceExhausted, message, details)
         }
     }
 }

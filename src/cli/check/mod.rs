@@ -14,6 +14,7 @@ use self::input::{Checked, Input};
 use super::serve::load_model;
 use super::{CommandResult, Exit, Failure};
 use crate::api::grpc::proto;
+use crate::artifact::{Live, LoadedModel};
 use crate::clock::Clock;
 use crate::config;
 use crate::limit::{Limiter, MemorySettings};
@@ -29,6 +30,7 @@ use crate::telemetry::{Events, Metrics, Traces};
   moderato check --data comments.jsonl --format jsonl        one object for each line, in order
   cat comments.jsonl | moderato check --data - --format jsonl
   moderato check --server http://127.0.0.1:50051 --content 'Hello'
+  MODERATO_KEY=… moderato check --server https://moderato.example.org:50051 --ca ca.pem --content 'Hello'
 
 A line of --data is an object with `content` and, where known, `id`, `label`, `source`, `author_name`, `author_email`,
 `author_url`, `author_ip`, `article_hosts`, `parent_content`, `site`. A field that is not there is unknown, which is not
@@ -69,9 +71,11 @@ pub(super) struct Args {
     /// The configuration file; a running service has its own
     #[arg(long, value_name = "F", env = "MODERATO_CONFIG")]
     config: Option<PathBuf>,
-    /// Ask a running service, as a dry run
+    /// Ask a running service, as a dry run; https:// speaks TLS
     #[arg(long, value_name = "URL")]
     server: Option<String>,
+    #[command(flatten)]
+    credentials: remote::Credentials,
 }
 
 /// How answers are printed.
@@ -142,10 +146,10 @@ enum Judge {
 impl Judge {
     fn new(args: &Args) -> Result<Self, Failure> {
         if let Some(url) = &args.server {
-            return remote::Remote::connect(url).map(|remote| Self::There(Box::new(remote)));
+            return remote::Remote::connect(url, &args.credentials).map(|remote| Self::There(Box::new(remote)));
         }
         let config = config::load(args.config.as_deref()).map_err(|error| Failure::new(Exit::Config, error))?;
-        let model = load_model(args.model.as_deref(), &Clock::System)?;
+        let model = load_model(args.model.as_deref())?;
         // Nothing is counted, so nothing is remembered and no key is needed.
         let limiter = Limiter::memory(&MemorySettings {
             subjects_max: 1,
@@ -157,7 +161,10 @@ impl Judge {
             events: Events::OBJECTIONS,
             traces: Traces::Off,
             sites: Arc::new(config.sites),
-            model: Some(model),
+            models: Live::fixed(Some(LoadedModel {
+                model,
+                loaded_at: Clock::System.now(),
+            })),
             limiter,
             pseudonymizer: Pseudonymizer::new(&[]),
             clock: Clock::System,
@@ -182,7 +189,7 @@ fn exit_for(status: &tonic::Status) -> Exit {
         // tonic answers its own time-out with CANCELLED.
         tonic::Code::Unavailable | tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => Exit::Unreachable,
         tonic::Code::InvalidArgument | tonic::Code::OutOfRange => Exit::Data,
-        tonic::Code::NotFound => Exit::Config,
+        tonic::Code::NotFound | tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => Exit::Config,
         _ => Exit::Unexpected,
     }
 }

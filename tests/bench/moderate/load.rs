@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClient;
 use moderato::api::grpc::proto::{Comment, ModerateRequest, Verdict};
 use tokio::task::JoinSet;
-use tonic::transport::Channel;
+use tonic::metadata::AsciiMetadataValue;
+use tonic::transport::Endpoint;
 
 const CONNECTIONS: usize = 16;
 const STREAMS: usize = 32;
@@ -26,6 +27,12 @@ const TEXTS: [&str; 4] = [
      the site ends in April, the driver did not know, and my mother has her appointment every Tuesday morning. I have \
      called twice now and was told to look it up on the site, which is rather funny.",
 ];
+
+/// Where a server is, and what opens it.
+pub(crate) struct Door {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) authorization: Option<AsciiMetadataValue>,
+}
 
 /// A client with a runtime of its own.
 pub(crate) struct Load {
@@ -47,24 +54,29 @@ impl Load {
     }
 
     /// Makes so many calls; how many were approved.
-    pub(crate) fn run(&mut self, address: &str, calls: usize) -> usize {
+    pub(crate) fn run(&mut self, door: &Door, calls: usize) -> usize {
         let authors = Arc::clone(&self.authors);
         let end = authors.load(Ordering::Relaxed) + calls;
         let approved = Arc::new(AtomicUsize::new(0));
         self.runtime.block_on(async {
             let mut tasks = JoinSet::new();
             for _ in 0..CONNECTIONS {
-                let channel = Channel::from_shared(format!("http://{address}")).expect("an address");
-                let client = ModerationServiceClient::new(channel.connect().await.expect("the server is there"));
+                let channel = door.endpoint.connect().await.expect("the server is there");
+                let client = ModerationServiceClient::new(channel);
                 for _ in 0..STREAMS {
                     let (mut client, authors, approved) = (client.clone(), Arc::clone(&authors), Arc::clone(&approved));
+                    let authorization = door.authorization.clone();
                     tasks.spawn(async move {
                         loop {
                             let author = authors.fetch_add(1, Ordering::Relaxed);
                             if author >= end {
                                 break;
                             }
-                            let answer = client.moderate(request(author)).await.expect("an answer").into_inner();
+                            let mut request = tonic::Request::new(request(author));
+                            if let Some(authorization) = &authorization {
+                                request.metadata_mut().insert("authorization", authorization.clone());
+                            }
+                            let answer = client.moderate(request).await.expect("an answer").into_inner();
                             if answer.verdict() == Verdict::Approve {
                                 approved.fetch_add(1, Ordering::Relaxed);
                             }

@@ -16,6 +16,7 @@
 )]
 
 mod load;
+mod protection;
 mod server;
 
 use std::io::{BufRead, BufReader};
@@ -24,39 +25,60 @@ use std::process::{Child, Command, Stdio};
 use load::Load;
 
 /// What is measured, with what it is compared to.
-const VARIANTS: [Variant; 4] = [
-    Variant {
-        name: "echo",
-        redis: false,
-        baseline: None,
-    },
-    Variant {
-        name: "moderate, limits in memory",
-        redis: false,
-        baseline: Some(0),
-    },
-    Variant {
-        name: "echo + one EVALSHA",
-        redis: true,
-        baseline: None,
-    },
-    Variant {
-        name: "moderate, limits in Redis",
-        redis: true,
-        baseline: Some(2),
-    },
+const VARIANTS: [Variant; 7] = [
+    variant("echo", Kind::Echo, None),
+    variant("moderate, limits in memory", Kind::Moderate, Some(0)),
+    variant("echo + one EVALSHA", Kind::EchoRedis, None),
+    variant("moderate, limits in Redis", Kind::ModerateRedis, Some(2)),
+    variant("moderate, a key", Kind::ModerateKey, Some(0)),
+    variant("echo, TLS", Kind::EchoTls, Some(0)),
+    variant("moderate, TLS and a key", Kind::ModerateTlsKey, Some(0)),
 ];
 
 struct Variant {
     name: &'static str,
-    redis: bool,
+    kind: Kind,
+    /// What it is compared to.
     baseline: Option<usize>,
+}
+
+const fn variant(name: &'static str, kind: Kind, baseline: Option<usize>) -> Variant {
+    Variant { name, kind, baseline }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Echo,
+    EchoRedis,
+    EchoTls,
+    Moderate,
+    ModerateRedis,
+    ModerateKey,
+    ModerateTlsKey,
+}
+
+impl Kind {
+    const fn is_echo(self) -> bool {
+        matches!(self, Self::Echo | Self::EchoRedis | Self::EchoTls)
+    }
+
+    const fn has_redis(self) -> bool {
+        matches!(self, Self::EchoRedis | Self::ModerateRedis)
+    }
+
+    const fn has_tls(self) -> bool {
+        matches!(self, Self::EchoTls | Self::ModerateTlsKey)
+    }
+
+    const fn has_key(self) -> bool {
+        matches!(self, Self::ModerateKey | Self::ModerateTlsKey)
+    }
 }
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     match args.first().map(String::as_str) {
-        Some("--serve-echo") => server::echo(args.get(1).map(String::as_str)),
+        Some("--serve-echo") => server::echo(&args[1..]),
         _ => compare(number(&args, "--rounds", 5), number(&args, "--calls", 20_000)),
     }
 }
@@ -68,16 +90,18 @@ fn number(args: &[String], flag: &str, default: usize) -> usize {
 
 fn compare(rounds: usize, calls: usize) {
     let redis = server::Redis::start();
+    let protection = protection::Protection::new();
     let mut servers: Vec<_> = VARIANTS
         .iter()
-        .map(|variant| Server::start(variant, &redis.url))
+        .map(|variant| Server::start(variant, &redis.url, &protection))
         .collect();
     let mut load = Load::new();
     let mut per_call = vec![Vec::new(); VARIANTS.len()];
     for round in 0..=rounds {
         for (variant, server) in servers.iter_mut().enumerate() {
             let before = server.cpu_micros();
-            let approved = load.run(&server.address, calls);
+            let door = protection.door(&server.address, VARIANTS[variant].kind);
+            let approved = load.run(&door, calls);
             let micros = (server.cpu_micros() - before) / calls as f64;
             // The first round warms up.
             if round > 0 {
@@ -127,21 +151,26 @@ struct Server {
 }
 
 impl Server {
-    fn start(variant: &Variant, redis: &str) -> Self {
-        let mut command = if variant.baseline.is_some() {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_moderato"));
-            command.args(["serve", "--listen", "127.0.0.1:0"]);
-            if variant.redis {
-                command
-                    .args(["--redis", redis])
-                    .env("MODERATO_PSEUDONYM_KEY", "00".repeat(32));
+    fn start(variant: &Variant, redis: &str, protection: &protection::Protection) -> Self {
+        let kind = variant.kind;
+        let mut command = if kind.is_echo() {
+            let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
+            command.arg("--serve-echo");
+            if kind.has_redis() {
+                command.args(["--redis", redis]);
+            }
+            if kind.has_tls() {
+                command.arg("--tls").args(protection.identity_files());
             }
             command
         } else {
-            let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
-            command.arg("--serve-echo");
-            if variant.redis {
-                command.arg(redis);
+            let mut command = Command::new(env!("CARGO_BIN_EXE_moderato"));
+            command.args(["serve", "--listen", "127.0.0.1:0", "--config"]);
+            command.arg(protection.config(kind));
+            if kind.has_redis() {
+                command
+                    .args(["--redis", redis])
+                    .env("MODERATO_PSEUDONYM_KEY", "00".repeat(32));
             }
             command
         };

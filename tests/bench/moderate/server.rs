@@ -10,6 +10,7 @@ use moderato::api::grpc::proto::{
 };
 use redis::aio::MultiplexedConnection;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::{Identity, ServerTlsConfig};
 use tonic::{Request, Response, Status};
 
 /// The smallest script that does what a limiter must: read the clock, read a key, write it with an expiry.
@@ -64,8 +65,14 @@ impl ModerationService for Echo {
     }
 }
 
-/// Serves until it is killed.
-pub(crate) fn echo(redis: Option<&str>) {
+/// Serves until it is killed: plainly, or with `--redis URL`, or with `--tls CERTIFICATE KEY`.
+pub(crate) fn echo(args: &[String]) {
+    let after = |flag: &str| args.iter().position(|arg| arg == flag).map(|at| &args[at + 1..]);
+    let redis = after("--redis").map(|rest| rest[0].as_str());
+    let tls = after("--tls").map(|rest| {
+        let pem = |path: &String| std::fs::read(path).expect("the file was written");
+        ServerTlsConfig::new().identity(Identity::from_pem(pem(&rest[0]), pem(&rest[1])))
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -82,9 +89,11 @@ pub(crate) fn echo(redis: Option<&str>) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         println!("listening on grpc {}", listener.local_addr().expect("it is bound"));
         let service = ModerationServiceServer::new(Echo { redis });
-        let server = tonic::transport::Server::builder()
-            .tcp_nodelay(true)
-            .add_service(service);
+        let mut builder = tonic::transport::Server::builder().tcp_nodelay(true);
+        if let Some(tls) = tls {
+            builder = builder.tls_config(tls).expect("a certificate and its key");
+        }
+        let server = builder.add_service(service);
         server
             .serve_with_incoming(TcpListenerStream::new(listener))
             .await

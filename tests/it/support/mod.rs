@@ -4,6 +4,7 @@ pub(crate) mod cluster;
 pub(crate) mod eventually;
 pub(crate) mod home;
 pub(crate) mod house;
+pub(crate) mod pki;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod redis;

@@ -12,7 +12,9 @@ pub(crate) fn moderato(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_moderato"));
     command.args(args).stdin(Stdio::null());
     for name in [
+        "MODERATO_CA",
         "MODERATO_CONFIG",
+        "MODERATO_KEY",
         "MODERATO_REDIS_URL",
         "MODERATO_PSEUDONYM_KEY",
         "MODERATO_PSEUDONYM_KEY_FILE",

@@ -1,0 +1,165 @@
+//! Who may call: reads the key of a call before anything else of it is read, and leaves the [`Caller`] with the request.
+//!
+//! For the services: [`caller`] and [`site`] before anything is done for a site, [`admin`] at the head of an administrative call. For
+//! each item of a stream, [`caller`] and then [`Moderator::admit_again`]. Health and reflection ask for no key: probes
+//! have none, and what reflection tells is public.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tonic::body::Body;
+use tonic::codegen::{BoxFuture, Service, http};
+use tonic::server::NamedService;
+use tonic::{Request, Status};
+use tonic_types::FieldViolation;
+
+use super::status;
+use crate::moderator::{Caller, Denied, Moderator};
+use crate::site::SiteId;
+
+/// The header that holds the key, and how it begins.
+const HEADER: http::HeaderName = http::header::AUTHORIZATION;
+const SCHEME: &str = "Bearer ";
+
+/// A service that only callers reach who may call.
+#[derive(Debug, Clone)]
+pub(super) struct Guarded<S> {
+    inner: S,
+    moderator: Arc<Moderator>,
+}
+
+impl<S> Guarded<S> {
+    /// Guards `inner`. It belongs outside of whatever costs more than reading a key.
+    pub(super) fn new(inner: S, moderator: &Arc<Moderator>) -> Self {
+        let moderator = Arc::clone(moderator);
+        Self { inner, moderator }
+    }
+}
+
+impl<S: NamedService> NamedService for Guarded<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S, B> Service<http::Request<B>> for Guarded<S>
+where
+    S: Service<
+            http::Request<B>,
+            Response = http::Response<Body>,
+            Error = Infallible,
+            Future = BoxFuture<http::Response<Body>, Infallible>,
+        >,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
+        match self.moderator.admit(key(request.headers())) {
+            Ok(caller) => {
+                // Nothing that comes later has a use for it, or could let it slip.
+                request.headers_mut().remove(HEADER);
+                request.extensions_mut().insert(caller);
+                self.inner.call(request)
+            }
+            Err(denied) => {
+                let refusal = refuse(&self.moderator, denied).into_http();
+                Box::pin(async { Ok(refusal) })
+            }
+        }
+    }
+}
+
+/// Lets only callers go on who may ask for this site.
+pub(super) fn site(moderator: &Moderator, caller: &Caller, site: &SiteId) -> Result<(), Status> {
+    caller.opens(site).map_err(|denied| refuse(moderator, denied))
+}
+
+/// Lets only administrators go on.
+pub(super) fn admin<T>(moderator: &Moderator, request: &Request<T>) -> Result<(), Status> {
+    caller(request)?
+        .administrates()
+        .map_err(|denied| refuse(moderator, denied))
+}
+
+/// What is asked by a decision's id alone: whoever has a site's key says which site, and the house compares it with the
+/// decision's.
+pub(super) fn stated_site<T>(moderator: &Moderator, request: &Request<T>, site: &str) -> Result<(), Status> {
+    let caller = caller(request)?;
+    if caller.opens_all() {
+        return Ok(());
+    }
+    match SiteId::new(site) {
+        Ok(site) => self::site(moderator, caller, &site),
+        Err(_) => Err(status::invalid(vec![FieldViolation::new(
+            "site",
+            "is missing or malformed; a caller with a key names its site",
+        )])),
+    }
+}
+
+/// As [`stated_site`], where an administrator may ask for all sites at once.
+pub(super) fn stated_site_or_admin<T>(moderator: &Moderator, request: &Request<T>, site: &str) -> Result<(), Status> {
+    if caller(request)?.administrates().is_ok() {
+        return Ok(());
+    }
+    stated_site(moderator, request, site)
+}
+
+/// Who makes this call.
+pub(super) fn caller<T>(request: &Request<T>) -> Result<&Caller, Status> {
+    // A service that was put together without the guard lets nobody in.
+    request
+        .extensions()
+        .get()
+        .ok_or_else(|| status::denied(Denied::Unauthenticated))
+}
+
+/// Counts a refusal, and says it.
+pub(super) fn refuse(moderator: &Moderator, denied: Denied) -> Status {
+    moderator.metrics().denied(denied.code());
+    status::denied(denied)
+}
+
+/// The key, if exactly one is given.
+fn key(headers: &http::HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(HEADER).iter();
+    let value = values.next()?.to_str().ok()?;
+    let (scheme, key) = value.split_at_checked(SCHEME.len())?;
+    (scheme.eq_ignore_ascii_case(SCHEME) && values.next().is_none()).then(|| key.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::codegen::http::{HeaderMap, HeaderValue};
+
+    use super::{HEADER, key};
+
+    fn read(values: &[&str]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(HEADER, HeaderValue::from_str(value).unwrap());
+        }
+        key(&headers).map(str::to_owned)
+    }
+
+    #[test]
+    fn one_bearer_is_read_and_nothing_else() {
+        assert_eq!(read(&["Bearer abc"]).as_deref(), Some("abc"));
+        assert_eq!(read(&["bearer  abc "]).as_deref(), Some("abc"));
+        for none in [
+            &[][..],
+            &["abc"],
+            &["Basic abc"],
+            &["Bearer"],
+            &["Bearé"],
+            &["Bearer a", "Bearer a"],
+        ] {
+            assert_eq!(read(none), None, "{none:?}");
+        }
+    }
+}

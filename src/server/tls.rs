@@ -1,0 +1,84 @@
+//! Connections over TLS. Handshakes run beside each other, each under a time limit, and each with the certificates of
+//! the moment; a peer that breaks one off, or speaks plain text, is dropped without an answer.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_stream::Stream;
+
+use crate::moderator::Moderator;
+
+/// The longest that a handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Handshakes at once on one listener; beyond that, peers wait in the kernel.
+const HANDSHAKES_MAX: usize = 1_024;
+
+/// Certificates and keys, which may be replaced while connections are made.
+pub type Tls = Arc<ArcSwap<ServerConfig>>;
+
+/// The connections of one listener: those that come in, once they speak TLS.
+pub(super) struct TlsIncoming<I, T> {
+    incoming: I,
+    tls: Tls,
+    moderator: Arc<Moderator>,
+    handshakes: JoinSet<io::Result<TlsStream<T>>>,
+}
+
+impl<I, T> TlsIncoming<I, T> {
+    pub(super) fn new(incoming: I, tls: Tls, moderator: Arc<Moderator>) -> Self {
+        Self {
+            incoming,
+            tls,
+            moderator,
+            handshakes: JoinSet::new(),
+        }
+    }
+}
+
+impl<I, T> Stream for TlsIncoming<I, T>
+where
+    I: Stream<Item = io::Result<T>> + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Item = io::Result<TlsStream<T>>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            while this.handshakes.len() < HANDSHAKES_MAX {
+                match Pin::new(&mut this.incoming).poll_next(context) {
+                    Poll::Ready(Some(Ok(peer))) => drop(this.handshakes.spawn(handshake(peer, this.tls.load_full()))),
+                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                    Poll::Ready(None) => return Poll::Ready(None),
+                    Poll::Pending => break,
+                }
+            }
+            match this.handshakes.poll_join_next(context) {
+                Poll::Ready(Some(Ok(Ok(connection)))) => return Poll::Ready(Some(Ok(connection))),
+                // Nobody's fault here: strangers knock. It is counted, and there is a place for another.
+                Poll::Ready(Some(_)) => this.moderator.metrics().handshake_failed(),
+                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+async fn handshake<T>(peer: T, tls: Arc<ServerConfig>) -> io::Result<TlsStream<T>>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let accepted = TlsAcceptor::from(tls).accept(peer);
+    tokio::time::timeout(HANDSHAKE_TIMEOUT, accepted)
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
