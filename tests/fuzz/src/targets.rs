@@ -170,7 +170,6 @@ fn house() -> Moderator {
         pseudonymizer: Pseudonymizer::new(&[7; 32]),
         recorder: None,
         clock,
-        recorder: None,
         nonce: [3; 16],
     })
 }
