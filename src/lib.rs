@@ -40,6 +40,7 @@
 //! - [`import`]: exports of past moderation as labelled comments.
 //! - [`feedback`]: the memory of decisions and of labels, in files and in Redis.
 //! - [`train`]: from labelled comments to a model; the only user of linfa.
+//! - [`statistics`]: what was decided, by site and day.
 //!
 //! The house proper and its doors:
 //! - [`moderator`]: takes a submission through its stations.
@@ -82,6 +83,7 @@ pub mod sensitive;
 pub mod server;
 pub mod signals;
 pub mod site;
+pub mod statistics;
 pub mod telemetry;
 pub mod text;
 pub mod train;

@@ -11,6 +11,7 @@ mod key;
 mod model;
 mod output;
 mod serve;
+mod stats;
 mod train;
 
 use std::process::ExitCode;
@@ -42,6 +43,8 @@ enum Command {
     Train(train::Args),
     /// Measure a model on labelled comments, or the way of training by a published protocol
     Evaluate(evaluate::Args),
+    /// What a running service has decided, by site and day
+    Stats(stats::Args),
     /// What people labeled: count it, export it for training, forget it
     Feedback(feedback::Args),
     /// Turn an export of past moderation into training data
@@ -70,6 +73,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Stats(args) => stats::run(&args),
         Command::Feedback(args) => feedback::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Model(args) => model::run(&args),

@@ -18,6 +18,7 @@ use crate::model::SpamModel;
 use crate::moderator::{Moderator, Parts};
 use crate::privacy::Pseudonymizer;
 use crate::server::{self, Listeners, Reload, Server, ServerError};
+use crate::statistics::Statistics;
 use crate::telemetry::{self, Events, Metrics, Traces};
 
 /// How long the last traces may take to reach their collector.
@@ -130,6 +131,14 @@ pub(super) fn run(args: &Args) -> CommandResult {
             sites = sites.named.len(),
             "starting"
         );
+        let recorder = feedback::store(&config, args.data_dir.as_deref(), args.redis.as_deref(), nonce, &clock)?
+            .map(|store| Recorder::start(store, config.feedback.queue_max, clock.clone()));
+        // Behind the store: that sees to it that the directory is ours alone.
+        let statistics = match &args.data_dir {
+            Some(dir) => Statistics::open(&dir.join("statistics.json"), clock.now())
+                .map_err(|error| Failure::new(Exit::Data, error))?,
+            None => Statistics::new(clock.now()),
+        };
         let traces = match &config.telemetry.otlp_endpoint {
             None => Traces::Off,
             Some(endpoint) => Traces::otlp(endpoint, config.telemetry.traces_share)
@@ -142,26 +151,25 @@ pub(super) fn run(args: &Args) -> CommandResult {
             None => Pseudonymizer::new(key.expose()),
             Some(previous) => Pseudonymizer::new(key.expose()).after(previous.expose()),
         };
-        let recorder = feedback::store(&config, args.data_dir.as_deref(), args.redis.as_deref(), nonce, &clock)?
-            .map(|store| Recorder::start(store, config.feedback.queue_max, clock.clone()));
         let lines = lines(&grpc, ops.as_ref().map(|(listeners, _)| listeners));
         let (bounds, connections) = server::bounds(&config);
+        let moderator = Moderator::new(Parts {
+            sites,
+            models,
+            limiter,
+            pseudonymizer,
+            clock,
+            metrics,
+            recorder,
+            events: Events {
+                objections: config.telemetry.log_objections,
+                approvals: config.telemetry.log_approvals,
+            },
+            traces: traces.clone(),
+            nonce,
+        });
         let server = Server {
-            moderator: Arc::new(Moderator::new(Parts {
-                sites,
-                models,
-                limiter,
-                pseudonymizer,
-                clock,
-                metrics,
-                recorder,
-                events: Events {
-                    objections: config.telemetry.log_objections,
-                    approvals: config.telemetry.log_approvals,
-                },
-                traces: traces.clone(),
-                nonce,
-            })),
+            moderator: Arc::new(moderator.with_statistics(statistics)),
             bounds,
             connections,
             grpc,

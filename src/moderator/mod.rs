@@ -12,6 +12,7 @@ mod memo;
 mod proxies;
 mod reload;
 mod report;
+mod statistics;
 mod status;
 mod submission;
 
@@ -33,6 +34,7 @@ use crate::policy::{self, Classifier, Evidence, Velocity};
 use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
 use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
+use crate::statistics::Statistics;
 use crate::telemetry::{Call, Events, Method, Metrics, Traces};
 use crate::verdict::{Handling, QuotaState, Verdict};
 
@@ -43,6 +45,7 @@ use proxies::Proxies;
 
 pub use admission::{Caller, Denied};
 pub use feedback::{Feedback, FeedbackRefusal, Forget, author_keys};
+pub use statistics::{Asked, Rate, Report, SiteDay};
 pub use status::{ModelStatus, Problem, Status};
 pub use submission::{Judgement, Refusal, RequestId, Submission};
 
@@ -86,6 +89,7 @@ pub struct Moderator {
     traces: Traces,
     proxies: Proxies,
     clicks: Clicks<(Memo, Measured)>,
+    statistics: Statistics,
     nonce: [u8; 16],
     decisions: AtomicU64,
 }
@@ -105,6 +109,7 @@ impl Moderator {
             traces,
             nonce,
         } = parts;
+        let now = clock.now();
         let house = Self {
             sites: ArcSwap::new(sites),
             caller_quotas: CallerQuotas::default(),
@@ -119,6 +124,7 @@ impl Moderator {
             nonce,
             proxies: Proxies::default(),
             clicks: Clicks::default(),
+            statistics: Statistics::new(now),
             decisions: AtomicU64::new(0),
         };
         house.show_model();
@@ -209,6 +215,7 @@ impl Moderator {
             let took = self.clock.now().since(started);
             self.metrics
                 .decided(&submission.site, &judgement.decision, replayed, took.as_secs_f64());
+            self.count(submission, &judgement, started);
             report::decided(&self.events, submission, &judgement, took);
         }
         Ok(judgement)

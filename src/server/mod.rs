@@ -238,6 +238,7 @@ impl Server {
         {
             tracing::warn!("the feedback store did not take the last decisions in time: they are not remembered");
         }
+        save_statistics(&moderator).await;
         ended
     }
 }
@@ -299,6 +300,15 @@ async fn tidy_feedback(moderator: Arc<Moderator>) {
         if let Err(error) = moderator.tidy_feedback().await {
             tracing::warn!("the feedback store could not be tidied: failed to {error}");
         }
+        save_statistics(&moderator).await;
+    }
+}
+
+/// Writes down what was counted, if there is a place for it.
+async fn save_statistics(moderator: &Arc<Moderator>) {
+    let moderator = Arc::clone(moderator);
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || moderator.save_statistics()).await {
+        tracing::warn!("the statistics could not be written: failed to {error}");
     }
 }
 

@@ -24,6 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("artifact", &["clock", "model", "text"]),
     ("import", &["comment"]),
     ("train", &["comment", "eval", "model", "sensitive", "text"]),
+    ("statistics", &["clock", "site", "verdict"]),
     (
         "feedback",
         &[
@@ -44,6 +45,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "artifact",
             "clock",
             "comment",
+            "eval",
             "feedback",
             "limit",
             "model",
@@ -53,6 +55,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sensitive",
             "signals",
             "site",
+            "statistics",
             "telemetry",
             "verdict",
         ],
@@ -95,6 +98,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sensitive",
             "server",
             "site",
+            "statistics",
             "telemetry",
             "text",
             "train",
@@ -135,7 +139,7 @@ const IMPURE: &[&str] = &[
 
 /// Each library with the places that may name it.
 const HOMES: &[(&str, &[&str])] = &[
-    ("tonic::", &["api", "server", "cli/check"]),
+    ("tonic::", &["api", "server", "cli/stats.rs", "cli/check"]),
     ("prost::", &["api", "feedback/wire.rs"]),
     ("redis::", &["limit/redis", "feedback/redis", "deployment.rs"]),
     ("linfa", &["train"]),

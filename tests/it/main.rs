@@ -41,6 +41,7 @@ mod quality;
 mod reload;
 mod retrain;
 mod rotation;
+mod stats;
 mod stream;
 mod support;
 mod tls;

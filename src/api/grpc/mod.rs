@@ -15,6 +15,7 @@ mod model;
 mod observe;
 mod pressure;
 mod service;
+mod stats;
 mod status;
 mod stream;
 

@@ -10,11 +10,11 @@ use super::deadline::Deadline;
 use super::pressure::Held;
 use super::proto::moderation_service_server::ModerationService;
 use super::proto::{
-    GetDecisionRequest, GetDecisionResponse, ModerateRequest, ModerateResponse, ModerateStreamRequest,
-    SubmitFeedbackRequest, SubmitFeedbackResponse,
+    GetDecisionRequest, GetDecisionResponse, GetStatsRequest, GetStatsResponse, ModerateRequest, ModerateResponse,
+    ModerateStreamRequest, SubmitFeedbackRequest, SubmitFeedbackResponse,
 };
 use super::stream::{Answers, Judge, Streams};
-use super::{auth, convert, feedback, status};
+use super::{auth, convert, feedback, stats, status};
 use crate::moderator::{Caller, Moderator};
 use crate::telemetry::{Call, Method};
 
@@ -111,6 +111,14 @@ impl ModerationService for ModerationDoor {
         };
         let answers = Answers::new(request.into_inner(), judge, self.streams.clone(), deadline, ended);
         Ok(Response::new(answers))
+    }
+
+    async fn get_stats(&self, request: Request<GetStatsRequest>) -> Result<Response<GetStatsResponse>, Status> {
+        auth::stated_site_or_admin(&self.moderator, &request, &request.get_ref().site)?;
+        let asked = stats::asked(request.into_inner()).map_err(status::invalid)?;
+        let report = self.moderator.statistics(&asked).await;
+        let report = report.map_err(|refusal| status::feedback(&refusal))?;
+        Ok(Response::new(stats::response(report)))
     }
 
     async fn submit_feedback(

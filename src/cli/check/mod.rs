@@ -1,7 +1,7 @@
 //! `moderato check`: judges comments by the whole policy, without limits, here or at a running service.
 
 mod input;
-mod remote;
+pub(super) mod remote;
 mod render;
 
 use std::io::{self, BufRead, IsTerminal};

@@ -5,8 +5,9 @@ use std::process::{Child, Command, Stdio};
 
 use moderato::api::grpc::proto::moderation_service_server::{ModerationService, ModerationServiceServer};
 use moderato::api::grpc::proto::{
-    GetDecisionRequest, GetDecisionResponse, Handling, ModerateRequest, ModerateResponse, ModerateStreamRequest,
-    ModerateStreamResponse, SubmitFeedbackRequest, SubmitFeedbackResponse, Verdict,
+    GetDecisionRequest, GetDecisionResponse, GetStatsRequest, GetStatsResponse, Handling, ModerateRequest,
+    ModerateResponse, ModerateStreamRequest, ModerateStreamResponse, SubmitFeedbackRequest, SubmitFeedbackResponse,
+    Verdict,
 };
 use redis::aio::MultiplexedConnection;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -56,6 +57,10 @@ impl ModerationService for Echo {
         _: Request<Streaming<ModerateStreamRequest>>,
     ) -> Result<Response<Self::ModerateStreamStream>, Status> {
         Err(Status::unimplemented("the baseline is for single calls"))
+    }
+
+    async fn get_stats(&self, _: Request<GetStatsRequest>) -> Result<Response<GetStatsResponse>, Status> {
+        Err(Status::unimplemented("an echo counts nothing"))
     }
 
     async fn submit_feedback(
