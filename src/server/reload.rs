@@ -60,7 +60,7 @@ impl Reload {
             let stands_still = pending.as_ref() == Some(&now);
             let wanted = now != self.seen || !refused.is_empty();
             pending = Some(now.clone());
-            if !asked && !(wanted && stands_still) {
+            if !(asked || wanted && stands_still) {
                 continue;
             }
             let source = self.source.clone();
