@@ -20,6 +20,16 @@ impl Timestamp {
         self.0
     }
 
+    /// The moment as RFC 3339 writes it, to the second: `2026-11-23T19:30:00Z`.
+    pub fn to_rfc3339(self) -> String {
+        let seconds = i64::try_from(self.0 / 1_000_000).unwrap_or(i64::MAX);
+        // Years beyond 9999 are no moments of a running service.
+        time::OffsetDateTime::from_unix_timestamp(seconds)
+            .ok()
+            .and_then(|at| at.format(&time::format_description::well_known::Rfc3339).ok())
+            .unwrap_or_default()
+    }
+
     /// The moment `duration` later; the last representable one if there is none.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
@@ -94,6 +104,14 @@ mod tests {
         let other = clock.clone();
         other.advance(Duration::from_micros(7));
         assert_eq!(clock.now(), Timestamp::from_micros(12));
+    }
+
+    #[test]
+    fn a_moment_is_written_as_people_and_programs_read_it() {
+        let leap_day = Timestamp::from_micros(1_709_210_096_999_999);
+        assert_eq!(leap_day.to_rfc3339(), "2024-02-29T12:34:56Z");
+        assert_eq!(Timestamp::from_micros(0).to_rfc3339(), "1970-01-01T00:00:00Z");
+        assert_eq!(Timestamp::from_micros(u64::MAX).to_rfc3339(), "");
     }
 
     #[test]

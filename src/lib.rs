@@ -36,9 +36,11 @@
 //! - [`privacy`]: keyed pseudonyms.
 //! - [`deployment`]: where a Redis is.
 //! - [`limit`]: quotas, in memory and in Redis.
-//! - [`artifact`]: models as files.
+//! - [`artifact`]: models as files, their versions in a directory, and the one at work.
+//! - [`import`]: exports of past moderation as labelled comments.
 //! - [`feedback`]: the memory of decisions and of labels, in files and in Redis.
 //! - [`train`]: from labelled comments to a model; the only user of linfa.
+//! - [`statistics`]: what was decided, by site and day.
 //!
 //! The house proper and its doors:
 //! - [`moderator`]: takes a submission through its stations.
@@ -70,6 +72,7 @@ pub mod config;
 pub mod deployment;
 pub mod eval;
 pub mod feedback;
+pub mod import;
 pub mod limit;
 pub mod model;
 pub mod moderator;
@@ -80,6 +83,7 @@ pub mod sensitive;
 pub mod server;
 pub mod signals;
 pub mod site;
+pub mod statistics;
 pub mod telemetry;
 pub mod text;
 pub mod train;

@@ -18,6 +18,8 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+mod models;
+
 use crate::api::grpc::{self, Bounds, InFlight};
 use crate::api::ops::{self, Ops};
 use crate::limit::RedisState;
@@ -181,6 +183,7 @@ impl Server {
         self.moderator.limiter().connect().await;
         watchers.spawn(watch_redis(Arc::clone(&self.moderator)));
         watchers.spawn(tidy_feedback(Arc::clone(&self.moderator)));
+        watchers.spawn(models::follow(Arc::clone(&self.moderator)));
         let has_model = self.moderator.model().is_some();
         report(
             &reporter,
@@ -220,6 +223,7 @@ impl Server {
         {
             tracing::warn!("the feedback store did not take the last decisions in time: they are not remembered");
         }
+        save_statistics(&moderator).await;
         ended
     }
 }
@@ -259,6 +263,15 @@ async fn tidy_feedback(moderator: Arc<Moderator>) {
         if let Err(error) = moderator.tidy_feedback().await {
             tracing::warn!("the feedback store could not be tidied: failed to {error}");
         }
+        save_statistics(&moderator).await;
+    }
+}
+
+/// Writes down what was counted, if there is a place for it.
+async fn save_statistics(moderator: &Arc<Moderator>) {
+    let moderator = Arc::clone(moderator);
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || moderator.save_statistics()).await {
+        tracing::warn!("the statistics could not be written: failed to {error}");
     }
 }
 

@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::format::{FormatError, decode, encode};
+use super::format::{Evidence, FormatError, decode, decode_parts, encode};
+use super::history::HistoryError;
 use crate::model::{Parts, SpamModel};
 
 /// Files larger than this are not read: no model is.
@@ -37,6 +38,23 @@ pub enum LoadModelError {
         /// Its size in bytes.
         found: u64,
     },
+    /// The file was put in a model directory under the name of another.
+    #[error("load the model {path}: its content is version {found}; promote the right file again")]
+    OtherVersion {
+        /// The file, named for the version that was expected.
+        path: PathBuf,
+        /// The version that it holds.
+        found: String,
+    },
+    /// The model directory's history cannot be used.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// Nothing was promoted yet.
+    #[error("the model directory {path} is empty: moderato model promote --model-dir {path} FILE")]
+    Empty {
+        /// The directory.
+        path: PathBuf,
+    },
 }
 
 /// Why a model was not saved. What stood at the path still does.
@@ -66,11 +84,43 @@ pub enum SaveModelError {
     },
 }
 
-/// Loads a model.
+/// Loads a model from a file, or the current one of a model directory.
 ///
 /// # Errors
 /// [`LoadModelError`]: the path, what was expected and what was found.
 pub fn load(path: &Path) -> Result<SpamModel, LoadModelError> {
+    if path.is_dir() {
+        return super::ModelDir::new(path).load_current();
+    }
+    load_file(path).map(|(model, _)| model)
+}
+
+/// Loads what a model is made of, with what training goes on from, and its version; of a model directory, the current one's.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_parts(path: &Path) -> Result<(Parts, String), LoadModelError> {
+    let path = if path.is_dir() {
+        let dir = super::ModelDir::new(path);
+        dir.artefact(&dir.current()?)
+    } else {
+        path.to_owned()
+    };
+    decode_parts(&read(&path)?, Evidence::Read).map_err(|source| LoadModelError::Format { path, source })
+}
+
+/// Loads a model file and hands over its bytes as well.
+pub(super) fn load_file(path: &Path) -> Result<(SpamModel, Vec<u8>), LoadModelError> {
+    let bytes = read(path)?;
+    let model = decode(&bytes).map_err(|source| LoadModelError::Format {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok((model, bytes))
+}
+
+/// The bytes of a model file.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadModelError> {
     let read = |source| LoadModelError::Read {
         path: path.to_owned(),
         source,
@@ -82,11 +132,7 @@ pub fn load(path: &Path) -> Result<SpamModel, LoadModelError> {
             found,
         });
     }
-    let bytes = fs::read(path).map_err(read)?;
-    decode(&bytes).map_err(|source| LoadModelError::Format {
-        path: path.to_owned(),
-        source,
-    })
+    fs::read(path).map_err(read)
 }
 
 /// Saves a model: into a temporary file beside `path`, synced, read back, verified, and only then put in its place.
@@ -99,11 +145,19 @@ pub fn save(parts: &Parts, path: &Path) -> Result<SpamModel, SaveModelError> {
         path: path.to_owned(),
         source,
     };
+    let bytes = encode(parts).map_err(format)?;
+    let model = decode(&bytes).map_err(format)?;
+    replace(path, &bytes)?;
+    Ok(model)
+}
+
+/// Puts these bytes where `path` is: into a temporary file beside it, synced, read back, and only then renamed. Whoever
+/// opens the path sees the old bytes or the new ones, also after a power cut.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), SaveModelError> {
     let write = |source| SaveModelError::Write {
         path: path.to_owned(),
         source,
     };
-    let bytes = encode(parts).map_err(format)?;
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -113,17 +167,15 @@ pub fn save(parts: &Parts, path: &Path) -> Result<SpamModel, SaveModelError> {
         .suffix(".tmp")
         .tempfile_in(folder)
         .map_err(write)?;
-    file.write_all(&bytes).map_err(write)?;
+    file.write_all(bytes).map_err(write)?;
     file.as_file().sync_all().map_err(write)?;
     if fs::read(file.path()).map_err(write)? != bytes {
         return Err(SaveModelError::ReadBack { path: path.to_owned() });
     }
-    let model = decode(&bytes).map_err(format)?;
     set_readable(file.as_file()).map_err(write)?;
     file.persist(path).map_err(|e| write(e.error))?;
     // The new name is on the disk once its folder is.
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(write)?;
-    Ok(model)
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(write)
 }
 
 /// Temporary files are their owner's alone; a model is for the service, which may be another user.

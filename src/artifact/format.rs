@@ -12,16 +12,21 @@
 //! …   hashes, ascending: the difference to the one before, 7 bits a byte, low bits first
 //! …   weights, i16 each, in steps
 //! …   seen in ham: one bit each
+//! 4   length of the evidence; 0 if there is none (not in version 1)
+//! …   evidence, which only training reads: see `counts`
 //! 32  SHA-256 of everything before
 //! ```
 
 use sha2::{Digest, Sha256};
 
+use super::counts;
 use crate::model::{Card, InvalidParts, Parts, SpamModel, Term};
 
 const MAGIC: &[u8; 8] = b"MODERATO";
-/// The version of the format that this program writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// The version of the format that this program writes; it reads the one before, too.
+pub const FORMAT_VERSION: u32 = 2;
+/// The version before, which held no evidence, and is read too.
+const WITHOUT_EVIDENCE: u32 = 1;
 const DIGEST_LEN: usize = 32;
 /// Digits of the digest that name a version.
 const VERSION_DIGITS: usize = 12;
@@ -36,7 +41,9 @@ pub enum FormatError {
         found: String,
     },
     /// Another version of the format.
-    #[error("expected format version {FORMAT_VERSION}, found {found}: train the model again with this program")]
+    #[error(
+        "expected format version {FORMAT_VERSION} or {WITHOUT_EVIDENCE}, found {found}: train the model again with this program"
+    )]
     OtherVersion {
         /// What was found.
         found: u32,
@@ -124,6 +131,12 @@ pub fn encode(parts: &Parts) -> Result<Vec<u8>, FormatError> {
             .fold(0, |bits, (i, term)| bits | u8::from(term.in_ham) << i);
         out.push(bits);
     }
+    let mut evidence = Vec::new();
+    if let Some(known) = &parts.evidence {
+        counts::put(&mut evidence, known);
+    }
+    out.extend_from_slice(&length(evidence.len(), "the evidence")?.to_le_bytes());
+    out.extend_from_slice(&evidence);
     let digest = Sha256::digest(&out);
     out.extend_from_slice(&digest);
     Ok(out)
@@ -134,19 +147,29 @@ pub fn encode(parts: &Parts) -> Result<Vec<u8>, FormatError> {
 /// # Errors
 /// [`FormatError`], saying what was expected and what was found.
 pub fn decode(bytes: &[u8]) -> Result<SpamModel, FormatError> {
-    let (parts, version) = decode_parts(bytes)?;
+    let (parts, version) = decode_parts(bytes, Evidence::Skip)?;
     Ok(SpamModel::new(parts, version)?)
 }
 
+/// Is the evidence wanted?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// To go on from it.
+    Read,
+    /// A model that only weighs comments does without.
+    Skip,
+}
+
 /// The parts that the bytes hold, and their version.
-pub(super) fn decode_parts(bytes: &[u8]) -> Result<(Parts, String), FormatError> {
+pub(super) fn decode_parts(bytes: &[u8], evidence: Evidence) -> Result<(Parts, String), FormatError> {
     let mut input = Input { bytes, at: 0 };
     let magic = input.take(MAGIC.len(), "the magic").map_err(|_| not_a_model(bytes))?;
     if magic != MAGIC {
         return Err(not_a_model(bytes));
     }
     let found = input.u32("the format version")?;
-    if found != FORMAT_VERSION {
+    let format = found;
+    if ![FORMAT_VERSION, WITHOUT_EVIDENCE].contains(&format) {
         return Err(FormatError::OtherVersion { found });
     }
     // The whole is checked before any of it is believed.
@@ -178,6 +201,12 @@ pub(super) fn decode_parts(bytes: &[u8]) -> Result<(Parts, String), FormatError>
     let hashes = input.take(hashes_len, "the hashes")?;
     let weights = input.take(n_terms.saturating_mul(2), "the weights")?;
     let marks = input.take(n_terms.div_ceil(8), "the ham marks")?;
+    let known = if format == WITHOUT_EVIDENCE {
+        &[][..]
+    } else {
+        let len = input.u32("the length of the evidence")? as usize;
+        input.take(len, "the evidence")?
+    };
     let surplus = input.bytes.len() - input.at;
     let wrong = |found: usize| FormatError::Terms {
         expected: n_terms as u64,
@@ -205,6 +234,11 @@ pub(super) fn decode_parts(bytes: &[u8]) -> Result<(Parts, String), FormatError>
         base_log_odds,
         weight_step,
         terms,
+        evidence: if known.is_empty() || evidence == Evidence::Skip {
+            None
+        } else {
+            Some(counts::get(known, n_terms)?)
+        },
     };
     Ok((parts, digest[..VERSION_DIGITS].to_owned()))
 }
@@ -251,13 +285,13 @@ fn get_varint(bytes: &[u8], at: &mut usize) -> Option<u32> {
     None
 }
 
-struct Input<'a> {
-    bytes: &'a [u8],
-    at: usize,
+pub(super) struct Input<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
 }
 
 impl<'a> Input<'a> {
-    fn take(&mut self, n: usize, part: &'static str) -> Result<&'a [u8], FormatError> {
+    pub(super) fn take(&mut self, n: usize, part: &'static str) -> Result<&'a [u8], FormatError> {
         let rest = &self.bytes[self.at..];
         let taken = rest.get(..n).ok_or(FormatError::Truncated {
             part,
@@ -268,7 +302,7 @@ impl<'a> Input<'a> {
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self, part: &'static str) -> Result<[u8; N], FormatError> {
+    pub(super) fn array<const N: usize>(&mut self, part: &'static str) -> Result<[u8; N], FormatError> {
         let mut array = [0; N];
         array.copy_from_slice(self.take(N, part)?);
         Ok(array)

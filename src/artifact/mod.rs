@@ -1,13 +1,23 @@
-//! The model as a file: `models/<name>.moderato`.
+//! The model as a file, `models/<name>.moderato`; the versions in a model directory; the one at work.
 //!
 //! It must never hand out a half-loaded model, never panic on any bytes, never take more memory than the bytes justify,
-//! and never leave a half-written file where a model stood. Start reading at [`mod@format`].
+//! and never leave a half-written file where a model stood. Start reading at [`mod@format`], for versions at
+//! [`ModelDir`], for the model at work at [`Live`].
 
+mod counts;
+mod diff;
+mod directory;
 mod file;
 mod format;
+mod history;
+mod live;
 
-pub use file::{LoadModelError, SaveModelError, load, save};
+pub use diff::{Diff, TermChange, TermCounts, diff};
+pub use directory::{ModelDir, ModelDirError, Promotion, Target};
+pub use file::{LoadModelError, SaveModelError, load, load_parts, save};
 pub use format::{FORMAT_VERSION, FormatError, decode, encode};
+pub use history::{Action, Entry, History, HistoryError};
+pub use live::{Live, LoadedModel, Reload, ReloadError, Source};
 
 use crate::model::SpamModel;
 

@@ -6,9 +6,12 @@ mod check;
 mod evaluate;
 mod exit;
 mod feedback;
+mod import;
 mod key;
+mod model;
 mod output;
 mod serve;
+mod stats;
 mod train;
 
 use std::process::ExitCode;
@@ -40,8 +43,14 @@ enum Command {
     Train(train::Args),
     /// Measure a model on labelled comments, or the way of training by a published protocol
     Evaluate(evaluate::Args),
+    /// What a running service has decided, by site and day
+    Stats(stats::Args),
     /// What people labeled: count it, export it for training, forget it
     Feedback(feedback::Args),
+    /// Turn an export of past moderation into training data
+    Import(import::Args),
+    /// List, show, compare, promote and roll back the versions of a model directory
+    Model(model::Args),
     /// Make secrets
     Key(key::Args),
 }
@@ -64,7 +73,10 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Stats(args) => stats::run(&args),
         Command::Feedback(args) => feedback::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Model(args) => model::run(&args),
         Command::Key(args) => key::run(&args),
     };
     match result {

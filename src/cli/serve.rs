@@ -10,14 +10,16 @@ use arc_swap::ArcSwap;
 
 use super::{CommandResult, Exit, Failure, feedback, output};
 use crate::api::grpc::Bounds;
-use crate::artifact;
+use crate::artifact::{self, Live, LoadModelError, ModelDir};
 use crate::clock::Clock;
 use crate::config::{self, Config, Loaded, PseudonymKey, Source};
 use crate::feedback::Recorder;
 use crate::limit::{Limiter, MemorySettings, RedisSettings};
-use crate::moderator::{LoadedModel, Moderator, Parts};
+use crate::model::SpamModel;
+use crate::moderator::{Moderator, Parts};
 use crate::privacy::Pseudonymizer;
 use crate::server::{Listeners, Reload, Server, ServerError};
+use crate::statistics::Statistics;
 use crate::telemetry::{self, Events, Metrics, Traces};
 
 /// How long the last traces may take to reach their collector.
@@ -29,6 +31,7 @@ const TRACES_FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
   moderato serve                                            gRPC on 127.0.0.1:50051, limits in memory, shipped model
   moderato serve --listen 127.0.0.1:0 --model my.moderato   another model, on a free port
   moderato serve --listen 0.0.0.0:50051 --config my.toml     where others can call: with TLS and keys
+  moderato serve --model-dir models                         promotions go live within seconds
   MODERATO_PSEUDONYM_KEY=$(moderato key new) moderato serve --redis redis://127.0.0.1/
   moderato serve --print-default-config > moderato.toml     every setting, with its meaning
 
@@ -44,9 +47,12 @@ pub(super) struct Args {
     /// Keep the limits in this Redis, so that all replicas count together
     #[arg(long, value_name = "URL", env = "MODERATO_REDIS_URL", hide_env_values = true)]
     redis: Option<String>,
-    /// The spam model [default: the shipped one]
+    /// The spam model [default: the shipped one]; a SIGHUP reads it again
     #[arg(long, value_name = "F")]
     model: Option<PathBuf>,
+    /// Follow the current version of this model directory; the shipped one until a model is promoted there
+    #[arg(long, value_name = "D", conflicts_with = "model")]
+    model_dir: Option<PathBuf>,
     /// Where operators look in over HTTP: /metrics, /livez, /readyz, /version; or "none" [default: 127.0.0.1:9464]
     #[arg(long, value_name = "ADDR", env = "MODERATO_OPS_LISTEN", value_parser = ops_address)]
     ops_listen: Option<OpsAddress>,
@@ -90,13 +96,13 @@ pub(super) fn run(args: &Args) -> CommandResult {
     let loaded = source.load().map_err(|error| Failure::new(Exit::Config, error))?;
     let Loaded { config, tls, .. } = loaded.clone();
     let clock = Clock::System;
-    let model = load_model(args.model.as_deref(), &clock)?;
+    let models = models(args, &clock)?;
     let limiter = limiter(&config, args.redis.as_deref())?;
     let key = pseudonym_key(args)?;
     let previous = config::previous_pseudonym_key().map_err(|error| Failure::new(Exit::Config, error))?;
     let logs = telemetry::prepare(&config.log).map_err(|error| Failure::new(Exit::Config, error))?;
     if args.check {
-        return describe(&config, &model, args.format);
+        return describe(&config, &models, args.format);
     }
     logs.start().map_err(|error| Failure::new(Exit::Unexpected, error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -120,11 +126,19 @@ pub(super) fn run(args: &Args) -> CommandResult {
         let ops = ops.map(|listeners| (listeners, rendered));
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
-            model_version = model.model.version(),
+            model_version = models.current().map(|loaded| loaded.model.version().to_owned()),
             limiter = if args.redis.is_some() { "redis" } else { "memory" },
             sites = sites.named.len(),
             "starting"
         );
+        let recorder = feedback::store(&config, args.data_dir.as_deref(), args.redis.as_deref(), nonce, &clock)?
+            .map(|store| Recorder::start(store, config.feedback.queue_max, clock.clone()));
+        // Behind the store: that sees to it that the directory is ours alone.
+        let statistics = match &args.data_dir {
+            Some(dir) => Statistics::open(&dir.join("statistics.json"), clock.now())
+                .map_err(|error| Failure::new(Exit::Data, error))?,
+            None => Statistics::new(clock.now()),
+        };
         let traces = match &config.telemetry.otlp_endpoint {
             None => Traces::Off,
             Some(endpoint) => Traces::otlp(endpoint, config.telemetry.traces_share)
@@ -137,25 +151,24 @@ pub(super) fn run(args: &Args) -> CommandResult {
             None => Pseudonymizer::new(key.expose()),
             Some(previous) => Pseudonymizer::new(key.expose()).after(previous.expose()),
         };
-        let recorder = feedback::store(&config, args.data_dir.as_deref(), args.redis.as_deref(), nonce, &clock)?
-            .map(|store| Recorder::start(store, config.feedback.queue_max, clock.clone()));
         let lines = lines(&grpc, ops.as_ref().map(|(listeners, _)| listeners));
+        let moderator = Moderator::new(Parts {
+            sites,
+            models,
+            limiter,
+            pseudonymizer,
+            clock,
+            metrics,
+            recorder,
+            events: Events {
+                objections: config.telemetry.log_objections,
+                approvals: config.telemetry.log_approvals,
+            },
+            traces: traces.clone(),
+            nonce,
+        });
         let server = Server {
-            moderator: Arc::new(Moderator::new(Parts {
-                sites,
-                model: Some(model),
-                limiter,
-                pseudonymizer,
-                clock,
-                metrics,
-                recorder,
-                events: Events {
-                    objections: config.telemetry.log_objections,
-                    approvals: config.telemetry.log_approvals,
-                },
-                traces: traces.clone(),
-                nonce,
-            })),
+            moderator: Arc::new(moderator.with_statistics(statistics)),
             bounds: Bounds {
                 message_bytes_max: config.message_bytes_max,
                 in_flight_max: config.in_flight_max,
@@ -212,16 +225,32 @@ fn lines(grpc: &Listeners, ops: Option<&Listeners>) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn load_model(path: Option<&std::path::Path>, clock: &Clock) -> Result<LoadedModel, Failure> {
+/// The model to start with, and where others come from.
+fn models(args: &Args, clock: &Clock) -> Result<Live, Failure> {
+    let source = match (&args.model, &args.model_dir) {
+        (_, Some(dir)) => artifact::Source::Directory(ModelDir::new(dir)),
+        (Some(file), None) => artifact::Source::File(file.clone()),
+        (None, None) => artifact::Source::BuiltIn,
+    };
+    Live::start(source, clock.now()).map_err(|error| match (error, &args.model_dir) {
+        (LoadModelError::History(error), Some(dir)) if !dir.is_dir() => {
+            let what = format!(
+                "--model-dir {}: make the directory, or promote a model to it",
+                dir.display()
+            );
+            Failure::new(Exit::Config, anyhow::Error::new(error).context(what))
+        }
+        (error, _) => Failure::new(Exit::Data, error),
+    })
+}
+
+/// The model in a file, or the shipped one.
+pub(super) fn load_model(path: Option<&std::path::Path>) -> Result<SpamModel, Failure> {
     let model = match path {
         Some(path) => artifact::load(path),
         None => artifact::embedded(),
     };
-    let model = model.map_err(|error| Failure::new(Exit::Data, error))?;
-    Ok(LoadedModel {
-        model,
-        loaded_at: clock.now(),
-    })
+    model.map_err(|error| Failure::new(Exit::Data, error))
 }
 
 /// Where pseudonyms are kept they have to mean the same after a restart: in Redis by the operator's key, in a data directory
@@ -275,29 +304,33 @@ fn failure(error: ServerError) -> Failure {
 }
 
 /// `--check`: what a start would find.
-fn describe(config: &Config, model: &LoadedModel, format: Format) -> CommandResult {
-    let thresholds = model.model.thresholds();
+fn describe(config: &Config, models: &Live, format: Format) -> CommandResult {
+    let model = models.current();
     let mut resolved = config.resolved.clone();
-    resolved.set_thresholds(
-        thresholds.hold_at.get(),
-        thresholds.reject_at.map(crate::model::SpamProbability::get),
-    );
+    if let Some(loaded) = &model {
+        let thresholds = loaded.model.thresholds();
+        resolved.set_thresholds(
+            thresholds.hold_at.get(),
+            thresholds.reject_at.map(crate::model::SpamProbability::get),
+        );
+    }
+    let version = model.as_ref().map(|loaded| loaded.model.version());
     let listen: Vec<_> = config.listen.iter().map(ToString::to_string).collect();
     if format == Format::Json {
         let found = serde_json::json!({
             "ok": true,
             "listen": listen,
-            "model_version": model.model.version(),
+            "model_version": version,
             "configuration": resolved.to_json(),
         });
         output::line(&format!("{found:#}"))?;
         return Ok(Exit::Ok);
     }
     output::line(&format!("# configuration ok: grpc on {}", listen.join(", ")))?;
-    output::line(&format!(
-        "# model {}, whose thresholds are at work where a site has none",
-        model.model.version()
-    ))?;
+    output::line(&match version {
+        Some(version) => format!("# model {version}, whose thresholds are at work where a site has none"),
+        None => "# no model: every comment would be held until one is promoted".to_owned(),
+    })?;
     output::line(resolved.to_toml().trim_end())?;
     Ok(Exit::Ok)
 }

@@ -30,6 +30,7 @@ struct RawPolicy {
     keep: String,
     author_history: bool,
     form_age_min: String,
+    holds_per_day: u64,
     required: RawRequired,
     lengths: RawLengths,
     links: RawLinks,
@@ -183,6 +184,7 @@ fn policy(table: &Table, path: &str, lists: &mut Compiler<'_>, problems: &mut Ve
         ipv4_prefix,
         ipv6_prefix,
         redis_away,
+        holds_per_day: (raw.holds_per_day > 0).then_some(raw.holds_per_day),
         keep,
         author_history: raw.author_history,
         required: Required {

@@ -209,6 +209,15 @@ pub(super) fn trade_off(ranked: &Ranked, own: &[ThresholdsUsed]) -> Vec<TradeOff
     thresholds.into_iter().map(row).collect()
 }
 
+/// A text as its shape, or as it is if that was asked for.
+pub(super) fn text_shown(text: &str, as_it_is: bool) -> String {
+    if as_it_is {
+        facts::one_line(text, TEXT_CHARS_MAX)
+    } else {
+        facts::shape(text, TEXT_CHARS_MAX)
+    }
+}
+
 /// The comments of a label that the model got most wrong, one of each group of near-duplicates.
 pub(super) fn worst(scored: &[Scored<'_>], label: Label, show_text: bool) -> Vec<WorstError> {
     let wrongness = |item: &Scored<'_>| {
@@ -244,11 +253,7 @@ pub(super) fn worst(scored: &[Scored<'_>], label: Label, show_text: bool) -> Vec
             probability: item.probability,
             verdict: item.verdict.as_str(),
             copies,
-            text: if show_text {
-                facts::one_line(item.text, TEXT_CHARS_MAX)
-            } else {
-                facts::shape(item.text, TEXT_CHARS_MAX)
-            },
+            text: text_shown(item.text, show_text),
         });
         if shown.len() == WORST_MAX {
             break;

@@ -15,7 +15,7 @@ use super::random::SplitMix64;
 /// The confidence of every interval in a report.
 pub const CONFIDENCE: f64 = 0.95;
 /// What an interval leaves out on either side.
-const TAIL: f64 = (1.0 - CONFIDENCE) / 2.0;
+pub(super) const TAIL: f64 = (1.0 - CONFIDENCE) / 2.0;
 
 /// A value with its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -85,7 +85,7 @@ pub fn differences(new: &Ranked, old: &Ranked, seed: u64) -> Vec<(Measure, Optio
 }
 
 /// Draws as many groups as there are, with repetition, again and again, and measures each draw.
-fn draw<T>(n_groups: usize, seed: u64, measure: impl Fn(&[u32]) -> T) -> Vec<T> {
+pub(super) fn draw<T>(n_groups: usize, seed: u64, measure: impl Fn(&[u32]) -> T) -> Vec<T> {
     // A thousand draws place the 2.5 % ends well; large sets have narrow intervals and need fewer.
     let n_draws = (20_000_000 / n_groups.max(1)).clamp(200, 1000);
     let mut random = SplitMix64::new(seed);
@@ -107,7 +107,7 @@ fn draw<T>(n_groups: usize, seed: u64, measure: impl Fn(&[u32]) -> T) -> Vec<T> 
     clippy::cast_sign_loss,
     reason = "an index into a thousand draws, not negative"
 )]
-fn spread(mut draws: Vec<f64>, tail: f64) -> Option<(f64, f64)> {
+pub(super) fn spread(mut draws: Vec<f64>, tail: f64) -> Option<(f64, f64)> {
     draws.sort_by(f64::total_cmp);
     let last = draws.len().checked_sub(1)?;
     let tail = (tail * last as f64).round() as usize;

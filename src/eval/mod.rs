@@ -2,7 +2,7 @@
 //!
 //! It takes labelled comments with the probabilities and verdicts that some model gave them, and says what follows:
 //! [`threshold`] certifies and chooses thresholds, [`metrics`] measures, [`interval`] says how sure, [`evaluate`] puts
-//! everything into a [`report::Report`], and [`render`] shows it as text, JSON or a page. [`protocol`] makes the
+//! everything into a [`report::Report`], [`gate`] says whether a model may replace another, and [`render`] shows it as text, JSON or a page. [`protocol`] makes the
 //! published splits.
 //!
 //! It must never fit anything, read a file, the clock or the network, or draw from anything but a stated seed. A report
@@ -15,6 +15,8 @@ pub mod binomial;
 pub mod budget;
 pub mod compare;
 mod facts;
+pub mod flips;
+pub mod gate;
 pub mod interval;
 mod measure;
 pub mod metrics;
@@ -28,6 +30,7 @@ pub mod threshold;
 use crate::comment::Label;
 use crate::verdict::Verdict;
 use budget::Budget;
+use gate::Gate;
 use metrics::{Outcome, Ranked};
 use report::{Fact, Measures, Report, ThresholdsUsed};
 use terms::ViewTerms;
@@ -93,6 +96,8 @@ pub struct Context<'a> {
     pub baseline: Option<(String, &'a [Scored<'a>])>,
     /// The strongest terms, if explanations were made.
     pub terms: Vec<ViewTerms>,
+    /// The gate's verdict, if there is a baseline and it was asked for.
+    pub gate: Option<Gate>,
     /// What must be reached.
     pub budgets: Vec<(Budget, f64)>,
     /// Whether the worst errors may show their text.
@@ -109,6 +114,7 @@ pub fn evaluate(scored: &[Scored<'_>], context: Context<'_>) -> Report {
         thresholds,
         baseline,
         terms,
+        gate,
         budgets,
         show_text,
         seed,
@@ -123,6 +129,7 @@ pub fn evaluate(scored: &[Scored<'_>], context: Context<'_>) -> Report {
         n_ham: verdicts.ham.total(),
         n_spam: verdicts.spam.total(),
         budgets: budget::check(&verdicts, &measures, &budgets),
+        gate,
         comparison: baseline.map(|(name, old)| compare::compare(&name, scored, old, seed)),
         slices: assemble::slices(scored, seed),
         reliability: assemble::reliability(scored),

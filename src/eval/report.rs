@@ -6,6 +6,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::budget::BudgetCheck;
 use super::compare::Comparison;
+use super::gate::Gate;
 use super::interval::Estimate;
 use super::metrics::Measure;
 use super::terms::ViewTerms;
@@ -35,6 +36,8 @@ pub struct Report {
     pub measures: Measures,
     /// Quality budgets and whether they are met.
     pub budgets: Vec<BudgetCheck>,
+    /// Whether this model may replace the baseline, if that was asked.
+    pub gate: Option<Gate>,
     /// Against a baseline, if one was given.
     pub comparison: Option<Comparison>,
     /// The same by source, length, script and so on.

@@ -149,6 +149,15 @@ impl Recorder {
         self.store.get(id, now).await
     }
 
+    /// As [`FeedbackStore::labeled`], after what is queued.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn labeled(&self, now: Timestamp) -> Result<Vec<Entry>, FeedbackError> {
+        self.flush().await;
+        self.store.labeled(now).await
+    }
+
     /// As [`FeedbackStore::forget`], after what is queued.
     ///
     /// # Errors

@@ -33,6 +33,9 @@ pub struct Card {
     pub promise: Option<Promise>,
     /// Texts and what the model says of them: a reader that reads them otherwise refuses the model.
     pub self_test: Vec<SelfTest>,
+    /// The model that this one went on from; absent if it was learnt anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Predecessor>,
 }
 
 impl Card {
@@ -41,6 +44,23 @@ impl Card {
         // Text and finite numbers under text keys: there is nothing in it that JSON cannot say.
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
+}
+
+/// The model that another went on from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Predecessor {
+    /// Its version.
+    pub version: String,
+    /// What its evidence was worth when it was gone on from, in [0, 1].
+    pub decay: f64,
+    /// Comments that were learnt in addition, by which the card's measures are taken.
+    pub n_new: u64,
+    /// Of them, spam.
+    pub n_new_spam: u64,
+    /// Why the model was written although it is worse than its predecessor, in the operator's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forced: Option<String>,
 }
 
 /// How a model was trained.

@@ -8,6 +8,7 @@
 use std::cell::RefCell;
 
 mod card;
+mod evidence;
 mod explain;
 mod quoted;
 mod recall;
@@ -16,7 +17,8 @@ mod table;
 mod thin;
 mod types;
 
-pub use card::{Card, CardThresholds, DataFile, Metrics, Promise, SelfTest, Training, ViewTerms};
+pub use card::{Card, CardThresholds, DataFile, Metrics, Predecessor, Promise, SelfTest, Training, ViewTerms};
+pub use evidence::{Evidence, Round};
 pub use types::{Assessment, Contribution, Explanation, Reading, SpamProbability, Thresholds};
 
 use crate::text::{Scratch, emit};
@@ -34,6 +36,8 @@ pub struct Parts {
     pub weight_step: f32,
     /// The terms, by ascending hash.
     pub terms: Vec<Term>,
+    /// What training goes on from, if it was kept; serving does not read it.
+    pub evidence: Option<Evidence>,
 }
 
 /// What a term is worth.
@@ -126,6 +130,7 @@ impl SpamModel {
             base_log_odds,
             weight_step,
             terms,
+            evidence: _,
         } = parts;
         if card.reading != crate::text::READING_VERSION {
             return Err(InvalidParts::Reading {

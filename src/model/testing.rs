@@ -1,6 +1,7 @@
 //! A tiny model, for the tests of those who store and serve models.
 
-use super::{Card, CardThresholds, Metrics, Parts, Term, Training};
+use super::{Card, CardThresholds, Evidence, Metrics, Parts, Round, Term, Training};
+use crate::text::N_VIEWS;
 
 /// A model of three terms that mean nothing.
 pub(crate) fn parts() -> Parts {
@@ -32,6 +33,7 @@ pub(crate) fn parts() -> Parts {
             },
             promise: None,
             self_test: Vec::new(),
+            from: None,
         },
         base_log_odds: -1.5,
         weight_step: 0.125,
@@ -52,5 +54,15 @@ pub(crate) fn parts() -> Parts {
                 in_ham: true,
             },
         ],
+        evidence: Some(Evidence {
+            as_of: Some(20_000),
+            view_of: vec![0, 8, 3],
+            rounds: vec![Round {
+                is_spam: vec![false, true],
+                base_log_odds: -1.5,
+                factors: vec![0.25; 2 * N_VIEWS],
+                counts: vec![1.0, 0.0, 0.0, 0.25, 12.0, 3.0],
+            }],
+        }),
     }
 }

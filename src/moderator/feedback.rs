@@ -188,9 +188,10 @@ impl Moderator {
     /// The versions of the models at work here that were trained from any of these exports.
     pub fn trained_from(&self, exports: &[crate::record::Export]) -> Vec<String> {
         let seen = |digest: &str| exports.iter().any(|export| export.sha256 == digest);
-        let model = self.model.as_ref().map(|loaded| &loaded.model);
+        let current = self.models.current();
+        let model = current.iter().map(|loaded| &loaded.model);
         let trained = model.filter(|model| model.card().data.iter().any(|file| seen(&file.sha256)));
-        trained.map(|model| model.version().to_owned()).into_iter().collect()
+        trained.map(|model| model.version().to_owned()).collect()
     }
 
     /// Remembers a decision, if there is a store. Never waits.

@@ -10,7 +10,9 @@ mod epochs;
 mod feedback;
 mod memo;
 mod proxies;
+mod reload;
 mod report;
+mod statistics;
 mod status;
 mod submission;
 
@@ -21,15 +23,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
+use crate::artifact::{Live, LoadedModel};
 use crate::clock::{Clock, Timestamp};
 use crate::comment::{Action, AuthorKey, Comment, Trust};
 use crate::feedback::Recorder;
 use crate::limit::{Answer, Claim, Limiter, Mode, Outcome, Source, Take};
-use crate::model::{Reading, SpamModel, SpamProbability, Thresholds};
+use crate::model::{Reading, SpamProbability, Thresholds};
 use crate::policy::{self, Classifier, Evidence, Velocity};
 use crate::privacy::{self, Network, Pseudonymizer};
 use crate::signals::{self, Signal};
 use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
+use crate::statistics::Statistics;
 use crate::telemetry::{Call, Events, Method, Metrics, Traces};
 use crate::verdict::{Handling, QuotaState, Verdict};
 
@@ -40,25 +44,17 @@ use proxies::Proxies;
 
 pub use admission::{Caller, Denied};
 pub use feedback::{Feedback, FeedbackRefusal, Forget, author_keys};
+pub use statistics::{Asked, Rate, Report, SiteDay};
 pub use status::{ModelStatus, Problem, Status};
 pub use submission::{Judgement, Refusal, RequestId, Submission};
-
-/// A model at work.
-#[derive(Debug)]
-pub struct LoadedModel {
-    /// The model.
-    pub model: SpamModel,
-    /// When this process loaded it.
-    pub loaded_at: Timestamp,
-}
 
 /// What a house is built from.
 #[derive(Debug)]
 pub struct Parts {
     /// Every site's policy.
     pub sites: Arc<Sites>,
-    /// The spam model, if there is one.
-    pub model: Option<LoadedModel>,
+    /// The spam model at work, and where others come from.
+    pub models: Live,
     /// Who counts.
     pub limiter: Limiter,
     /// Who makes pseudonyms.
@@ -82,7 +78,7 @@ pub struct Parts {
 pub struct Moderator {
     sites: ArcSwap<Sites>,
     caller_quotas: CallerQuotas,
-    model: Option<Arc<LoadedModel>>,
+    models: Live,
     limiter: Limiter,
     pseudonymizer: Pseudonymizer,
     clock: Clock,
@@ -92,6 +88,7 @@ pub struct Moderator {
     traces: Traces,
     proxies: Proxies,
     clicks: Clicks<(Memo, Measured)>,
+    statistics: Statistics,
     nonce: [u8; 16],
     decisions: AtomicU64,
 }
@@ -101,7 +98,7 @@ impl Moderator {
     pub fn new(parts: Parts) -> Self {
         let Parts {
             sites,
-            model,
+            models,
             limiter,
             pseudonymizer,
             clock,
@@ -111,11 +108,11 @@ impl Moderator {
             traces,
             nonce,
         } = parts;
-        let model = model.map(Arc::new);
-        Self {
+        let now = clock.now();
+        let house = Self {
             sites: ArcSwap::new(sites),
             caller_quotas: CallerQuotas::default(),
-            model,
+            models,
             limiter,
             pseudonymizer,
             clock,
@@ -126,13 +123,21 @@ impl Moderator {
             nonce,
             proxies: Proxies::default(),
             clicks: Clicks::default(),
+            statistics: Statistics::new(now),
             decisions: AtomicU64::new(0),
-        }
+        };
+        house.show_model();
+        house
     }
 
-    /// The model at work.
-    pub fn model(&self) -> Option<&Arc<LoadedModel>> {
-        self.model.as_ref()
+    /// The model at work, as of now.
+    pub fn model(&self) -> Option<Arc<LoadedModel>> {
+        self.models.current()
+    }
+
+    /// Why another model is not at work, if one was refused.
+    pub fn last_reload_error(&self) -> Option<Arc<String>> {
+        self.models.last_error()
     }
 
     /// The limiter, for its state.
@@ -157,11 +162,13 @@ impl Moderator {
     pub async fn moderate(&self, submission: &Submission) -> Result<Judgement, Refusal> {
         let started = self.clock.now();
         let policy = &*self.policy(&submission.site)?;
+        // One snapshot from beginning to end: another model may be promoted while this call runs.
+        let model = self.models.current();
         let signals = signals::collect(&submission.comment, policy, FieldSet::default());
         let memo = Memo {
             decision_id: self.next_decision_id(),
-            classifier: self.weigh(&submission.comment, policy),
-            model_version: self.model_version(),
+            classifier: weigh(model.as_deref(), &submission.comment, policy),
+            model_version: version(model.as_deref()),
         };
         // The clock costs more than most stations: it is read between them only for those who look on.
         let mark = || submission.call.as_ref().map(|_| self.clock.now());
@@ -191,7 +198,7 @@ impl Moderator {
             redis_away,
             classifier: memo.classifier,
         };
-        let mut judgement = self.judgement(submission, policy, &evidence, memo, replayed);
+        let mut judgement = judgement(submission, policy, model.as_deref(), &evidence, memo, replayed);
         if let (Some(key), Handling::RetryLater | Handling::ReturnToAuthor) = (click, judgement.decision.handling) {
             // Sending it again is what its author was asked for.
             self.clicks.forget(key);
@@ -206,6 +213,7 @@ impl Moderator {
             let took = self.clock.now().since(started);
             self.metrics
                 .decided(&submission.site, &judgement.decision, replayed, took.as_secs_f64());
+            self.count(submission, &judgement, started);
             report::decided(&self.events, submission, &judgement, took);
         }
         Ok(judgement)
@@ -218,10 +226,11 @@ impl Moderator {
     /// The site is unknown.
     pub fn check(&self, submission: &Submission, unknown: FieldSet) -> Result<Judgement, Refusal> {
         let policy = &*self.policy(&submission.site)?;
+        let model = self.models.current();
         let memo = Memo {
             decision_id: [0; 16],
-            classifier: self.weigh(&submission.comment, policy),
-            model_version: self.model_version(),
+            classifier: weigh(model.as_deref(), &submission.comment, policy),
+            model_version: version(model.as_deref()),
         };
         let evidence = Evidence {
             trust: submission.comment.author.trust,
@@ -230,7 +239,7 @@ impl Moderator {
             redis_away: false,
             classifier: memo.classifier,
         };
-        Ok(self.judgement(submission, policy, &evidence, memo, false))
+        Ok(judgement(submission, policy, model.as_deref(), &evidence, memo, false))
     }
 
     /// Every site's policy, and who may call, as of now: an immutable snapshot.
@@ -273,30 +282,12 @@ impl Moderator {
     }
 
     fn model_version(&self) -> String {
-        self.model
-            .as_ref()
-            .map(|loaded| loaded.model.version().to_owned())
-            .unwrap_or_default()
+        version(self.models.current().as_deref())
     }
 
     fn next_decision_id(&self) -> [u8; 16] {
         self.pseudonymizer
             .decision(&self.nonce, self.decisions.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// The model's reading of the text.
-    fn weigh(&self, comment: &Comment, policy: &SitePolicy) -> Classifier {
-        if !policy.classifier || comment.author.trust == Trust::Staff {
-            return Classifier::Off;
-        }
-        if signals::is_blank(comment.content.expose()) {
-            return Classifier::NoText;
-        }
-        let Some(loaded) = &self.model else {
-            return Classifier::Unavailable;
-        };
-        let assessment = loaded.model.assess(&reading(comment));
-        Classifier::Scored(assessment, thresholds(loaded.model.thresholds(), policy))
     }
 
     /// Who is counted, if anybody, under the pseudonym that `epoch` gives.
@@ -411,34 +402,56 @@ impl Moderator {
             replay,
         })
     }
+}
 
-    fn judgement(
-        &self,
-        submission: &Submission,
-        policy: &SitePolicy,
-        evidence: &Evidence,
-        memo: Memo,
-        replayed: bool,
-    ) -> Judgement {
-        let decision = policy::decide(evidence, policy);
-        let scored = matches!(evidence.classifier, Classifier::Scored(..));
-        let same_model = |loaded: &&Arc<LoadedModel>| loaded.model.version() == memo.model_version;
-        let explanation = (submission.explain && scored)
-            .then(|| self.model.as_ref().filter(same_model))
-            .flatten()
-            .map(|loaded| loaded.model.explain(&reading(&submission.comment)));
-        Judgement {
-            decision_id: if submission.dry_run {
-                String::new()
-            } else {
-                hex::encode(memo.decision_id)
-            },
-            decision,
-            model_version: if scored { memo.model_version } else { String::new() },
-            policy_version: policy.version.clone(),
-            replayed,
-            explanation,
-        }
+/// The model's reading of the text.
+fn weigh(model: Option<&LoadedModel>, comment: &Comment, policy: &SitePolicy) -> Classifier {
+    if !policy.classifier || comment.author.trust == Trust::Staff {
+        return Classifier::Off;
+    }
+    if signals::is_blank(comment.content.expose()) {
+        return Classifier::NoText;
+    }
+    let Some(loaded) = model else {
+        return Classifier::Unavailable;
+    };
+    let assessment = loaded.model.assess(&reading(comment));
+    Classifier::Scored(assessment, thresholds(loaded.model.thresholds(), policy))
+}
+
+fn version(model: Option<&LoadedModel>) -> String {
+    model
+        .map(|loaded| loaded.model.version().to_owned())
+        .unwrap_or_default()
+}
+
+fn judgement(
+    submission: &Submission,
+    policy: &SitePolicy,
+    model: Option<&LoadedModel>,
+    evidence: &Evidence,
+    memo: Memo,
+    replayed: bool,
+) -> Judgement {
+    let decision = policy::decide(evidence, policy);
+    let scored = matches!(evidence.classifier, Classifier::Scored(..));
+    // What another model said before cannot be explained by this one.
+    let explanation = (submission.explain && scored)
+        .then_some(model)
+        .flatten()
+        .filter(|loaded| loaded.model.version() == memo.model_version)
+        .map(|loaded| loaded.model.explain(&reading(&submission.comment)));
+    Judgement {
+        decision_id: if submission.dry_run {
+            String::new()
+        } else {
+            hex::encode(memo.decision_id)
+        },
+        decision,
+        model_version: if scored { memo.model_version } else { String::new() },
+        policy_version: policy.version.clone(),
+        replayed,
+        explanation,
     }
 }
 

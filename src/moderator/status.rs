@@ -29,6 +29,11 @@ pub struct ModelStatus {
 pub enum Problem {
     /// There is no model.
     NoModel,
+    /// Another model should be at work, and cannot be used.
+    ModelRefused {
+        /// Why.
+        error: String,
+    },
     /// Redis is away; this process counts alone.
     RedisAway {
         /// Why, as a code.
@@ -48,6 +53,7 @@ impl Problem {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NoModel => "classifier.model",
+            Self::ModelRefused { .. } => "model.refused",
             Self::RedisAway { .. } | Self::RedisPartlyAway { .. } => "rate_limit.redis",
             Self::Feedback => "feedback.store",
         }
@@ -63,6 +69,9 @@ impl Problem {
     pub fn message(&self) -> String {
         match self {
             Self::NoModel => "no model is loaded: every comment is held; start with --model F".to_owned(),
+            Self::ModelRefused { error } => {
+                format!("another model was refused: {error}; promote a whole one, or roll back")
+            }
             Self::RedisAway { cause } => {
                 format!("Redis is away ({cause}): this process counts the quotas alone")
             }
@@ -90,6 +99,9 @@ impl Moderator {
             loaded_seconds_ago: self.clock.now().since(loaded.loaded_at).as_secs(),
         });
         let no_model = model.is_none().then_some(Problem::NoModel);
+        let refused = self.last_reload_error().map(|error| Problem::ModelRefused {
+            error: error.to_string(),
+        });
         let redis = self.limiter.states().and_then(|states| match *states.borrow() {
             RedisState::Up => None,
             RedisState::Partly { cause } => Some(Problem::RedisPartlyAway { cause: cause.code() }),
@@ -99,7 +111,12 @@ impl Moderator {
         let feedback = fails.then_some(Problem::Feedback);
         Status {
             model,
-            problems: no_model.into_iter().chain(redis).chain(feedback).collect(),
+            problems: no_model
+                .into_iter()
+                .chain(refused)
+                .chain(redis)
+                .chain(feedback)
+                .collect(),
         }
     }
 }

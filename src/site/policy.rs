@@ -28,6 +28,8 @@ pub struct SitePolicy {
     pub ipv6_prefix: u8,
     /// What becomes of quotas while Redis is away.
     pub redis_away: RedisAway,
+    /// How many held comments a day the site has people for; statistics are held against it.
+    pub holds_per_day: Option<u64>,
     /// What is kept of each text, where decisions are remembered.
     pub keep: Keep,
     /// Whether keyed pseudonyms of the author's name and e-mail address are kept with each decision.

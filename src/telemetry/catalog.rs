@@ -162,4 +162,22 @@ pub const CATALOG: &[Metric] = &[
         &[],
         "When this process loaded the model at work, in seconds since 1970; 0 without one",
     ),
+    metric(
+        "moderato_model_version",
+        Kind::Gauge,
+        &[],
+        "The version of the model at work, its 12 hexadecimal digits as a number: in a fleet, max and min are equal",
+    ),
+    metric(
+        "moderato_model_refused",
+        Kind::Gauge,
+        &[],
+        "1 while the model that should be at work cannot be used, and an earlier one is",
+    ),
+    metric(
+        "moderato_model_reload_failures_total",
+        Kind::Counter,
+        &[],
+        "Attempts to load another model that failed",
+    ),
 ];

@@ -50,6 +50,9 @@ pub struct Metrics {
     errors: [Counter; CODES.len()],
     ready: Gauge,
     model_loaded: Gauge,
+    model_version: Gauge,
+    model_refused: Gauge,
+    model_failures: Counter,
 }
 
 /// What is counted for each site.
@@ -132,6 +135,9 @@ impl Metrics {
             errors: CODES.map(|code| metrics::counter!("moderato_grpc_errors_total", "code" => code)),
             ready: metrics::gauge!("moderato_ready"),
             model_loaded: metrics::gauge!("moderato_model_loaded_timestamp_seconds"),
+            model_version: metrics::gauge!("moderato_model_version"),
+            model_refused: metrics::gauge!("moderato_model_refused"),
+            model_failures: metrics::counter!("moderato_model_reload_failures_total"),
         }
     }
 
@@ -221,6 +227,23 @@ impl Metrics {
         self.ready.set(f64::from(u8::from(ready)));
         let seconds = |at: Timestamp| at.since(Timestamp::from_micros(0)).as_secs_f64().floor();
         self.model_loaded.set(model_loaded_at.map_or(0.0, seconds));
+    }
+
+    /// Notes which model is at work, and whether another one that should be is refused.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "12 hexadecimal digits are 48 bits; a double holds 53"
+    )]
+    pub fn model(&self, version: &str, is_refused: bool) {
+        // As a number, so that a fleet's are compared without a label for each version that ever was.
+        let number = u64::from_str_radix(version, 16).unwrap_or_default();
+        self.model_version.set(number as f64);
+        self.model_refused.set(f64::from(u8::from(is_refused)));
+    }
+
+    /// Counts a model that was refused.
+    pub fn model_refused(&self) {
+        self.model_failures.increment(1);
     }
 
     fn site(&self, site: &SiteId) -> Arc<SiteMetrics> {

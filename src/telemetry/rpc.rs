@@ -31,6 +31,8 @@ pub enum Method {
     SubmitFeedback,
     /// `ModerationService/GetDecision`
     GetDecision,
+    /// `ModerationService/GetStats`
+    GetStats,
     /// `AdminService/ForgetAuthor`
     ForgetAuthor,
     /// `ModelService/GetModel`
@@ -43,11 +45,12 @@ pub enum Method {
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Moderate,
         Self::ModerateStream,
         Self::SubmitFeedback,
         Self::GetDecision,
+        Self::GetStats,
         Self::ForgetAuthor,
         Self::GetModel,
         Self::ReloadModel,
@@ -61,6 +64,7 @@ impl Method {
             Self::ModerateStream => "ModerateStream",
             Self::SubmitFeedback => "SubmitFeedback",
             Self::GetDecision => "GetDecision",
+            Self::GetStats => "GetStats",
             Self::ForgetAuthor => "ForgetAuthor",
             Self::GetModel => "GetModel",
             Self::ReloadModel => "ReloadModel",
@@ -75,6 +79,7 @@ impl Method {
             Self::ModerateStream => "moderato.v1.ModerationService/ModerateStream",
             Self::SubmitFeedback => "moderato.v1.ModerationService/SubmitFeedback",
             Self::GetDecision => "moderato.v1.ModerationService/GetDecision",
+            Self::GetStats => "moderato.v1.ModerationService/GetStats",
             Self::ForgetAuthor => "moderato.v1.AdminService/ForgetAuthor",
             Self::GetModel => "moderato.v1.ModelService/GetModel",
             Self::ReloadModel => "moderato.v1.ModelService/ReloadModel",

@@ -47,8 +47,7 @@ pub struct Seen {
 
 /// What a text links to. Links beyond `links_max` are not looked at.
 pub fn seen(content: &str, links_max: usize) -> Seen {
-    let may = |b: u8| matches!(b, b'.' | b':' | b'[' | b'<' | b'&') || !b.is_ascii();
-    if !content.bytes().any(may) {
+    if !may_link(content) {
         return Seen::default();
     }
     let cleaned = super::clean::clean(content);
@@ -60,6 +59,25 @@ pub fn seen(content: &str, links_max: usize) -> Seen {
     }
     spans.truncate(links_max);
     Walk::default().over(&cleaned.text, &spans)
+}
+
+/// Whether it is worth a closer look: markup, an entity, or a dot or colon with something right behind it. A sentence's
+/// stop has a space there, so most comments are done with here.
+fn may_link(content: &str) -> bool {
+    let bytes = content.as_bytes();
+    let within = |at: usize| bytes.get(at + 1).is_some_and(|next| !next.is_ascii_whitespace());
+    bytes.iter().enumerate().any(|(at, &b)| match b {
+        b'[' | b'<' | b'&' => true,
+        b'.' | b':' => within(at),
+        // What passes for a dot or a colon: \u{2024}, \u{3002}, \u{fe13}, \u{fe52}, \u{fe55}, \u{ff0e}, \u{ff1a}, \u{ff61}.
+        0xe2 => bytes[at..].starts_with("\u{2024}".as_bytes()),
+        0xe3 => bytes[at..].starts_with("\u{3002}".as_bytes()),
+        0xef => {
+            let passes = ["\u{fe13}", "\u{fe52}", "\u{fe55}", "\u{ff0e}", "\u{ff1a}", "\u{ff61}"];
+            passes.iter().any(|sign| bytes[at..].starts_with(sign.as_bytes()))
+        }
+        _ => false,
+    })
 }
 
 /// One pass over a text.
@@ -163,6 +181,8 @@ mod tests {
         check("http://a.example/x", 1, true);
         check("\u{1f44d} http://a.example/x !!!", 1, true);
         check("http\u{200b}://a.example/x look", 1, false);
+        check("Schön. Besuch shop\u{ff0e}example.com/x bitte", 1, false);
+        check("besuch www\u{2024}laden\u{2024}com bitte", 1, false);
         check("http://a.example/x &#119;ww.b.com", 2, true);
         check("<p>Hello</p>", 0, false);
         check("<p>http://a.example</p>", 1, true);

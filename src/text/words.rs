@@ -19,7 +19,7 @@ pub fn fold(text: &str, out: &mut String) {
     out.push(' ');
     let text = without_markup(text);
     // What is not written goes first: behind it a mark joins its letter.
-    let written = |c: &char| c.is_ascii() || !(is_invisible(*c) || is_optional(*c));
+    let written = |c: &char| c.is_ascii() || is_common(*c) || !(is_invisible(*c) || is_optional(*c));
     let is_plain =
         text.is_ascii() || (text.chars().all(|c| written(&c)) && is_nfkc_quick(text.chars()) == IsNormalized::Yes);
     let text = if is_plain {
@@ -28,12 +28,21 @@ pub fn fold(text: &str, out: &mut String) {
         Cow::Owned(text.chars().filter(written).nfkc().collect())
     };
     let mut word = out.len();
-    for c in text.chars() {
-        if c.is_ascii_alphanumeric() {
-            out.push(c.to_ascii_lowercase());
-        } else if c.is_ascii() {
+    let mut rest = &*text;
+    while let Some(c) = rest.chars().next() {
+        // Letters of English in one go: most of most texts.
+        let n = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
+        if n > 0 {
+            let from = out.len();
+            out.push_str(&rest[..n]);
+            out[from..].make_ascii_lowercase();
+            rest = &rest[n..];
+            continue;
+        }
+        rest = &rest[c.len_utf8()..];
+        if c.is_ascii() {
             end_word(out, &mut word);
-        } else if c.is_alphanumeric() || c.general_category_group() == GeneralCategoryGroup::Mark {
+        } else if is_common(c) || c.is_alphanumeric() || c.general_category_group() == GeneralCategoryGroup::Mark {
             lower(c, out);
         } else {
             end_word(out, &mut word);
@@ -65,9 +74,16 @@ fn mixes_scripts(word: &str) -> bool {
             .any(|c| !c.is_ascii() && matches!(Script::of(c), Script::Greek | Script::Cyrillic))
 }
 
+/// Letters of Latin, Greek and Cyrillic that need no look into Unicode's tables.
+const fn is_common(c: char) -> bool {
+    matches!(c, '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{24f}' | '\u{3ac}'..='\u{3ce}'
+        | '\u{400}'..='\u{481}')
+}
+
 /// One lower-case spelling of a letter.
 fn lower(c: char, out: &mut String) {
     match c {
+        'а'..='я' | 'à'..='ö' | 'ø'..='ÿ' => out.push(c),
         'ς' => out.push('σ'),
         'ß' | 'ẞ' => out.push_str("ss"),
         // Turkish has two letters i; their capitals are told apart by none but Turks.

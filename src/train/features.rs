@@ -44,6 +44,29 @@ impl Features {
         seen
     }
 
+    /// The same comments over another vocabulary; terms that are not in it are gone.
+    pub(super) fn over(&self, vocabulary: Vec<u32>, view_of: Vec<u8>) -> Self {
+        let index = Index::new(&vocabulary);
+        let number: Vec<Option<u32>> = self
+            .vocabulary
+            .iter()
+            .map(|&hash| index.find(&vocabulary, hash))
+            .collect();
+        let mut out = Self {
+            vocabulary,
+            view_of,
+            offsets: vec![0],
+            terms: Vec::new(),
+            n_distinct: self.n_distinct.clone(),
+        };
+        for i in 0..self.n_rows() {
+            out.terms
+                .extend(self.row(i).iter().filter_map(|&term| number[term as usize]));
+            out.offsets.push(out.terms.len());
+        }
+        out
+    }
+
     /// Turns the hashes in `terms` into numbers, and leaves out those that are not in the vocabulary.
     fn number(&mut self) {
         let index = Index::new(&self.vocabulary);

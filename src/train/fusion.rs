@@ -120,6 +120,17 @@ impl Fusion {
         log_odds
     }
 
+    /// The base log-odds, and what each view's and kind's log-likelihood is multiplied by.
+    pub(super) fn factors(&self) -> (f64, Vec<f64>) {
+        let mut base = self.logistic.intercept;
+        let mut factors = vec![0.0; self.columns.width];
+        for (i, &column) in self.columns.used.iter().enumerate() {
+            factors[column] = self.logistic.weights[i] / self.columns.spread[i];
+            base -= factors[column] * self.columns.mean[i];
+        }
+        (base, factors)
+    }
+
     /// Folds the fusion into the terms: adds its base log-odds and what each term is worth to what is there, by `share`.
     pub(super) fn fold_in(&self, features: &Features, weights: &Weights, share: f64, into: &mut Folded) {
         let n_kinds = weights.n_kinds;

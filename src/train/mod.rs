@@ -4,7 +4,9 @@
 //! seed does not decide. It must never let a comment be judged, in anything that is fitted or published, by a model
 //! that has seen the comment or a near-duplicate of it. Start reading at [`train`].
 
+mod age;
 mod bulk;
+mod caps;
 pub mod corpus;
 mod features;
 mod fit;
@@ -14,6 +16,7 @@ mod kinds;
 mod logistic;
 mod measure;
 mod params;
+mod resume;
 pub mod split;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -23,10 +26,13 @@ mod views;
 pub use bulk::{BulkError, Files, train_files};
 pub use fit::FitError;
 pub use params::{HOLD_SHARE, Hold, InvalidParam, TrainParams};
+pub use resume::{Resume, Resumed, train_from};
 pub use thresholds::NoPromise;
 
 use crate::comment::{Example, Label};
-use crate::model::{Card, CardThresholds, DataFile, InvalidParts, Parts, SpamModel, Training, ViewTerms};
+use crate::model::{
+    Card, CardThresholds, DataFile, Evidence, InvalidParts, Parts, Round, SpamModel, Training, ViewTerms,
+};
 use crate::text::{N_VIEWS, READING_VERSION, VIEWS};
 use features::Features;
 use fusion::{Folded, Fusion};
@@ -34,6 +40,9 @@ use group::Grouper;
 use kinds::Kinds;
 use thresholds::Readers;
 use views::{Counts, Weights};
+
+/// Terms of a model, at most, so that with what training goes on from it has at most 16 MiB.
+const TERMS_MAX: usize = 1_750_000;
 
 /// Fewer of either label teach nothing.
 pub const EXAMPLES_A_LABEL_MIN: usize = 20;
@@ -76,6 +85,14 @@ pub enum TrainError {
         /// How many comments there are.
         n: usize,
     },
+    /// The model keeps no counts.
+    #[error(
+        "go on from a model that keeps no counts: it was made by an older version of this program, train it again first"
+    )]
+    NoEvidence,
+    /// There is nothing new.
+    #[error("go on from a model with no comments labelled spam or ham: there is nothing to learn")]
+    Nothing,
     /// linfa could not fit a view.
     #[error(transparent)]
     Fit(#[from] FitError),
@@ -215,12 +232,15 @@ pub fn train(
     progress(Progress::Thresholds);
     let Learnt {
         mut parts,
+        evidence,
         out_of_fold,
         converged,
     } = learnt;
     let chosen = thresholds::choose(&mut parts, &fit_on, &out_of_fold, &readers, params)?;
     parts.card.metrics = measure::metrics(&fit_on, &out_of_fold, &parts)?;
     parts.card.self_test = measure::self_tests(&parts)?;
+    // Last, so that nothing above copies it.
+    parts.evidence = Some(evidence);
     Ok(Trained {
         parts,
         report: TrainReport {
@@ -235,6 +255,7 @@ pub fn train(
 /// What learning leaves: the model before its thresholds, and every comment's log-odds by a model that did not see it.
 struct Learnt {
     parts: Parts,
+    evidence: Evidence,
     out_of_fold: Vec<f64>,
     converged: bool,
 }
@@ -258,6 +279,7 @@ fn learn(
     let mut out_of_fold = vec![0.0; examples.len()];
     let mut converged = true;
     let mut n_kinds = (0, 0);
+    let mut rounds = Vec::new();
     for round in 0..n_rounds {
         let seed = params.seed.wrapping_mul(1_000).wrapping_add(round as u64);
         progress(Progress::Kinds);
@@ -279,6 +301,13 @@ fn learn(
         progress(Progress::Views);
         let weights = fit::weights(&features, &counts, params.smoothing_alpha)?;
         fusion.fold_in(&features, &weights, share, &mut folded);
+        let (base_log_odds, factors) = fusion.factors();
+        rounds.push(Round {
+            is_spam: kinds.is_spam,
+            base_log_odds,
+            factors,
+            counts: counts.cells,
+        });
     }
     let (terms, weight_step) = folded.terms(&features, &features.seen_in(&labels, false), params);
     Ok(Learnt {
@@ -287,10 +316,28 @@ fn learn(
             base_log_odds: folded.base_log_odds,
             weight_step,
             terms,
+            evidence: None,
         },
+        evidence: evidence(features.view_of, rounds, params, resume::newest(examples)),
         out_of_fold,
         converged,
     })
+}
+
+/// What the terms of the used views were learnt from: those that a model has.
+fn evidence(view_of: Vec<u8>, mut rounds: Vec<Round>, params: &TrainParams, as_of: Option<i32>) -> Evidence {
+    let is_used = |view: u8| params.views.iter().any(|&other| other as u8 == view);
+    for round in &mut rounds {
+        let n_kinds = round.is_spam.len();
+        let rows = round.counts.chunks_exact(n_kinds).zip(&view_of);
+        let used = rows.filter(|(_, view)| is_used(**view)).flat_map(|(cells, _)| cells);
+        round.counts = used.copied().collect();
+    }
+    Evidence {
+        as_of,
+        view_of: view_of.into_iter().filter(|&view| is_used(view)).collect(),
+        rounds,
+    }
 }
 
 /// Rounds over few comments, at most.
@@ -387,6 +434,7 @@ fn card(view_of: &[u8], n_kinds: (u32, u32), learned: Learned, params: &TrainPar
         },
         promise: None,
         self_test: Vec::new(),
+        from: None,
     }
 }
 

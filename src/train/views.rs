@@ -58,12 +58,13 @@ impl Weights {
         let norm_all: Vec<f64> = (0..N_VIEWS)
             .map(|view| (totals[view * n_kinds..(view + 1) * n_kinds].iter().sum::<f64>() + alpha * seen[view]).ln())
             .collect();
-        // Counts are small whole numbers: their logarithms come from a table.
+        // Most counts are small whole numbers: their logarithms come from a table.
         let logs: Vec<f64> = (0..4096).map(|n| (f64::from(n) + alpha).ln()).collect();
         #[expect(clippy::cast_sign_loss, reason = "counts are not negative")]
         let log = |n: f32| {
             logs.get(n as usize)
                 .copied()
+                .filter(|_| n.fract() == 0.0)
                 .unwrap_or_else(|| (f64::from(n) + alpha).ln())
         };
         let mut cells = vec![0.0_f32; all.cells.len()];

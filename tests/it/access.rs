@@ -1,7 +1,9 @@
 //! Who may call: keys, sites, administrators, quotas of callers, and which addresses are served.
 
 use moderato::api::grpc::proto::model_service_client::ModelServiceClient;
-use moderato::api::grpc::proto::{GetModelRequest, ModerateRequest, ModerateResponse};
+use moderato::api::grpc::proto::{
+    GetModelRequest, GetStatsRequest, ModerateRequest, ModerateResponse, ReloadModelRequest,
+};
 use moderato::site::KeyHash;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
@@ -96,6 +98,29 @@ async fn the_model_is_told_to_whoever_has_a_key_and_health_to_everybody() {
         let mut asked = Request::new(GetModelRequest {});
         asked.metadata_mut().insert("authorization", key.parse().unwrap());
         assert!(!models.get_model(asked).await.unwrap().into_inner().version.is_empty());
+    }
+    for (key, code) in [
+        ("Bearer times", Code::PermissionDenied),
+        ("Bearer admin", Code::FailedPrecondition),
+    ] {
+        let mut asked = Request::new(ReloadModelRequest {});
+        asked.metadata_mut().insert("authorization", key.parse().unwrap());
+        // There is no directory to reload from; but only an administrator is told.
+        assert_eq!(models.reload_model(asked).await.unwrap_err().code(), code, "{key}");
+    }
+    // Numbers of all sites are an administrator's, of one site its own callers' as well.
+    for (key, site, code) in [
+        ("Bearer times", "times", Code::Ok),
+        ("Bearer times", "gazette", Code::PermissionDenied),
+        ("Bearer times", "", Code::InvalidArgument),
+        ("Bearer admin", "", Code::Ok),
+        ("Bearer admin", "gazette", Code::Ok),
+    ] {
+        let site = site.to_owned();
+        let mut asked = Request::new(GetStatsRequest { site, days: 1 });
+        asked.metadata_mut().insert("authorization", key.parse().unwrap());
+        let answer = house.client().get_stats(asked).await;
+        assert_eq!(answer.err().map_or(Code::Ok, |status| status.code()), code, "{key}");
     }
     let mut health = tonic_health::pb::health_client::HealthClient::new(channel);
     health

@@ -21,8 +21,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("privacy", &["comment", "site"]),
     ("deployment", &[]),
     ("limit", &["clock", "comment", "deployment", "site", "verdict"]),
-    ("artifact", &["model", "text"]),
+    ("artifact", &["clock", "model", "text"]),
+    ("import", &["comment"]),
     ("train", &["comment", "eval", "model", "sensitive", "text"]),
+    ("statistics", &["clock", "site", "verdict"]),
     (
         "feedback",
         &[
@@ -40,8 +42,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "moderator",
         &[
+            "artifact",
             "clock",
             "comment",
+            "eval",
             "feedback",
             "limit",
             "model",
@@ -51,6 +55,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sensitive",
             "signals",
             "site",
+            "statistics",
             "telemetry",
             "verdict",
         ],
@@ -84,6 +89,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "config",
             "eval",
             "feedback",
+            "import",
             "limit",
             "model",
             "moderator",
@@ -92,6 +98,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sensitive",
             "server",
             "site",
+            "statistics",
             "telemetry",
             "text",
             "train",
@@ -132,7 +139,7 @@ const IMPURE: &[&str] = &[
 
 /// Each library with the places that may name it.
 const HOMES: &[(&str, &[&str])] = &[
-    ("tonic::", &["api", "server", "cli/check"]),
+    ("tonic::", &["api", "server", "cli/stats.rs", "cli/check"]),
     ("prost::", &["api", "feedback/wire.rs"]),
     ("redis::", &["limit/redis", "feedback/redis", "deployment.rs"]),
     ("linfa", &["train"]),
@@ -140,6 +147,11 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap::", &["cli"]),
     ("indicatif::", &["cli"]),
     ("anyhow::", &["cli"]),
+    ("quick_xml::", &["import"]),
+    ("csv::", &["import"]),
+    ("flate2::", &["import"]),
+    ("encoding_rs", &["import"]),
+    ("time::", &["clock.rs", "config"]),
     ("tracing_subscriber", &["telemetry"]),
     ("opentelemetry", &["telemetry/traces.rs"]),
     ("toml::", &["config"]),
@@ -152,16 +164,17 @@ const HOMES: &[(&str, &[&str])] = &[
 /// Who may look inside [`moderato::sensitive::Sensitive`].
 const EXPOSING: &[&str] = &[
     "sensitive.rs",
-    "signals",      // reads the form
-    "model",        // reads what it is shown of an example
-    "moderator",    // hands the text to the model and the address to the pseudonyms
-    "api/grpc",     // offsets of an explanation are checked against the text
-    "train",        // reads labelled comments
-    "feedback",     // redacts what is kept, in recorder.rs
-    "cli/evaluate", // hands labelled comments to the model
-    "config",       // the pseudonym key has an accessor of the same name
-    "cli/serve.rs", // hands that key to the pseudonyms
-    "cli/feedback", // as well
+    "signals",           // reads the form
+    "model",             // reads what it is shown of an example
+    "moderator",         // hands the text to the model and the address to the pseudonyms
+    "api/grpc",          // offsets of an explanation are checked against the text
+    "train",             // reads labelled comments
+    "feedback",          // redacts what is kept, in recorder.rs
+    "cli/evaluate",      // hands labelled comments to the model
+    "cli/train/from.rs", // hands them to the gate
+    "config",            // the pseudonym key has an accessor of the same name
+    "cli/serve.rs",      // hands that key to the pseudonyms
+    "cli/feedback",      // as well
 ];
 
 struct Source {

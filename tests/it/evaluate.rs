@@ -235,3 +235,58 @@ fn cross_validation_of_one_class_ends_with_4() {
         stderr(&measured)
     );
 }
+
+/// A model that reads nothing, and gives every comment the same probability.
+fn blind(dir: &TempDir, name: &str, log_odds: f64) -> PathBuf {
+    let path = dir.path().join(name);
+    let mut parts = crate::models::parts(1);
+    parts.base_log_odds = log_odds;
+    moderato::artifact::save(&parts, &path).unwrap();
+    path
+}
+
+#[test]
+fn the_gate_lets_an_equal_model_pass_and_ends_with_5_for_a_worse_one() {
+    let dir = TempDir::new().unwrap();
+    let data = labelled(&dir, "a.jsonl");
+    let (lax, strict) = (blind(&dir, "lax.moderato", -3.0), blind(&dir, "strict.moderato", 5.0));
+    let gate = |model: &Path, baseline: &Path, more: &[&str]| {
+        let models = [
+            "--model",
+            model.to_str().unwrap(),
+            "--baseline",
+            baseline.to_str().unwrap(),
+            "--gate",
+        ];
+        evaluate(&data, &[&models[..], more].concat())
+    };
+    let equal = gate(&lax, &lax, &["--newest", data.to_str().unwrap()]);
+    assert_eq!(equal.status.code(), Some(0), "{}", stderr(&equal));
+    assert!(stdout(&equal).contains("Gate: passed") && stdout(&equal).contains("newest"));
+    // It holds every reader's comment.
+    let worse = gate(&strict, &lax, &["--format", "json"]);
+    assert_eq!(worse.status.code(), Some(5));
+    assert!(stderr(&worse).contains("the gate failed"));
+    let json: Value = serde_json::from_str(&stdout(&worse)).unwrap();
+    assert_eq!(json["gate"]["passed"], false);
+    assert_eq!(json["gate"]["flips"][0]["kind"], "ham newly rejected");
+    assert_eq!(json["gate"]["flips"][0]["n"], 50);
+    assert_eq!(json["gate"]["checks"][1]["criterion"], "ham_rejected");
+    assert_eq!(json["gate"]["checks"][1]["outcome"], "failed");
+    let allowed = [
+        "--allow-ham-rejected",
+        "1",
+        "--allow-ham-held",
+        "1",
+        "--allow-calibration-error",
+        "1",
+    ];
+    assert_eq!(gate(&strict, &lax, &allowed).status.code(), Some(0));
+    let page = stdout(&gate(&strict, &lax, &["--format", "html"]));
+    assert!(page.contains("Failed: something is worse") && page.contains("ham newly rejected"));
+    assert_eq!(
+        evaluate(&data, &["--gate"]).status.code(),
+        Some(2),
+        "a gate needs a baseline"
+    );
+}

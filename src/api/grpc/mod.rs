@@ -11,6 +11,7 @@ mod feedback;
 mod model;
 mod observe;
 mod service;
+mod stats;
 mod status;
 
 use std::sync::Arc;

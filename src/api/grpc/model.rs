@@ -1,12 +1,12 @@
-//! `ModelService`: which model is at work.
+//! `ModelService`: which model is at work, and taking up another.
 
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use super::convert;
 use super::proto::model_service_server::ModelService;
-use super::proto::{GetModelRequest, GetModelResponse};
+use super::proto::{GetModelRequest, GetModelResponse, ReloadModelRequest, ReloadModelResponse};
+use super::{auth, convert};
 use crate::moderator::Moderator;
 
 /// The door to the model at work.
@@ -36,8 +36,29 @@ impl ModelService for ModelDoor {
             hold_at: thresholds.hold_at.get(),
             reject_at: thresholds.reject_at.map(crate::model::SpamProbability::get),
             loaded_at: Some(convert::timestamp(loaded.loaded_at)),
-            last_reload_error: String::new(),
+            last_reload_error: self
+                .moderator
+                .last_reload_error()
+                .map(|error| error.to_string())
+                .unwrap_or_default(),
             n_terms: u64::try_from(model.n_terms()).unwrap_or(u64::MAX),
+        }))
+    }
+
+    async fn reload_model(
+        &self,
+        request: Request<ReloadModelRequest>,
+    ) -> Result<Response<ReloadModelResponse>, Status> {
+        auth::admin(&self.moderator, &request)?;
+        let reload = self
+            .moderator
+            .reload_model()
+            .await
+            .map_err(|error| Status::failed_precondition(error.to_string()))?;
+        Ok(Response::new(ReloadModelResponse {
+            version: reload.version,
+            previous_version: reload.previous.unwrap_or_default(),
+            changed: reload.changed,
         }))
     }
 }

@@ -6,10 +6,10 @@ use tonic::{Request, Response, Status};
 
 use super::proto::moderation_service_server::ModerationService;
 use super::proto::{
-    GetDecisionRequest, GetDecisionResponse, ModerateRequest, ModerateResponse, SubmitFeedbackRequest,
-    SubmitFeedbackResponse,
+    GetDecisionRequest, GetDecisionResponse, GetStatsRequest, GetStatsResponse, ModerateRequest, ModerateResponse,
+    SubmitFeedbackRequest, SubmitFeedbackResponse,
 };
-use super::{auth, convert, feedback, status};
+use super::{auth, convert, feedback, stats, status};
 use crate::moderator::Moderator;
 use crate::telemetry::Call;
 
@@ -43,6 +43,14 @@ impl ModerationService for ModerationDoor {
             judgement,
             submission.comment.content.expose(),
         )))
+    }
+
+    async fn get_stats(&self, request: Request<GetStatsRequest>) -> Result<Response<GetStatsResponse>, Status> {
+        auth::stated_site_or_admin(&self.moderator, &request, &request.get_ref().site)?;
+        let asked = stats::asked(request.into_inner()).map_err(status::invalid)?;
+        let report = self.moderator.statistics(&asked).await;
+        let report = report.map_err(|refusal| status::feedback(&refusal))?;
+        Ok(Response::new(stats::response(report)))
     }
 
     async fn submit_feedback(

@@ -1,7 +1,7 @@
 //! `moderato check`: judges comments by the whole policy, without limits, here or at a running service.
 
 mod input;
-mod remote;
+pub(super) mod remote;
 mod render;
 
 use std::io::{self, BufRead};
@@ -14,6 +14,7 @@ use self::input::{Checked, Input};
 use super::serve::load_model;
 use super::{CommandResult, Exit, Failure};
 use crate::api::grpc::proto;
+use crate::artifact::{Live, LoadedModel};
 use crate::clock::Clock;
 use crate::config;
 use crate::limit::{Limiter, MemorySettings};
@@ -148,7 +149,7 @@ impl Judge {
             return remote::Remote::connect(url, &args.credentials).map(|remote| Self::There(Box::new(remote)));
         }
         let config = config::load(args.config.as_deref()).map_err(|error| Failure::new(Exit::Config, error))?;
-        let model = load_model(args.model.as_deref(), &Clock::System)?;
+        let model = load_model(args.model.as_deref())?;
         // Nothing is counted, so nothing is remembered and no key is needed.
         let limiter = Limiter::memory(&MemorySettings {
             subjects_max: 1,
@@ -160,7 +161,10 @@ impl Judge {
             events: Events::OBJECTIONS,
             traces: Traces::Off,
             sites: Arc::new(config.sites),
-            model: Some(model),
+            models: Live::fixed(Some(LoadedModel {
+                model,
+                loaded_at: Clock::System.now(),
+            })),
             limiter,
             pseudonymizer: Pseudonymizer::new(&[]),
             clock: Clock::System,

@@ -17,7 +17,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What a service may ask of its callers.
 #[derive(Debug, clap::Args)]
-pub(super) struct Credentials {
+pub(in crate::cli) struct Credentials {
     /// The caller's key for --server; other users of the machine can read a command line, so prefer the variable
     #[arg(long, value_name = "KEY", env = "MODERATO_KEY", hide_env_values = true)]
     key: Option<String>,
@@ -65,14 +65,14 @@ impl Credentials {
 }
 
 /// A connection, with the runtime that drives it.
-pub(super) struct Remote {
+pub(in crate::cli) struct Remote {
     runtime: tokio::runtime::Runtime,
     client: ModerationServiceClient<Channel>,
     authorization: Option<AsciiMetadataValue>,
 }
 
 impl Remote {
-    pub(super) fn connect(url: &str, credentials: &Credentials) -> Result<Self, Failure> {
+    pub(in crate::cli) fn connect(url: &str, credentials: &Credentials) -> Result<Self, Failure> {
         let with_scheme = if url.contains("://") {
             url.to_owned()
         } else {
@@ -113,6 +113,14 @@ impl Remote {
         }
         self.runtime
             .block_on(self.client.moderate(request))
+            .map(tonic::Response::into_inner)
+    }
+    pub(in crate::cli) fn stats(
+        &mut self,
+        request: proto::GetStatsRequest,
+    ) -> Result<proto::GetStatsResponse, tonic::Status> {
+        self.runtime
+            .block_on(self.client.get_stats(request))
             .map(tonic::Response::into_inner)
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! It glues `train` (reading, folds, fitting), `model` (scoring, explaining) and `eval` (everything said about that).
 
+mod gate;
 mod protocols;
 mod scoring;
 
@@ -14,7 +15,6 @@ use anyhow::Context as _;
 use self::scoring::Answers;
 use super::serve::load_model;
 use super::{CommandResult, Exit, Failure, output};
-use crate::clock::Clock;
 use crate::eval::budget::Budget;
 use crate::eval::render::{self, Color};
 use crate::eval::report::{Fact, Report};
@@ -32,6 +32,7 @@ const TERMS_MAX: usize = 12;
   moderato evaluate --data labelled.jsonl                             the shipped model, as text
   moderato evaluate --model mine.moderato --data a.jsonl b.jsonl --format html --out report.html
   moderato evaluate --model new.moderato --baseline old.moderato --data labelled.jsonl
+  moderato evaluate --model new.moderato --baseline models --data held-out.jsonl --gate   exit 5 if it is worse
   moderato evaluate --data labelled.jsonl --max-ham-rejected 0.001 --min-spam-caught 0.85   exit 5 if missed
   moderato evaluate --folds 5 --data mine.jsonl                       what training on these comments gives
   moderato evaluate --protocol lovo --data train/youtube*.jsonl       a published table, repeated
@@ -79,6 +80,8 @@ pub(super) struct Args {
     /// Count bad lines and go on, instead of stopping at the first
     #[arg(long)]
     skip_bad: bool,
+    #[command(flatten)]
+    gate: gate::GateArgs,
     #[command(flatten)]
     budgets: Budgets,
 }
@@ -157,16 +160,28 @@ pub(super) fn run(args: &Args) -> CommandResult {
     let answers = Answers::of_model(&model, &corpus.examples, "scoring");
     let scored = answers.scored(&corpus.examples, &groups);
     let baseline = args.baseline.as_deref().map(|path| load(Some(path))).transpose()?;
-    let baseline_answers = baseline.map(|model| {
-        let version = model.version().to_owned();
+    let baseline_answers = baseline.as_ref().map(|model| {
         (
-            version,
-            Answers::of_model(&model, &corpus.examples, "scoring the baseline"),
+            model.version(),
+            Answers::of_model(model, &corpus.examples, "scoring the baseline"),
         )
     });
-    let baseline = baseline_answers
+    let old = baseline_answers
         .as_ref()
-        .map(|(version, answers)| (version.as_str(), answers.scored(&corpus.examples, &groups)));
+        .map(|(version, answers)| (*version, answers.scored(&corpus.examples, &groups)));
+    let gate = match (&baseline, &old) {
+        (Some(baseline), Some((_, old))) => {
+            let held_out = gate::HeldOut {
+                models: [baseline, &model],
+                scored: [old, &scored],
+                seed: args.seed,
+                skip_bad: args.skip_bad,
+                show_text: args.show_text,
+            };
+            gate::judge(&args.gate, &held_out)?
+        }
+        _ => None,
+    };
     let named = |path: Option<&PathBuf>| path.map_or_else(|| "the shipped model".to_owned(), |path| file_name(path));
     let terms = scoring::strongest_terms(&corpus.examples, &groups, |_| Some(&model), TERMS_MAX);
     let mut about = vec![fact(
@@ -180,13 +195,14 @@ pub(super) fn run(args: &Args) -> CommandResult {
             title: format!("{} on {}", named(args.model.as_ref()), data_name(&corpus)),
             about,
             thresholds: vec![answers.thresholds[0]],
-            baseline: baseline.as_ref().map(|(version, scored)| {
+            baseline: old.as_ref().map(|(version, scored)| {
                 (
                     format!("{} ({version})", named(args.baseline.as_ref())),
                     scored.as_slice(),
                 )
             }),
             terms,
+            gate,
             budgets: args.budgets.stated(),
             show_text: args.show_text,
             seed: args.seed,
@@ -196,7 +212,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
 }
 
 fn load(path: Option<&std::path::Path>) -> Result<SpamModel, Failure> {
-    Ok(load_model(path, &Clock::System)?.model)
+    load_model(path)
 }
 
 /// Writes the report where it was asked for, and says by the exit code whether the budgets are met.
@@ -226,11 +242,18 @@ fn finish(report: &Report, args: &Args) -> CommandResult {
         .filter(|check| !check.met)
         .map(|check| check.budget.title())
         .collect();
-    if missed.is_empty() {
-        return Ok(Exit::Ok);
+    let failed = report.gate.as_ref().is_some_and(|gate| !gate.passed);
+    if failed {
+        output::note("the gate failed: this model is worse than the baseline by more than is allowed");
     }
-    output::note(&format!("missed: {}", missed.join(", ")));
-    Ok(Exit::Quality)
+    if !missed.is_empty() {
+        output::note(&format!("missed: {}", missed.join(", ")));
+    }
+    Ok(if failed || !missed.is_empty() {
+        Exit::Quality
+    } else {
+        Exit::Ok
+    })
 }
 
 /// What a reader of the report needs to repeat it.

@@ -94,6 +94,7 @@ pub(super) fn run(args: &Args, mut corpus: Corpus) -> CommandResult {
             thresholds: answers.thresholds.clone(),
             baseline: None,
             terms,
+            gate: None,
             budgets: args.budgets.stated(),
             show_text: args.show_text,
             seed: args.seed,

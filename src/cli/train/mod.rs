@@ -13,6 +13,7 @@ use crate::model::DataFile;
 use crate::train::corpus::{self, FileSummary};
 use crate::train::{self, BulkError, Hold, Progress, TrainError, TrainParams, Trained};
 
+mod from;
 mod report;
 
 /// `moderato train …`
@@ -21,6 +22,7 @@ mod report;
   moderato train --data comments.jsonl --out mine.moderato
   moderato train --data a.jsonl --data b.jsonl --certify readers.jsonl --out mine.moderato --require-promise
   moderato train --data comments.jsonl --out mine.moderato --hold-budget 40/day --expect 6600/day
+  moderato train --from mine.moderato --data labels.jsonl --certify readers.jsonl --out next.moderato
 
 A line of data: {\"label\": \"spam\" or \"ham\", \"content\": \"…\", \"source\": \"…\"}. At least 20 of each label.")]
 pub(super) struct Args {
@@ -30,6 +32,21 @@ pub(super) struct Args {
     /// Where to write the model
     #[arg(long, value_name = "M")]
     out: PathBuf,
+    /// Go on from this model: --data holds only what is new. The new model is written only if it is not worse than this one
+    #[arg(long, value_name = "M", conflicts_with = "stream")]
+    from: Option<PathBuf>,
+    /// With --from: evidence loses half of its worth in so many days, by the dates of the labels
+    #[arg(long, value_name = "DAYS", requires = "from")]
+    half_life: Option<f64>,
+    /// With --from: of one reviewer's labels of one kind, this many count
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    reviewer_cap: usize,
+    /// With --from: labelled comments for the comparison alone
+    #[arg(long, value_name = "F", num_args = 1.., requires = "from")]
+    holdout: Vec<PathBuf>,
+    /// With --from: write the model although it is worse, for this reason, which goes into its card
+    #[arg(long, value_name = "REASON", requires = "from")]
+    force: Option<String>,
     /// Labelled comments that are kept out of everything but the certification of the reject threshold
     #[arg(long, value_name = "F", num_args = 1..)]
     certify: Vec<PathBuf>,
@@ -106,17 +123,29 @@ pub(super) fn run(args: &Args) -> CommandResult {
     let bar = progress_bar();
     bar.set_message("reading");
     let certify = read(&args.certify, args.skip_bad)?;
-    let (mut trained, files) = if args.stream || n_bytes(&args.data) >= STREAM_FROM {
+    let mut verdict = None;
+    let (mut trained, files) = if let Some(from) = &args.from {
+        let outcome = from::learn(args, from, &certify, &bar)?;
+        if !outcome.verdict.may_pass() && args.force.is_none() {
+            bar.finish_and_clear();
+            report::refuse(args, &outcome.verdict)?;
+            return Ok(Exit::Quality);
+        }
+        verdict = Some(outcome.verdict);
+        (outcome.trained, outcome.files)
+    } else if args.stream || n_bytes(&args.data) >= STREAM_FROM {
         learn_streaming(args, &certify.examples, &bar)?
     } else {
         learn(args, &certify.examples, &bar)?
     };
-    trained.parts.card.data = files.iter().map(DataFile::from).collect();
+    if args.from.is_none() {
+        trained.parts.card.data = files.iter().map(DataFile::from).collect();
+    }
     trained.parts.card.certified_on = certify.files.iter().map(DataFile::from).collect();
     bar.set_message("writing");
     let model = artifact::save(&trained.parts, &args.out).map_err(|error| Failure::new(Exit::Unexpected, error))?;
     bar.finish_and_clear();
-    report::print(args, &files, &trained, &model)?;
+    report::print(args, &files, &trained, &model, verdict.as_ref())?;
     Ok(if args.require_promise && trained.report.no_promise.is_some() {
         Exit::Quality
     } else {
@@ -202,7 +231,11 @@ fn spam_share(files: &[FileSummary]) -> f64 {
 const fn exit_of(error: &TrainError) -> Exit {
     match error {
         TrainError::Param(_) => Exit::Usage,
-        TrainError::TooFew { .. } | TrainError::TooFewGroups { .. } | TrainError::Indistinct { .. } => Exit::Data,
+        TrainError::TooFew { .. }
+        | TrainError::TooFewGroups { .. }
+        | TrainError::Indistinct { .. }
+        | TrainError::NoEvidence
+        | TrainError::Nothing => Exit::Data,
         TrainError::Fit(_) | TrainError::Parts(_) => Exit::Unexpected,
     }
 }

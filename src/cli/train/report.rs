@@ -1,13 +1,34 @@
 //! What `train` prints when it is done.
 
+use super::from::Verdict;
 use super::{Args, Format};
 use crate::cli::{Failure, output};
 use crate::model::{Card, SpamModel};
 use crate::train::corpus::FileSummary;
 use crate::train::{TrainReport, Trained};
 
-/// Prints what was learnt, from which files.
-pub(super) fn print(args: &Args, files: &[FileSummary], trained: &Trained, model: &SpamModel) -> Result<(), Failure> {
+/// Prints why nothing was written.
+pub(super) fn refuse(args: &Args, verdict: &Verdict) -> Result<(), Failure> {
+    if args.format == Format::Json {
+        let report = serde_json::json!({ "model": null, "gate": verdict.to_json() });
+        return output::line(&format!("{report:#}"));
+    }
+    let mut lines = vec!["nothing was written: the new model is worse than the one it went on from".to_owned()];
+    lines.extend(verdict.lines());
+    lines.push(
+        "look at what is new; --force REASON writes the model all the same, with the reason in its card".to_owned(),
+    );
+    output::line(&lines.join("\n"))
+}
+
+/// Prints what was learnt, from which files, and how it compares with the model that it went on from.
+pub(super) fn print(
+    args: &Args,
+    files: &[FileSummary],
+    trained: &Trained,
+    model: &SpamModel,
+    verdict: Option<&Verdict>,
+) -> Result<(), Failure> {
     let TrainReport {
         no_promise,
         fusion_converged,
@@ -31,11 +52,14 @@ pub(super) fn print(args: &Args, files: &[FileSummary], trained: &Trained, model
             },
             "fusion_converged": fusion_converged,
             "no_promise": no_promise.as_ref().map(ToString::to_string),
+            "gate": verdict.map(Verdict::to_json),
             "card": card,
         });
         output::line(&format!("{report:#}"))
     } else {
-        output::line(&text_report(args, files, trained, model))
+        let mut lines = vec![text_report(args, files, trained, model)];
+        lines.extend(verdict.map(Verdict::lines).unwrap_or_default());
+        output::line(&lines.join("\n"))
     }
 }
 

@@ -38,6 +38,7 @@ pub fn html(report: &Report) -> String {
             },
         );
     }
+    gate(&mut page, report);
     verdicts(&mut page, report);
     pictures(&mut page, report);
     comparison(&mut page, report);
@@ -76,6 +77,23 @@ pub fn html(report: &Report) -> String {
         ),
     );
     page
+}
+
+/// Whether the model may replace the baseline, and whose verdicts would change.
+fn gate(page: &mut String, report: &Report) {
+    let Some(gate) = &report.gate else { return };
+    let lead = if gate.passed {
+        "Passed: nothing is worse than the baseline by more than is allowed."
+    } else {
+        "Failed: something is worse than the baseline by more than is allowed."
+    };
+    section(page, "gate", "Gate", lead, |page| {
+        table(page, &tables::gate(gate));
+        for list in &gate.flips {
+            put(page, format_args!("<h3>{}</h3>", escape(&tables::flip_title(list))));
+            table(page, &tables::flipped(list));
+        }
+    });
 }
 
 fn header(page: &mut String, report: &Report) {

@@ -2,6 +2,8 @@
 
 use super::super::budget::BudgetCheck;
 use super::super::compare::{Change, Comparison, Flips, Judgement};
+use super::super::flips::{FlipList, Flipped};
+use super::super::gate::{self, Check, Gate};
 use super::super::interval::Estimate;
 use super::super::metrics::Measure;
 use super::super::report::{Report, Slice, Slices, TradeOff, VerdictCounts, WorstError};
@@ -235,5 +237,76 @@ pub(super) fn worst(errors: &[WorstError]) -> Table {
         head: vec!["comment", "source", "probability", "verdict", "text"],
         rows: errors.iter().map(row).collect(),
         text_columns: vec![1, 3, 4],
+    }
+}
+
+/// Every criterion of the gate.
+pub(super) fn gate(gate: &Gate) -> Table {
+    let row = |check: &Check| {
+        let share = |value: Option<f64>| or_dash(value, |share| format!("{:.3} %", 100.0 * share));
+        let range = |e: Estimate| {
+            format!(
+                "{:+.3} % ({:+.3} to {:+.3})",
+                100.0 * e.value,
+                100.0 * e.low,
+                100.0 * e.high
+            )
+        };
+        let outcome = match check.outcome {
+            gate::Outcome::Passed => "passed",
+            gate::Outcome::NotCertain => "passed, too few comments to be sure",
+            gate::Outcome::Failed => "failed",
+        };
+        vec![
+            check.criterion.title().to_owned(),
+            check.set.clone(),
+            share(check.baseline),
+            share(check.value),
+            or_dash(check.difference, range),
+            share(check.tolerance),
+            outcome.to_owned(),
+        ]
+    };
+    Table {
+        head: vec![
+            "criterion",
+            "comments",
+            "baseline",
+            "this",
+            "difference, 95 %",
+            "allowed",
+            "",
+        ],
+        rows: gate.checks.iter().map(row).collect(),
+        text_columns: vec![1, 6],
+    }
+}
+
+/// What a list of flips is called.
+pub(super) fn flip_title(list: &FlipList) -> String {
+    format!(
+        "{} ({}): {} comments in {} groups",
+        list.kind,
+        list.set,
+        count(list.n),
+        count(list.n_groups)
+    )
+}
+
+/// The comments with the strongest change.
+pub(super) fn flipped(list: &FlipList) -> Table {
+    let row = |item: &Flipped| {
+        vec![
+            item.id.clone().unwrap_or_else(|| format!("#{}", item.position)),
+            item.source.clone(),
+            item.verdicts.join(" → "),
+            item.probabilities.map(probability).join(" → "),
+            item.text.clone(),
+        ]
+    };
+    Table {
+        head: vec!["comment", "source", "verdict", "probability", "text"],
+        rows: list.strongest.iter().map(row).collect(),
+        text_columns: vec![1, 2, 3, 4],
     }
 }

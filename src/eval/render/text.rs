@@ -40,6 +40,13 @@ pub fn text(report: &Report, color: Color) -> String {
     if !report.budgets.is_empty() {
         page.table("Budgets", &tables::budgets(report));
     }
+    if let Some(gate) = &report.gate {
+        let verdict = if gate.passed { "passed" } else { "FAILED" };
+        page.table(&format!("Gate: {verdict}"), &tables::gate(gate));
+        for list in &gate.flips {
+            page.table(&tables::flip_title(list), &tables::flipped(list));
+        }
+    }
     if let Some(comparison) = &report.comparison {
         page.table(
             &format!("Against {}", comparison.baseline),
@@ -153,8 +160,12 @@ impl Page {
         for row in &table.rows {
             let line = aligned(row);
             let marked = match row.last().map(String::as_str) {
-                Some("missed" | "worse") if self.color == Color::Ansi => format!("\x1b[31m{}\x1b[0m", line.trim_end()),
-                Some("met" | "better") if self.color == Color::Ansi => format!("\x1b[32m{}\x1b[0m", line.trim_end()),
+                Some("missed" | "worse" | "failed") if self.color == Color::Ansi => {
+                    format!("\x1b[31m{}\x1b[0m", line.trim_end())
+                }
+                Some("met" | "better" | "passed") if self.color == Color::Ansi => {
+                    format!("\x1b[32m{}\x1b[0m", line.trim_end())
+                }
                 _ => line,
             };
             self.line(&marked);

@@ -4,21 +4,23 @@ use std::collections::HashSet;
 
 use foldhash::fast::FixedState;
 
-use super::super::features::{self, Features, Index};
+use super::super::features::{self, Features};
 use super::super::fusion::{Folded, Fusion};
 use super::super::group::{Grouper, Print};
 use super::super::kinds::{self, Kinds};
 use super::super::thresholds::{self, Readers};
 use super::super::views::{Counts, Weights};
-use super::super::{Learned, Progress, TrainError, TrainParams, TrainReport, Trained, card, fit, measure, split};
+use super::super::{
+    Learned, Progress, TERMS_MAX, TrainError, TrainParams, TrainReport, Trained, card, fit, measure, split,
+};
 use super::kind::Sorter;
 use super::known::Known;
 use super::passes::Counted;
 use super::sample::Draw;
-use super::select::{self, Selected, TERMS_MAX};
+use super::select::{self, Selected};
 use crate::comment::{Example, Label};
 use crate::eval::threshold::support_needed;
-use crate::model::Parts;
+use crate::model::{Evidence, Parts, Round};
 use crate::text::{N_VIEWS, VIEWS};
 
 /// Texts of the sample: some twenty inputs would do with fewer, the tail that `hold_at` lies in would not.
@@ -31,7 +33,7 @@ const CERTIFYING_MAX: usize = 60_000;
 /// How many comments certify if no others do: what it takes, and some to spare for those that have near-duplicates.
 fn n_certifying(params: &TrainParams) -> usize {
     let needed = support_needed(0, params.reject_target, params.reject_confidence);
-    needed + needed / 8
+    needed + needed / 2
 }
 
 /// How many texts are drawn.
@@ -189,6 +191,7 @@ pub(super) fn learn(
         seen,
         n,
         n_spam,
+        as_of,
     } = counted;
     let selected = select::select(parts, &naming, &is_spam, &used, TERMS_MAX);
     drop(naming);
@@ -199,7 +202,7 @@ pub(super) fn learn(
         all,
         rest,
     } = selected;
-    let features = renumber(&sampled, vocabulary, view_of);
+    let features = sampled.over(vocabulary, view_of);
     let labels: Vec<bool> = examples.iter().map(|example| example.label == Label::Spam).collect();
     let strata: Vec<usize> = kinds.of.iter().map(|&kind| usize::from(kind)).collect();
     let folds = split::deal(&groups, &strata, params.n_folds, params.seed);
@@ -242,8 +245,9 @@ pub(super) fn learn(
         base_log_odds: folded.base_log_odds,
         weight_step,
         terms,
+        evidence: None,
     };
-    drop((folded, counts, features));
+    drop(folded);
 
     progress(Progress::Thresholds);
     let rows: Vec<&Example> = examples.iter().collect();
@@ -254,6 +258,17 @@ pub(super) fn learn(
     let no_promise = thresholds::choose(&mut parts, &rows, &out_of_fold, &readers, params)?;
     parts.card.metrics = measure::metrics(&rows, &out_of_fold, &parts)?;
     parts.card.self_test = measure::self_tests(&parts)?;
+    let (base_log_odds, factors) = fusion.factors();
+    parts.evidence = Some(Evidence {
+        as_of,
+        view_of: features.view_of,
+        rounds: vec![Round {
+            is_spam,
+            base_log_odds,
+            factors,
+            counts: counts.cells,
+        }],
+    });
     Ok(Trained {
         parts,
         report: TrainReport {
@@ -263,27 +278,4 @@ pub(super) fn learn(
             certifying: readers.certifying(),
         },
     })
-}
-
-/// The sample's rows over another vocabulary; terms that are not in it are gone.
-fn renumber(sample: &Features, vocabulary: Vec<u32>, view_of: Vec<u8>) -> Features {
-    let index = Index::new(&vocabulary);
-    let number: Vec<Option<u32>> = sample
-        .vocabulary
-        .iter()
-        .map(|&hash| index.find(&vocabulary, hash))
-        .collect();
-    let mut out = Features {
-        vocabulary,
-        view_of,
-        offsets: vec![0],
-        terms: Vec::new(),
-        n_distinct: sample.n_distinct.clone(),
-    };
-    for i in 0..sample.n_rows() {
-        out.terms
-            .extend(sample.row(i).iter().filter_map(|&term| number[term as usize]));
-        out.offsets.push(out.terms.len());
-    }
-    out
 }

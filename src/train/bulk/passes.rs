@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::super::corpus::FileSummary;
 use super::super::features::Distinct;
 use super::super::group::{self, Print, Sketch};
+use super::super::resume;
 use super::super::{Progress, TrainParams};
 use super::count::{Entry, N_PARTS, Part, by_part};
 use super::kind::Sorter;
@@ -85,6 +86,8 @@ pub(super) struct Counted {
     /// How many comments were counted, and how many of them are spam.
     pub(super) n: u64,
     pub(super) n_spam: u64,
+    /// The day of the newest label.
+    pub(super) as_of: Option<i32>,
 }
 
 /// What all workers of the second reading look into.
@@ -109,6 +112,7 @@ struct Cutter {
     seen: Vec<usize>,
     n: u64,
     n_spam: u64,
+    as_of: Option<i32>,
 }
 
 impl Cutter {
@@ -136,6 +140,7 @@ impl Cutter {
             self.naming
                 .extend(self.distinct.naming.iter().map(|&hash| (hash, sketch)));
         }
+        self.as_of = self.as_of.max(resume::newest(&[example]));
         self.n += 1;
         self.n_spam += u64::from(example.label == Label::Spam);
     }
@@ -172,6 +177,7 @@ pub(super) fn count(
         seen: HashSet::default(),
         n: 0,
         n_spam: 0,
+        as_of: None,
     };
     let shared = Shared {
         sorter: &sample.sorter,
@@ -191,6 +197,7 @@ pub(super) fn count(
                 .drain(..)
                 .for_each(|(hash, sketch)| counted.naming.add(hash, &sketch));
             counted.seen.extend(worker.seen.drain(..));
+            counted.as_of = counted.as_of.max(worker.as_of);
             counted.n += std::mem::take(&mut worker.n);
             counted.n_spam += std::mem::take(&mut worker.n_spam);
         }

@@ -4,9 +4,6 @@ use super::count::{Counted, Part};
 use super::naming::Naming;
 use crate::text::{N_VIEWS, View};
 
-/// Terms of a model, at most: with what training goes on from, at most 16 MiB.
-pub(super) const TERMS_MAX: usize = 1_750_000;
-
 /// The terms that are kept, by ascending hash.
 #[derive(Debug, Default)]
 pub(super) struct Selected {

@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 
 use moderato::api::grpc::proto::moderation_service_server::{ModerationService, ModerationServiceServer};
 use moderato::api::grpc::proto::{
-    GetDecisionRequest, GetDecisionResponse, Handling, ModerateRequest, ModerateResponse, SubmitFeedbackRequest,
-    SubmitFeedbackResponse, Verdict,
+    GetDecisionRequest, GetDecisionResponse, GetStatsRequest, GetStatsResponse, Handling, ModerateRequest,
+    ModerateResponse, SubmitFeedbackRequest, SubmitFeedbackResponse, Verdict,
 };
 use redis::aio::MultiplexedConnection;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -47,6 +47,10 @@ impl ModerationService for Echo {
             handling: Handling::Publish.into(),
             ..ModerateResponse::default()
         }))
+    }
+
+    async fn get_stats(&self, _: Request<GetStatsRequest>) -> Result<Response<GetStatsResponse>, Status> {
+        Err(Status::unimplemented("an echo counts nothing"))
     }
 
     async fn submit_feedback(

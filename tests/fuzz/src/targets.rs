@@ -8,12 +8,12 @@ use std::sync::Arc;
 use moderato::api::grpc::ModerationDoor;
 use moderato::api::grpc::proto::moderation_service_server::ModerationService;
 use moderato::api::grpc::proto::{ModerateRequest, Verdict};
-use moderato::artifact;
+use moderato::artifact::{self, Live, LoadedModel};
 use moderato::clock::{Clock, Timestamp};
 use moderato::config;
 use moderato::limit::{Limiter, MemorySettings};
 use moderato::model::{Reading, SpamModel};
-use moderato::moderator::{LoadedModel, Moderator, Parts};
+use moderato::moderator::{Moderator, Parts};
 use moderato::privacy::Pseudonymizer;
 use moderato::telemetry::{Events, Metrics, Traces};
 use prost::Message;
@@ -159,10 +159,10 @@ fn house() -> Moderator {
         events: Events::OBJECTIONS,
         traces: Traces::Off,
         sites: Arc::new(config.sites),
-        model: artifact::embedded().ok().map(|model| LoadedModel {
+        models: Live::fixed(artifact::embedded().ok().map(|model| LoadedModel {
             model,
             loaded_at: clock.now(),
-        }),
+        })),
         limiter: Limiter::memory(&MemorySettings {
             subjects_max: 1_000,
             claim_bytes_max: 100_000,

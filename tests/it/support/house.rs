@@ -8,12 +8,12 @@ use moderato::api::grpc::Bounds;
 use moderato::api::grpc::proto::ModerateRequest;
 use moderato::api::grpc::proto::ModerateResponse;
 use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClient;
-use moderato::artifact;
+use moderato::artifact::{self, Live, LoadedModel};
 use moderato::clock::{Clock, Timestamp};
 use moderato::config;
 use moderato::feedback::{FeedbackStore, Recorder};
 use moderato::limit::{Limiter, MemorySettings};
-use moderato::moderator::{LoadedModel, Moderator, Parts};
+use moderato::moderator::{Moderator, Parts};
 use moderato::privacy::Pseudonymizer;
 use moderato::server::{Listeners, Server, ServerError};
 use moderato::telemetry::{Events, Metrics, Traces};
@@ -68,7 +68,7 @@ impl House {
             events: Events::OBJECTIONS,
             traces: Traces::Off,
             sites: Arc::new(config.sites),
-            model,
+            models: Live::fixed(model),
             limiter,
             pseudonymizer: Pseudonymizer::new(&[7; 32]),
             clock: clock.clone(),

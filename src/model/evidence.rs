@@ -1,0 +1,37 @@
+//! What training goes on from: the counts behind a model's weights. Serving needs none of it.
+
+/// What a model was learnt from, in numbers.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Evidence {
+    /// The day of the newest label, counted from 1970-01-01, where labels are dated.
+    pub as_of: Option<i32>,
+    /// The view of each of the model's terms, in their order.
+    pub view_of: Vec<u8>,
+    /// The rounds whose mean the model is.
+    pub rounds: Vec<Round>,
+}
+
+/// One way of sorting the comments into kinds, with what followed from it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Round {
+    /// The label of every kind.
+    pub is_spam: Vec<bool>,
+    /// Log-odds before anything is read.
+    pub base_log_odds: f64,
+    /// What each view's and kind's log-likelihood is multiplied by: view after view, kind after kind.
+    pub factors: Vec<f64>,
+    /// How many comments of each kind hold each term: term after term, kind after kind.
+    pub counts: Vec<f32>,
+}
+
+impl Round {
+    /// The same with other counts.
+    pub fn with_counts(&self, counts: Vec<f32>) -> Self {
+        Self {
+            is_spam: self.is_spam.clone(),
+            base_log_odds: self.base_log_odds,
+            factors: self.factors.clone(),
+            counts,
+        }
+    }
+}
