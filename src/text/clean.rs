@@ -4,12 +4,16 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::decompose_canonical;
 
-use super::letters::{Script, dressed, is_invisible, is_styled, look_alike, unmarked};
-use super::{links, markup};
+use super::letters::{
+    Bits, Script, dressed, is_alphabetic, is_invisible, is_styled, is_syllable, look_alike, unmarked,
+};
+use super::links;
+use super::markup::{self, Tags};
 
 /// A cleaned text. Case is kept: capitals are evidence.
 #[derive(Debug, Clone)]
@@ -116,9 +120,25 @@ fn compose(content: &str, undone: &mut Undone) -> Vec<(char, u32)> {
 
 /// One character in its plain spelling: NFKC, and without the marks of Latin, Greek and Cyrillic letters.
 fn plain(c: char, undone: &mut Undone, push: &mut dyn FnMut(char)) {
-    if ('\u{ac00}'..='\u{d7a3}').contains(&c) || ('\u{4e00}'..='\u{9fff}').contains(&c) {
+    if is_syllable(c) || IS_PLAIN.get(c) == Some(true) {
         return push(c);
     }
+    normalize(c, undone, push);
+}
+
+/// Characters that are their own plain spelling.
+static IS_PLAIN: LazyLock<Bits> = LazyLock::new(|| {
+    Bits::new(|c| {
+        let (mut n, mut same, mut undone) = (0, true, Undone::default());
+        normalize(c, &mut undone, &mut |plain| {
+            n += 1;
+            same &= plain == c;
+        });
+        n == 1 && same && undone == Undone::default()
+    })
+});
+
+fn normalize(c: char, undone: &mut Undone, push: &mut dyn FnMut(char)) {
     for c in std::iter::once(c).nfkc() {
         if let Some(letter) = dressed(c) {
             undone.styled += 1;
@@ -191,8 +211,8 @@ fn fold_look_alikes(letters: &mut [(char, u32)], undone: &mut Undone) {
 
 /// The next run of letters.
 fn next_word(letters: &[(char, u32)], start: usize) -> Option<(usize, usize)> {
-    let from = start + letters[start..].iter().position(|(c, _)| c.is_alphabetic())?;
-    let n = letters[from..].iter().take_while(|(c, _)| c.is_alphabetic()).count();
+    let from = start + letters[start..].iter().position(|(c, _)| is_alphabetic(*c))?;
+    let n = letters[from..].iter().take_while(|(c, _)| is_alphabetic(*c)).count();
     Some((from, from + n))
 }
 
@@ -208,6 +228,7 @@ fn markup_of(letters: &[(char, u32)]) -> Vec<bool> {
     let mut spans = Vec::new();
     links::find(&text, &mut spans);
     let mut spans = spans.into_iter().map(|span| (span.start, span.end)).peekable();
+    let mut tags = Tags::new(&text);
     let mut until = 0;
     text.char_indices()
         .map(|(at, c)| {
@@ -216,7 +237,7 @@ fn markup_of(letters: &[(char, u32)]) -> Vec<bool> {
             }
             if at >= until
                 && matches!(c, '<' | '[')
-                && let Some((_, n)) = markup::tag(&text[at..])
+                && let Some((_, n)) = tags.at(at)
             {
                 until = at + n;
             }

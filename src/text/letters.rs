@@ -1,5 +1,7 @@
 //! What a letter looks like, and which script it is of.
 
+use std::sync::LazyLock;
+
 /// Letters of other scripts that pass for a Latin one, and the Latin one.
 const LOOK_ALIKES: &[(&str, &str)] = &[
     // Cyrillic
@@ -23,17 +25,31 @@ const DRESSED: &[(&str, &str)] = &[
 /// Letters of living alphabets that carry their mark inside, and the letter without it.
 const MARKED: (&str, &str) = ("øłđıħŧØŁĐĦŦ", "oldihtOLDHT");
 
-fn find(tables: &[(&str, &str)], c: char) -> Option<char> {
-    tables.iter().find_map(|(from, to)| {
-        let at = from.chars().position(|other| other == c)?;
-        to.chars().nth(at)
-    })
+/// Letters with their plain ones, in the order of the letters.
+type Pairs = LazyLock<Vec<(char, char)>>;
+
+static PLAIN_OF_LOOK_ALIKE: Pairs = LazyLock::new(|| pairs(LOOK_ALIKES));
+static PLAIN_OF_DRESSED: Pairs = LazyLock::new(|| pairs(DRESSED));
+static PLAIN_OF_MARKED: Pairs = LazyLock::new(|| pairs(&[MARKED]));
+
+fn pairs(tables: &[(&str, &str)]) -> Vec<(char, char)> {
+    let mut pairs: Vec<(char, char)> = tables
+        .iter()
+        .flat_map(|(from, to)| from.chars().zip(to.chars()))
+        .collect();
+    pairs.sort_unstable();
+    pairs
+}
+
+fn find(pairs: &[(char, char)], c: char) -> Option<char> {
+    let at = pairs.binary_search_by_key(&c, |&(from, _)| from).ok()?;
+    Some(pairs[at].1)
 }
 
 /// The Latin letter that `c`, of another script, passes for.
 pub(super) fn look_alike(c: char) -> Option<char> {
     matches!(c, '\u{370}'..='\u{58f}' | '\u{13a0}'..='\u{13ff}' | '\u{a640}'..='\u{a69f}')
-        .then(|| find(LOOK_ALIKES, c))
+        .then(|| find(&PLAIN_OF_LOOK_ALIKE, c))
         .flatten()
 }
 
@@ -43,14 +59,16 @@ pub(super) fn dressed(c: char) -> Option<char> {
     match c {
         '\u{1f150}'..='\u{1f169}' => nth(0x1f150),
         '\u{1f170}'..='\u{1f189}' => nth(0x1f170),
-        '\u{180}'..='\u{2af}' | '\u{1d00}'..='\u{1d7f}' | '\u{a720}'..='\u{a7ff}' => find(DRESSED, c),
+        '\u{180}'..='\u{2af}' | '\u{1d00}'..='\u{1d7f}' | '\u{a720}'..='\u{a7ff}' => find(&PLAIN_OF_DRESSED, c),
         _ => None,
     }
 }
 
 /// The letter without its inner mark.
 pub(super) fn unmarked(c: char) -> Option<char> {
-    matches!(c, '\u{d8}'..='\u{17f}').then(|| find(&[MARKED], c)).flatten()
+    matches!(c, '\u{d8}'..='\u{17f}')
+        .then(|| find(&PLAIN_OF_MARKED, c))
+        .flatten()
 }
 
 /// Is this a character that normalisation turns into a plain letter or digit, and that people do not type?
@@ -66,6 +84,51 @@ pub(super) fn is_invisible(c: char) -> bool {
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180e}'
         | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}'
         | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Characters below this stand in tables: all living alphabets.
+const N_IN_TABLE: u32 = 0x3000;
+
+/// What is so of each character below [`N_IN_TABLE`].
+#[derive(Debug)]
+pub(super) struct Bits(Vec<u64>);
+
+impl Bits {
+    pub(super) fn new(has: impl Fn(char) -> bool) -> Self {
+        let bit = |code: u32| u64::from(char::from_u32(code).is_some_and(&has)) << (code % 64);
+        let word = |first: u32| (first..first + 64).map(bit).sum();
+        Self((0..N_IN_TABLE / 64).map(|word_at| word(word_at * 64)).collect())
+    }
+
+    /// `None` for characters that stand in no table.
+    #[inline]
+    pub(super) fn get(&self, c: char) -> Option<bool> {
+        let code = c as u32;
+        self.0.get(code as usize / 64).map(|word| word >> (code % 64) & 1 == 1)
+    }
+}
+
+static ALPHABETIC: LazyLock<Bits> = LazyLock::new(|| Bits::new(char::is_alphabetic));
+static ALPHANUMERIC: LazyLock<Bits> = LazyLock::new(|| Bits::new(char::is_alphanumeric));
+
+/// As `char::is_alphabetic`, which searches for what is no ASCII: a long text of those would cost milliseconds.
+#[inline]
+pub(super) fn is_alphabetic(c: char) -> bool {
+    c.is_ascii_alphabetic()
+        || (!c.is_ascii() && (is_syllable(c) || ALPHABETIC.get(c).unwrap_or_else(|| c.is_alphabetic())))
+}
+
+/// As `char::is_alphanumeric`, in the same way.
+#[inline]
+pub(super) fn is_alphanumeric(c: char) -> bool {
+    c.is_ascii_alphanumeric()
+        || (!c.is_ascii() && (is_syllable(c) || ALPHANUMERIC.get(c).unwrap_or_else(|| c.is_alphanumeric())))
+}
+
+/// One of the many characters of Han and Hangul.
+#[inline]
+pub(super) const fn is_syllable(c: char) -> bool {
+    matches!(c, '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
 }
 
 /// Scripts as the reading tells them apart.
@@ -134,6 +197,14 @@ mod tests {
         for (from, to) in LOOK_ALIKES.iter().chain(DRESSED).chain([&MARKED]) {
             assert_eq!(from.chars().count(), to.chars().count(), "{from}");
             assert!(to.is_ascii());
+        }
+    }
+
+    #[test]
+    fn letters_are_those_of_unicode() {
+        for c in '\0'..=char::MAX {
+            assert_eq!(is_alphabetic(c), c.is_alphabetic(), "{c:?}");
+            assert_eq!(is_alphanumeric(c), c.is_alphanumeric(), "{c:?}");
         }
     }
 

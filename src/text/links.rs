@@ -1,5 +1,6 @@
 //! Links and addresses: found by linkify, taken apart by url and psl.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use linkify::{LinkFinder, LinkKind};
@@ -27,18 +28,23 @@ const ALSO_FILES: &[&str] = &[
     "py", "rs", "pl", "cc", "ps", "ml", "mk", "st", "zip", "mov", "java", "gz",
 ];
 
+/// Links beyond this many are counted, but not taken apart: what leads to so many places is known by that.
+pub(super) const TAKEN_APART_MAX: usize = 256;
+
 /// Finds the links, in order. With or without a scheme; without one the end must be a known top-level domain.
 pub(super) fn find(text: &str, into: &mut Vec<Span>) {
     into.clear();
     if !text.bytes().any(|b| b == b'.' || b == b'@' || b == b':') {
         return;
     }
+    let searched = without_crowds(text);
     let mut finder = LinkFinder::new();
     finder.url_must_have_scheme(false);
-    for link in finder.links(text) {
+    for link in finder.links(&searched) {
         let is_email = *link.kind() == LinkKind::Email;
-        let has_scheme = link.as_str().contains("://");
-        if is_email || has_scheme || is_bare_link(link.as_str()) {
+        let found = &text[link.start()..link.end()];
+        let has_scheme = found.contains("://");
+        if is_email || has_scheme || is_bare_link(found) {
             into.push(Span {
                 start: link.start(),
                 end: link.end(),
@@ -50,10 +56,45 @@ pub(super) fn find(text: &str, into: &mut Vec<Span>) {
     }
 }
 
+/// Dots behind labels, of those without anything between them that is part of no host, before this many last ones begin
+/// none.
+const HOST_DOTS_MAX: usize = 12;
+
+/// The text with hyphens for dots where they crowd together as in no host. linkify tries every dot as one of a host, and
+/// each time reads on to the end of what could be one: `a._a._a._…` would cost the square of its length.
+fn without_crowds(text: &str) -> Cow<'_, str> {
+    if text.bytes().filter(|&b| b == b'.').count() <= HOST_DOTS_MAX {
+        return Cow::Borrowed(text);
+    }
+    let is_label = |b: u8| b.is_ascii_alphanumeric() || !b.is_ascii();
+    let may_be_host = |b: u8| is_label(b) || matches!(b, b'-' | b'.' | b'_' | b'~' | b':');
+    let mut masked = String::new();
+    let mut start = 0;
+    for chain in text.as_bytes().chunk_by(|&a, &b| may_be_host(a) == may_be_host(b)) {
+        let ends_label = |&dot: &usize| chain[dot] == b'.' && is_label(chain[dot - 1]);
+        if let Some(last) = (1..chain.len()).rev().filter(ends_label).nth(HOST_DOTS_MAX) {
+            let crowd = &text[start..=start + last];
+            masked.push_str(&text[masked.len()..start]);
+            masked.push_str(&crowd.replace('.', "-"));
+        }
+        start += chain.len();
+    }
+    if masked.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    masked.push_str(&text[masked.len()..]);
+    Cow::Owned(masked)
+}
+
 /// `shop.example.com/x`, but not `end.So`.
 fn is_bare_link(text: &str) -> bool {
-    let host = text.split(['/', '?', '#', ':']).next().unwrap_or(text);
-    let lower = host.to_ascii_lowercase();
+    let end = text.bytes().position(|b| matches!(b, b'/' | b'?' | b'#' | b':'));
+    let host = &text[..end.unwrap_or(text.len())];
+    let lower = if host.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(host.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(host)
+    };
     let Some(tld) = lower.rsplit('.').next() else {
         return false;
     };
@@ -182,6 +223,20 @@ mod tests {
             &["http://a.py", "www.sklep.pl", "sklep.pl/x"],
         );
         check("version 1.2.3 at 10.30 e.g. this", &[]);
+    }
+
+    #[test]
+    fn dots_that_crowd_are_no_host_and_hide_none() {
+        let crowd = "a._".repeat(5_000);
+        check(&format!("{crowd} shop.example.com/x"), &["shop.example.com/x"]);
+        check(
+            &format!("http://a.example/{}", "b.".repeat(20) + "c"),
+            &[&format!("http://a.example/{}", "b.".repeat(20) + "c")],
+        );
+        check(
+            "I...think...that...this...is...all...that...there...is...to...say...about_cheap-pills.com now",
+            &["cheap-pills.com"],
+        );
     }
 
     #[test]

@@ -58,44 +58,102 @@ pub(super) enum Tag {
 /// Tags longer than this are text.
 const TAG_BYTES_MAX: usize = 1_000;
 
-/// The tag at the beginning of `text`, and its length in bytes.
-pub(super) fn tag(text: &str) -> Option<(Tag, usize)> {
-    let bytes = text.as_bytes();
-    let close = match bytes.first()? {
-        b'<' => b'>',
-        b'[' => b']',
-        _ => return None,
-    };
-    let name_at = 1 + usize::from(bytes.get(1) == Some(&b'/'));
-    let name_len = bytes[name_at..]
-        .iter()
-        .take_while(|b| b.is_ascii_alphanumeric())
-        .count();
-    if name_len == 0 && !(close == b'>' && bytes.get(1) == Some(&b'!')) {
-        return None;
+/// Finds the tags of a text. It knows where the next one could end, so that a text of brackets that open and never close
+/// is searched once and not once for each of them.
+#[derive(Debug)]
+pub(super) struct Tags<'a> {
+    text: &'a str,
+    angles: Closes,
+    squares: Closes,
+}
+
+/// Where the next closing bracket stands, for any place between `from` and there.
+#[derive(Debug, Default)]
+struct Closes {
+    from: usize,
+    next: Option<usize>,
+    is_known: bool,
+}
+
+impl Closes {
+    /// The first `close` at or behind `at`.
+    fn behind(&mut self, text: &str, at: usize, close: char) -> Option<usize> {
+        if !self.is_known || at < self.from || self.next.is_some_and(|next| next < at) {
+            *self = Self {
+                from: at,
+                next: text[at..].find(close).map(|n| at + n),
+                is_known: true,
+            };
+        }
+        self.next
     }
-    let name = text[name_at..name_at + name_len].to_ascii_lowercase();
-    let end = bytes.iter().take(TAG_BYTES_MAX).position(|&b| b == close);
-    if close == b']' {
-        let kind = match name.as_str() {
-            "url" | "link" | "img" | "email" => Tag::BbLink,
-            "b" | "i" | "u" | "s" | "quote" | "size" | "color" | "code" | "list" | "center" | "font" => Tag::BbCode,
+}
+
+impl<'a> Tags<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            angles: Closes::default(),
+            squares: Closes::default(),
+        }
+    }
+
+    /// The tag that begins at byte `at`, and its length in bytes.
+    pub(super) fn at(&mut self, at: usize) -> Option<(Tag, usize)> {
+        let bytes = &self.text.as_bytes()[at..];
+        let is_square = match bytes.first()? {
+            b'<' => false,
+            b'[' => true,
             _ => return None,
         };
-        // [b] and [b=1], but not [buy now]
-        let after = bytes.get(name_at + name_len);
-        return matches!(after, Some(b']' | b'=' | b' ')).then_some((kind, end? + 1));
+        let name_at = 1 + usize::from(bytes.get(1) == Some(&b'/'));
+        let name_len = bytes[name_at..]
+            .iter()
+            .take_while(|b| b.is_ascii_alphanumeric())
+            .count();
+        if name_len == 0 && (is_square || bytes.get(1) != Some(&b'!')) {
+            return None;
+        }
+        let name = &bytes[name_at..name_at + name_len];
+        let is_one_of = |names: &[&str]| names.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes()));
+        if is_square {
+            let kind = if is_one_of(&["url", "link", "img", "email"]) {
+                Tag::BbLink
+            } else if is_one_of(&[
+                "b", "i", "u", "s", "quote", "size", "color", "code", "list", "center", "font",
+            ]) {
+                Tag::BbCode
+            } else {
+                return None;
+            };
+            // [b] and [b=1], but not [buy now]
+            let after = bytes.get(name_at + name_len);
+            let fits = matches!(after, Some(b']' | b'=' | b' '));
+            return fits.then_some((kind, self.len(at, is_square)?));
+        }
+        let kind = if is_one_of(&["a"]) {
+            Tag::Anchor
+        } else if is_one_of(&["br", "p", "div", "li"]) {
+            Tag::Break
+        } else {
+            Tag::Html
+        };
+        // `a<b` is arithmetic; an anchor that never ends is what a cut-off advertisement leaves.
+        match self.len(at, is_square) {
+            Some(len) => Some((kind, len)),
+            None if kind == Tag::Anchor && bytes.get(2) == Some(&b' ') => Some((kind, 3)),
+            None => None,
+        }
     }
-    let kind = match name.as_str() {
-        "a" => Tag::Anchor,
-        "br" | "p" | "div" | "li" => Tag::Break,
-        _ => Tag::Html,
-    };
-    // `a<b` is arithmetic; an anchor that never ends is what a cut-off advertisement leaves.
-    match end {
-        Some(end) => Some((kind, end + 1)),
-        None if kind == Tag::Anchor && bytes.get(2) == Some(&b' ') => Some((kind, 3)),
-        None => None,
+
+    /// From a bracket to the one that closes it, both included.
+    fn len(&mut self, at: usize, is_square: bool) -> Option<usize> {
+        let close = if is_square {
+            self.squares.behind(self.text, at, ']')
+        } else {
+            self.angles.behind(self.text, at, '>')
+        };
+        close.map(|close| close + 1 - at).filter(|&len| len <= TAG_BYTES_MAX)
     }
 }
 
@@ -136,10 +194,21 @@ mod tests {
             ("[/URL]", Tag::BbLink, 6),
             ("<a href", Tag::Anchor, 3),
         ] {
-            assert_eq!(tag(text), Some((kind, n)), "{text}");
+            assert_eq!(Tags::new(text).at(0), Some((kind, n)), "{text}");
         }
         for text in ["< b", "<3", "[1]", "[buy now]", "<b", "[", "<"] {
-            assert_eq!(tag(text), None, "{text}");
+            assert_eq!(Tags::new(text).at(0), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn tags_may_be_asked_for_in_any_order() {
+        let text = "<b>[i]</b";
+        let mut tags = Tags::new(text);
+        for at in [3, 0, 6, 3] {
+            let expected = [(0, Some((Tag::Html, 3))), (3, Some((Tag::BbCode, 3))), (6, None)];
+            let (_, expected) = expected.into_iter().find(|(other, _)| *other == at).unwrap();
+            assert_eq!(tags.at(at), expected, "{at}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //! and whose words may both be addresses.
 
 use super::links::{self, Hosts, Span};
-use super::markup::{self, Tag};
+use super::markup::{Tag, Tags};
 
 /// A link that a reader sees, or the target behind one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +95,7 @@ struct Walk {
 impl Walk {
     fn over(mut self, text: &str, spans: &[Span]) -> Seen {
         let mut spans = spans.iter().peekable();
+        let mut tags = Tags::new(text);
         let mut pos = 0;
         while pos < text.len() {
             if let Some(span) = spans.next_if(|span| span.start <= pos) {
@@ -103,10 +104,7 @@ impl Walk {
                 continue;
             }
             let rest = &text[pos..];
-            let tag = matches!(rest.as_bytes()[0], b'<' | b'[')
-                .then(|| markup::tag(rest))
-                .flatten();
-            if let Some((tag, n)) = tag {
+            if let Some((tag, n)) = tags.at(pos) {
                 self.tag(tag, rest.as_bytes().get(1) == Some(&b'/'));
                 let mut end = pos + n;
                 while let Some(span) = spans.next_if(|span| span.start < end) {

@@ -4,9 +4,9 @@
 //! each. Views cut their terms from it; each of its characters knows its place in the original.
 
 use super::clean::{Clean, clean};
-use super::letters::Script;
+use super::letters::{Script, is_alphabetic, is_alphanumeric};
 use super::links::{self, Hosts, Span};
-use super::markup::{self, Tag};
+use super::markup::{Tag, Tags};
 use super::shape::Shape;
 use super::undo::{DOTTED_CAPITALS_FROM, SPACED_FROM, is_leet, is_leet_sign, leet_letter};
 
@@ -80,7 +80,7 @@ impl Scratch {
         if !article_hosts.is_empty() {
             let text = &cleaned.text;
             let hosts = Hosts::new(article_hosts);
-            for link in &mut self.links {
+            for link in self.links.iter_mut().take(links::TAKEN_APART_MAX) {
                 let parts = links::parse(&text[link.start..link.end], link.has_scheme);
                 link.is_neutral = !link.is_email && parts.is_some_and(|parts| hosts.have(&parts));
             }
@@ -98,6 +98,7 @@ impl Scratch {
 
     fn scan(&mut self, text: &str) {
         let bytes = text.as_bytes();
+        let mut tags = Tags::new(text);
         let mut pos = 0;
         let mut link = 0;
         while pos < bytes.len() {
@@ -124,7 +125,7 @@ impl Scratch {
                 self.shape.n_lines += u32::from(b == b'\n');
                 pos += 1;
             } else if matches!(b, b'<' | b'[')
-                && let Some((tag, n)) = markup::tag(&text[pos..])
+                && let Some((tag, n)) = tags.at(pos)
             {
                 self.tag(tag, pos, bytes[pos + 1] == b'/');
                 // Links inside the tag count, but are not part of what is read.
@@ -136,9 +137,9 @@ impl Scratch {
                 pos = within.map_or(pos + n, |span| span.end.max(pos + n));
             } else {
                 let c = text[pos..].chars().next().unwrap_or(' ');
-                pos = if !c.is_ascii() && c.is_alphanumeric() && Script::of(c).is_unspaced() {
+                pos = if !c.is_ascii() && is_alphanumeric(c) && Script::of(c).is_unspaced() {
                     self.unspaced(text, pos, limit)
-                } else if c.is_alphanumeric() {
+                } else if is_alphanumeric(c) {
                     self.word(text, pos, limit)
                 } else if c.is_whitespace() || c.is_control() {
                     pos + c.len_utf8()
@@ -243,7 +244,7 @@ impl Scratch {
         for c in word.chars() {
             if c.is_ascii_digit() {
                 n_digits += 1;
-            } else if c.is_alphanumeric() {
+            } else if is_alphanumeric(c) {
                 n_letters += 1;
                 n_upper += u32::from(c.is_uppercase());
                 if !c.is_ascii() {
@@ -315,7 +316,7 @@ impl Scratch {
         let mut at = start;
         for c in text[start..limit].chars() {
             let script = Script::of(c);
-            if !(script.is_unspaced() && (c.is_alphanumeric() || is_spoken_mark(c))) {
+            if !(script.is_unspaced() && (is_alphanumeric(c) || is_spoken_mark(c))) {
                 break;
             }
             self.shape.scripts[script as usize] += 1;
@@ -393,7 +394,7 @@ impl Scratch {
         for token in &tokens {
             let at = token.start as usize;
             if token.end - token.start == 1
-                && char::from_u32(self.codes[at]).is_some_and(char::is_alphabetic)
+                && char::from_u32(self.codes[at]).is_some_and(is_alphabetic)
                 && end - kept < run.n
             {
                 self.codes[end] = self.codes[at];
@@ -433,9 +434,9 @@ fn word_end(text: &str, start: usize, limit: usize) -> usize {
             let mut rest = text[pos..limit].chars();
             let Some(c) = rest.next() else { break };
             let goes_on = if c == '’' || c == '€' {
-                rest.next().is_some_and(char::is_alphabetic)
+                rest.next().is_some_and(is_alphabetic)
             } else {
-                (c.is_alphanumeric() || is_spoken_mark(c)) && !Script::of(c).is_unspaced()
+                (is_alphanumeric(c) || is_spoken_mark(c)) && !Script::of(c).is_unspaced()
             };
             if !goes_on {
                 break;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::clean::Clean;
+use super::letters::is_alphabetic;
 use super::links;
 use super::stream::{ANCHOR, EMAIL, LINK, Scratch, Token};
 
@@ -153,7 +154,7 @@ pub fn emit_with_places<'a, S: Sink>(
     words(scratch, sink);
     chars(scratch, sink);
     letters(scratch, sink);
-    for link in &scratch.links {
+    for link in scratch.links.iter().take(links::TAKEN_APART_MAX) {
         if !link.is_neutral {
             link_terms(&cleaned.text[link.start..link.end], *link, sink);
         }
@@ -308,7 +309,7 @@ fn is_letter(code: u32) -> bool {
     match code {
         0x61..=0x7a => true,
         0..=0x7f => false,
-        _ => char::from_u32(code).is_some_and(|c| c.is_alphabetic() || ('\u{e000}'..='\u{e002}').contains(&c)),
+        _ => char::from_u32(code).is_some_and(|c| is_alphabetic(c) || ('\u{e000}'..='\u{e002}').contains(&c)),
     }
 }
 
@@ -333,7 +334,7 @@ fn link_terms<S: Sink>(text: &str, link: links::Span, sink: &mut S) {
     fact("suffix", &parts.suffix);
     for word in parts
         .domain
-        .split(|c: char| !c.is_alphabetic())
+        .split(|c: char| !is_alphabetic(c))
         .filter(|word| word.len() > 2)
         .take(8)
     {
@@ -341,7 +342,7 @@ fn link_terms<S: Sink>(text: &str, link: links::Span, sink: &mut S) {
     }
     for word in parts
         .rest
-        .split(|c: char| !c.is_alphabetic())
+        .split(|c: char| !is_alphabetic(c))
         .filter(|word| word.len() > 2)
         .take(16)
     {

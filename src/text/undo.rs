@@ -1,5 +1,7 @@
 //! Words in disguise: digits for letters (`fr33`), and letters set apart (`f.r.e.e`, `f r e e`).
 
+use super::letters::{is_alphabetic, is_alphanumeric};
+
 /// The letter that a digit or sign stands for in a word in disguise.
 pub(super) fn leet_letter(c: char) -> Option<char> {
     Some(match c {
@@ -26,9 +28,9 @@ pub(super) fn is_leet_sign(c: char) -> bool {
 pub(super) fn is_leet(word: &str) -> bool {
     let is_digit = |c: char| c.is_ascii_digit() || is_leet_sign(c);
     let inner = word.trim_matches(|c: char| is_digit(c));
-    let n_letters = word.chars().filter(|c| c.is_alphabetic()).count();
+    let n_letters = word.chars().filter(|&c| is_alphabetic(c)).count();
     let long_number = word.as_bytes().windows(3).any(|w| w.iter().all(u8::is_ascii_digit));
-    if n_letters < 2 || long_number || !word.chars().all(|c| c.is_alphanumeric() || is_leet_sign(c)) {
+    if n_letters < 2 || long_number || !word.chars().all(|c| is_alphanumeric(c) || is_leet_sign(c)) {
         return false;
     }
     // Inside, between letters.

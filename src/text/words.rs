@@ -10,7 +10,7 @@ use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use super::clean::clean;
 use super::letters::{Script, is_invisible};
-use super::markup;
+use super::markup::{self, Tags};
 
 /// Writes the words of `text` into `out`, each with a space before it, and a space after the last. Markup is passed over.
 pub fn fold(text: &str, out: &mut String) {
@@ -105,16 +105,17 @@ fn without_markup(text: &str) -> Cow<'_, str> {
     };
     let mut out = String::with_capacity(text.len());
     out.push_str(&text[..first]);
-    let mut rest = &text[first..];
-    while let Some(c) = rest.chars().next() {
+    let mut tags = Tags::new(text);
+    let mut at = first;
+    while let Some(c) = text[at..].chars().next() {
         let found = match c {
-            '<' | '[' => markup::tag(rest).map(|(_, n)| (' ', n)),
-            '&' => markup::entity(rest),
+            '<' | '[' => tags.at(at).map(|(_, n)| (' ', n)),
+            '&' => markup::entity(&text[at..]),
             _ => None,
         };
         let (shown, n) = found.unwrap_or((c, c.len_utf8()));
         out.push(shown);
-        rest = &rest[n..];
+        at += n;
     }
     Cow::Owned(out)
 }

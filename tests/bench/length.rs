@@ -25,7 +25,7 @@ const TIME_MAX: Duration = Duration::from_millis(5);
 
 /// What people and bots may fill a comment with: pieces that are repeated, each made different by its number where
 /// `{}` stands.
-const KINDS: [(&str, &str); 18] = [
+const KINDS: [(&str, &str); 21] = [
     (
         "prose",
         "I read the whole article {} and still wonder what the council wants to do. ",
@@ -47,6 +47,9 @@ const KINDS: [(&str, &str); 18] = [
     ("spaced letters", "f r e e m.o.n.e.y "),
     ("one word", "a"),
     ("dots and ats", ".@:/"),
+    ("no hosts", "a._"),
+    ("borrowed dots", "е.:"),
+    ("a letter a word", " е;"),
 ];
 
 fn fill(piece: &str, bytes: usize) -> String {
