@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use self::frame::{LABEL, Payload, RECORD, TOMBSTONE, read_payload};
 use super::segment::{self, Flaws, HEADER, Place, Segment};
 use crate::clock::Timestamp;
 use crate::comment::AuthorKey;
@@ -16,9 +17,9 @@ use crate::record::{DecisionId, Entry, Forgotten, Label, Opinion, Record, Select
 use crate::site::SiteId;
 use crate::verdict::Verdict;
 
-const RECORD: u8 = 1;
-const LABEL: u8 = 2;
-const TOMBSTONE: u8 = 3;
+mod book;
+mod compact;
+mod frame;
 
 /// What is known of a decision without looking at the disk.
 #[derive(Debug)]
@@ -278,92 +279,6 @@ impl Log {
         Ok(())
     }
 
-    /// Moves what is left of one segment that is at least half empty to the end, and deletes it.
-    pub(super) fn tend(&mut self) -> io::Result<()> {
-        let last = self.segments.keys().next_back().copied();
-        let is_sparse = |segment: &&Segment| Some(segment.number) != last && 2 * segment.live <= segment.end - HEADER;
-        let Some(number) = self.segments.values().find(is_sparse).map(|segment| segment.number) else {
-            return Ok(());
-        };
-        let mut moved = Vec::new();
-        self.each_live(number, &mut |kind, body, id| moved.push((kind, body.to_vec(), id)))?;
-        for (kind, body, id) in moved {
-            let place = self.append(kind, &body);
-            self.book(id, kind, place);
-        }
-        self.commit(true)?;
-        self.segments.remove(&number);
-        std::fs::remove_file(segment::path(&self.dir, number))?;
-        segment::sync_dir(&self.dir)
-    }
-
-    /// Rewrites every sealed segment that holds a frame of these decisions which the index does not know. In ascending
-    /// order: a tombstone is dropped only after what it takes away.
-    fn erase(&mut self, ids: &BTreeSet<DecisionId>) -> io::Result<()> {
-        let last = self.segments.keys().next_back().copied();
-        let sealed: Vec<u64> = self
-            .segments
-            .keys()
-            .copied()
-            .filter(|number| Some(*number) != last)
-            .collect();
-        for number in sealed.into_iter().filter(|_| !ids.is_empty()) {
-            let path = segment::path(&self.dir, number);
-            let mut holds = false;
-            let see = &mut |place, payload: &[u8]| {
-                holds |= frame_id(payload).is_some_and(|id| ids.contains(&id) && !self.is_live(id, place));
-            };
-            Segment::read(&path, number, false, see)?;
-            if holds {
-                self.rewrite(number)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn rewrite(&mut self, number: u64) -> io::Result<()> {
-        let path = segment::path(&self.dir, number);
-        let temporary = path.with_extension("tmp");
-        let mut fresh = Segment::create(&temporary, number, self.segment_nonce(number))?;
-        let mut buffer = Vec::new();
-        let mut places = Vec::new();
-        self.each_live(number, &mut |kind, body, id| {
-            let place = fresh.frame(&[&[kind], body].concat(), &mut buffer);
-            places.push((id, kind, place));
-        })?;
-        fresh.write(&mut buffer)?;
-        fresh.file.sync_all()?;
-        std::fs::rename(&temporary, &path)?;
-        segment::sync_dir(&self.dir)?;
-        self.segments.insert(number, fresh);
-        for (id, kind, place) in places {
-            self.add_live(place);
-            // Its old place went with the old segment.
-            self.replace(id, kind, place);
-        }
-        Ok(())
-    }
-
-    /// Kind, body and decision of every frame of a segment that the index knows.
-    fn each_live(&self, number: u64, see: &mut dyn FnMut(u8, &[u8], DecisionId)) -> io::Result<()> {
-        let path = segment::path(&self.dir, number);
-        let mut look = |place, payload: &[u8]| {
-            if let (Some((&kind, body)), Some(id)) = (payload.split_first(), frame_id(payload))
-                && self.is_live(id, place)
-            {
-                see(kind, body, id);
-            }
-        };
-        Segment::read(&path, number, false, &mut look).map(drop)
-    }
-
-    fn is_live(&self, id: DecisionId, place: Place) -> bool {
-        let label = |slot: &Slot| slot.label.as_ref().is_some_and(|(_, own)| *own == place);
-        self.index
-            .get(&id)
-            .is_some_and(|slot| slot.record == place || label(slot))
-    }
-
     /// Begins a new segment; an empty last one is kept.
     fn rotate(&mut self) -> io::Result<()> {
         if let Some((_, last)) = self.segments.last_key_value() {
@@ -436,111 +351,5 @@ impl Log {
     fn site(&self, slot: &Slot) -> &SiteId {
         // Numbers of sites are given out by `set_record` alone.
         &self.sites[slot.site as usize]
-    }
-
-    fn set_record(&mut self, record: &Record, place: Place) {
-        self.add_live(place);
-        if let Some(slot) = self.index.get_mut(&record.id) {
-            let old = std::mem::replace(&mut slot.record, place);
-            return self.drop_live(old);
-        }
-        let known = self.sites.iter().position(|site| *site == record.site);
-        let site = known.unwrap_or_else(|| {
-            self.sites.push(record.site.clone());
-            self.sites.len() - 1
-        });
-        let expires_at = record.decided_at.after(self.bounds.retention);
-        let slot = Slot {
-            site: u32::try_from(site).unwrap_or(u32::MAX),
-            decided_at: record.decided_at,
-            expires_at,
-            verdict: record.judged.as_ref().map(|judged| judged.verdict),
-            authors: record.authors.clone().into(),
-            record: place,
-            label: None,
-        };
-        self.by_expiry.insert((expires_at, record.id));
-        self.index.insert(record.id, slot);
-    }
-
-    /// Books a label on its record, if it is there and this is its latest.
-    fn set_label(&mut self, id: DecisionId, label: Label, place: Place) {
-        let Some(slot) = self.index.get_mut(&id) else { return };
-        if slot.label.as_ref().is_some_and(|(old, _)| !label.supersedes(old)) {
-            return;
-        }
-        self.by_expiry.remove(&(slot.expires_at, id));
-        slot.expires_at = label.received_at.after(self.bounds.label_retention);
-        self.by_expiry.insert((slot.expires_at, id));
-        let old = slot.label.replace((label, place));
-        self.add_live(place);
-        if let Some((_, old)) = old {
-            self.drop_live(old);
-        }
-    }
-
-    /// Books a frame that was moved.
-    fn book(&mut self, id: DecisionId, kind: u8, place: Place) {
-        self.add_live(place);
-        if let Some(old) = self.replace(id, kind, place) {
-            self.drop_live(old);
-        }
-    }
-
-    fn replace(&mut self, id: DecisionId, kind: u8, place: Place) -> Option<Place> {
-        let slot = self.index.get_mut(&id)?;
-        let own = match kind {
-            RECORD => &mut slot.record,
-            _ => &mut slot.label.as_mut()?.1,
-        };
-        Some(std::mem::replace(own, place))
-    }
-
-    fn remove(&mut self, id: DecisionId) -> Option<Slot> {
-        let slot = self.index.remove(&id)?;
-        self.by_expiry.remove(&(slot.expires_at, id));
-        self.drop_live(slot.record);
-        if let Some((_, place)) = &slot.label {
-            self.drop_live(*place);
-        }
-        Some(slot)
-    }
-
-    fn add_live(&mut self, place: Place) {
-        if let Some(segment) = self.segments.get_mut(&place.segment) {
-            segment.live += u64::from(place.len);
-        }
-    }
-
-    fn drop_live(&mut self, place: Place) {
-        if let Some(segment) = self.segments.get_mut(&place.segment) {
-            segment.live = segment.live.saturating_sub(u64::from(place.len));
-        }
-    }
-}
-
-enum Payload {
-    Record(Box<Record>),
-    Label(DecisionId, Label),
-    Tombstone(DecisionId),
-}
-
-fn read_payload(payload: &[u8]) -> Option<Payload> {
-    let (&kind, body) = payload.split_first()?;
-    let id = || body.first_chunk().map(|id| DecisionId::new(*id));
-    match kind {
-        RECORD => Some(Payload::Record(Box::new(wire::decode_record(body)?))),
-        LABEL => Some(Payload::Label(id()?, wire::decode_label(&body[16..])?)),
-        TOMBSTONE => Some(Payload::Tombstone(id()?)),
-        _ => None,
-    }
-}
-
-/// The decision that a frame with content is about.
-fn frame_id(payload: &[u8]) -> Option<DecisionId> {
-    match read_payload(payload)? {
-        Payload::Record(record) => Some(record.id),
-        Payload::Label(id, _) => Some(id),
-        Payload::Tombstone(_) => None,
     }
 }
