@@ -4,6 +4,7 @@
 //! tries out the new model beside the old one, and replaces it only then; whatever is wrong with the new one, the old one
 //! goes on, and [`Live::last_error`] says why. Everything but the two readers blocks on the disk.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +15,7 @@ use arc_swap::ArcSwapOption;
 use super::directory::ModelDir;
 use super::file::{self, LoadModelError};
 use crate::clock::Timestamp;
-use crate::model::SpamModel;
+use crate::model::{Card, SpamModel};
 
 /// A model at work.
 #[derive(Debug)]
@@ -128,6 +129,30 @@ impl Live {
     /// The model at work. Take it once a request.
     pub fn current(&self) -> Option<Arc<LoadedModel>> {
         self.current.load_full()
+    }
+
+    /// The versions whose cards are meant: the one at work, and of a directory all that were current once and can still be
+    /// read. It reads them all.
+    pub fn versions_where(&self, is_meant: &dyn Fn(&Card) -> bool) -> BTreeSet<String> {
+        let mut versions = BTreeSet::new();
+        let mut look = |model: &SpamModel| {
+            if is_meant(model.card()) {
+                versions.insert(model.version().to_owned());
+            }
+        };
+        if let Some(loaded) = self.current() {
+            look(&loaded.model);
+        }
+        if let Source::Directory(dir) = &self.source
+            && let Ok(history) = dir.history()
+        {
+            let models = history
+                .versions()
+                .into_iter()
+                .filter_map(|version| dir.load(version).ok());
+            models.for_each(|model| look(&model));
+        }
+        versions
     }
 
     /// Why the last attempt to load another model failed, if it did.

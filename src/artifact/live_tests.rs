@@ -144,3 +144,19 @@ fn a_file_is_read_again_when_asked() {
     assert!(live.reload(NOON).is_err());
     assert_eq!(Live::fixed(None).reload(NOON), Err(ReloadError::NoSource));
 }
+
+#[test]
+fn versions_that_are_not_current_are_found_by_their_cards_too() {
+    let folder = TempDir::new().unwrap();
+    let (dir, live) = followed(&folder);
+    let a = promote(&dir, folder.path(), 1);
+    let b = promote(&dir, folder.path(), 2);
+    let c = promote(&dir, folder.path(), 3);
+    live.poll(NOON).unwrap().unwrap();
+    let named = |names: &'static [&str]| move |card: &Card| names.contains(&card.name.as_str());
+    let found = live.versions_where(&named(&["model 1", "model 3"]));
+    assert_eq!(found, BTreeSet::from([a.clone(), c.clone()]));
+    fs::remove_file(dir.artefact(&a)).unwrap();
+    let found = live.versions_where(&|_| true);
+    assert_eq!(found, BTreeSet::from([b, c]), "what is gone cannot be read");
+}

@@ -1,5 +1,6 @@
 //! What comes back: labels, questions after a decision, and the wish to be forgotten.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
@@ -185,13 +186,24 @@ impl Moderator {
         }
     }
 
-    /// The versions of the models at work here that were trained from any of these exports.
-    pub fn trained_from(&self, exports: &[crate::record::Export]) -> Vec<String> {
-        let seen = |digest: &str| exports.iter().any(|export| export.sha256 == digest);
-        let current = self.models.current();
-        let model = current.iter().map(|loaded| &loaded.model);
-        let trained = model.filter(|model| model.card().data.iter().any(|file| seen(&file.sha256)));
-        trained.map(|model| model.version().to_owned()).collect()
+    /// The versions of the model at work here, and of those in its directory, that were trained from any of these exports.
+    pub async fn trained_from(self: &Arc<Self>, exports: &[crate::record::Export]) -> Vec<String> {
+        if exports.is_empty() {
+            return Vec::new();
+        }
+        let house = Arc::clone(self);
+        let exports: BTreeSet<String> = exports.iter().map(|export| export.sha256.clone()).collect();
+        let look = tokio::task::spawn_blocking(move || {
+            let seen = |card: &crate::model::Card| card.data.iter().any(|file| exports.contains(&file.sha256));
+            house.models.versions_where(&seen)
+        });
+        match look.await {
+            Ok(versions) => versions.into_iter().collect(),
+            Err(error) => {
+                tracing::error!(%error, "looking which models were trained from an export ended early");
+                Vec::new()
+            }
+        }
     }
 
     /// Remembers a decision, if there is a store. Never waits.

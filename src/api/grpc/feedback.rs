@@ -1,5 +1,7 @@
 //! Labels, questions after a decision, and forgetting: from the wire to the house and back.
 
+use std::sync::Arc;
+
 use tonic::Status;
 use tonic_types::FieldViolation;
 
@@ -150,7 +152,7 @@ fn reason(cause: Cause) -> proto::Reason {
 
 /// `ForgetAuthor`
 pub(super) async fn forget(
-    moderator: &Moderator,
+    moderator: &Arc<Moderator>,
     request: proto::ForgetAuthorRequest,
 ) -> Result<proto::ForgetAuthorResponse, Status> {
     let forget = read_forget(request).map_err(status::invalid)?;
@@ -168,7 +170,7 @@ pub(super) async fn forget(
     Ok(proto::ForgetAuthorResponse {
         decisions: forgotten.n_records,
         labels: forgotten.n_labels,
-        model_versions: moderator.trained_from(&forgotten.exports),
+        model_versions: moderator.trained_from(&forgotten.exports).await,
         exports: forgotten
             .exports
             .into_iter()
