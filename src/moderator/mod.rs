@@ -18,8 +18,6 @@ mod statistics;
 mod status;
 mod submission;
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -27,18 +25,18 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::artifact::{Live, LoadedModel};
-use crate::clock::{Clock, Timestamp};
-use crate::comment::{Action, AuthorKey, Comment, Trust};
+use crate::clock::Clock;
+use crate::comment::{Comment, Trust};
 use crate::feedback::Recorder;
-use crate::limit::{Answer, Claim, Limiter, Mode, Outcome, Source, Take};
+use crate::limit::Limiter;
 use crate::model::{Reading, SpamProbability, Thresholds};
 use crate::policy::{self, Classifier, Evidence, Velocity};
-use crate::privacy::{self, Network, Pseudonymizer};
+use crate::privacy::Pseudonymizer;
 use crate::signals::{self, Signal};
-use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
+use crate::site::{Effect, FieldSet, SitePolicy, Sites};
 use crate::statistics::Statistics;
 use crate::telemetry::{Call, Events, Method, Metrics, Traces};
-use crate::verdict::{Handling, QuotaState, Verdict};
+use crate::verdict::{Handling, Verdict};
 
 use admission::CallerQuotas;
 use counting::{Counted, Measured};
