@@ -19,7 +19,10 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     fs::write(out, compiler.encode_file_descriptor_set())?;
     // The comments become the documentation of the generated types.
     compiler.include_source_info(true);
-    tonic_prost_build::configure().compile_fds(compiler.file_descriptor_set())?;
+    tonic_prost_build::configure()
+        // Error details have their types from tonic.
+        .extern_path(".google.rpc", "::tonic_types::pb")
+        .compile_fds(compiler.file_descriptor_set())?;
     println!("cargo:rustc-env=MODERATO_COMMIT={}", commit().unwrap_or_default());
     // It grows with each commit. A path that is not there would make cargo run this every time.
     let log = ".git/logs/HEAD";

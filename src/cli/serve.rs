@@ -9,7 +9,6 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 
 use super::{CommandResult, Exit, Failure, feedback, output};
-use crate::api::grpc::Bounds;
 use crate::artifact::{self, Live, LoadModelError, ModelDir};
 use crate::clock::Clock;
 use crate::config::{self, Config, Loaded, PseudonymKey, Source};
@@ -18,7 +17,7 @@ use crate::limit::{Limiter, MemorySettings, RedisSettings};
 use crate::model::SpamModel;
 use crate::moderator::{Moderator, Parts};
 use crate::privacy::Pseudonymizer;
-use crate::server::{Listeners, Reload, Server, ServerError};
+use crate::server::{self, Listeners, Reload, Server, ServerError};
 use crate::statistics::Statistics;
 use crate::telemetry::{self, Events, Metrics, Traces};
 
@@ -105,6 +104,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
         return describe(&config, &models, args.format);
     }
     logs.start().map_err(|error| Failure::new(Exit::Unexpected, error))?;
+    raise_open_files(config.pressure.connections_max);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -152,6 +152,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
             Some(previous) => Pseudonymizer::new(key.expose()).after(previous.expose()),
         };
         let lines = lines(&grpc, ops.as_ref().map(|(listeners, _)| listeners));
+        let (bounds, connections) = server::bounds(&config);
         let moderator = Moderator::new(Parts {
             sites,
             models,
@@ -169,10 +170,8 @@ pub(super) fn run(args: &Args) -> CommandResult {
         });
         let server = Server {
             moderator: Arc::new(moderator.with_statistics(statistics)),
-            bounds: Bounds {
-                message_bytes_max: config.message_bytes_max,
-                in_flight_max: config.in_flight_max,
-            },
+            bounds,
+            connections,
             grpc,
             ops,
             reload: Some(reload),
@@ -188,6 +187,29 @@ pub(super) fn run(args: &Args) -> CommandResult {
         tracing::info!("stopped");
         Ok(Exit::Ok)
     })
+}
+
+/// Asks the system for a file descriptor for each connection, as far as it gives them.
+fn raise_open_files(connections_max: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    // For the listeners, Redis, the model, the log.
+    const OTHERS: u64 = 128;
+    let needed = connections_max as u64 + OTHERS;
+    let limit = getrlimit(Resource::Nofile);
+    let enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= needed);
+    if enough(limit.current) {
+        return;
+    }
+    let current = Some(limit.maximum.map_or(needed, |maximum| maximum.min(needed)));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current, ..limit }).is_ok();
+    if !raised || !enough(current) {
+        tracing::warn!(
+            allowed = if raised { current } else { limit.current },
+            needed,
+            "the system gives this process fewer file descriptors than pressure.connections_max needs: raise its limit \
+             (ulimit -n, LimitNOFILE) or lower the setting"
+        );
+    }
 }
 
 /// Where operators look in; `None` is nowhere.

@@ -7,6 +7,7 @@ mod access;
 mod feedback;
 mod limiter;
 mod lists;
+mod pressure;
 mod raw;
 mod resolved;
 mod secrets;
@@ -25,6 +26,7 @@ use crate::site::Sites;
 pub use access::{AccessConfig, key_entry};
 pub use feedback::FeedbackConfig;
 pub use limiter::LimiterConfig;
+pub use pressure::Pressure;
 pub use resolved::Resolved;
 pub use secrets::{PseudonymKey, kept_key, new_caller_key, new_key, nonce, previous_pseudonym_key, pseudonym_key};
 pub use source::{Loaded, Seen, Source};
@@ -53,6 +55,8 @@ pub struct Config {
     pub fixed: BTreeMap<String, String>,
     /// The log filter.
     pub log: String,
+    /// Bounds on calls and connections.
+    pub pressure: Pressure,
     /// What is told of each decision.
     pub telemetry: TelemetryConfig,
     /// What every setting came out as.
@@ -180,6 +184,7 @@ fn resolve(merged: &raw::Merged<'_>, path: &Path, problems: &mut Vec<String>) ->
     let mut sites = sites::resolve(merged, allow_unknown_sites, &mut lists, problems);
     let access = access::resolve(merged, sites.as_mut(), problems);
     let feedback = feedback::resolve(merged, problems);
+    let pressure = pressure::resolve(merged, problems);
     let telemetry = telemetry::resolve(merged, problems);
     let service = service?;
     let listen = addresses(&service.listen, problems);
@@ -201,6 +206,7 @@ fn resolve(merged: &raw::Merged<'_>, path: &Path, problems: &mut Vec<String>) ->
         reload_interval: reload_interval?,
         fixed: merged.fixed(),
         log: service.log,
+        pressure: pressure?,
         limiter: limiter?,
         access: access?,
         feedback: feedback?,

@@ -32,26 +32,33 @@ local outcomes = ''
 if quotas ~= '' then
   local time = redis.call('TIME')
   local now = time[1] * 1000000 + time[2]
-  local tats, others = {}, 0
-  local value = redis.call('GET', KEYS[1])
-  if value then
-    for at = 1, #value - 11, 12 do
-      local id, tat = struct.unpack('<c4d', value, at)
-      tats[id] = tat
-      others = others + 1
-    end
-  end
-
-  local ids, levels, intervals, fits = {}, {}, {}, {}
-  local n, granted, dirty = 0, mode ~= 'd', mode == 'd'
+  local value = redis.call('GET', KEYS[1]) or ''
+  -- The value holds quotas in the order of whoever wrote it, nearly always that of ARGV[3]: it is read along with them,
+  -- and only from where it differs on as a map. Four numbers a quota lie in one table, which a constructor of this size
+  -- makes at once for three quotas; this and the single struct.pack below are a third of the script's cost.
+  local read, tats = 1, nil
+  local rows, n = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, 0
+  local granted, dirty = mode ~= 'd', mode == 'd'
   for at = 1, #quotas, 21 do
     local id, interval, capacity, shadow = struct.unpack('<c4ddB', quotas, at)
-    n = n + 1
-    local level = (tats[id] or now) - now
-    if tats[id] then
-      others = others - 1
+    local tat
+    if not tats and read + 11 <= #value then
+      local next_id, next_tat = struct.unpack('<c4d', value, read)
+      if next_id == id then
+        tat, read = next_tat, read + 12
+      else
+        tats = {}
+        for rest = read, #value - 11, 12 do
+          next_id, next_tat = struct.unpack('<c4d', value, rest)
+          tats[next_id] = next_tat
+        end
+      end
+    end
+    if tats then
+      tat = tats[id]
       tats[id] = nil
     end
+    local level = (tat or now) - now
     if level < 0 then
       level = 0
     elseif level > capacity then
@@ -59,42 +66,53 @@ if quotas ~= '' then
       level, dirty = capacity, true
     end
     if debts ~= '' then
-      local add, least = struct.unpack('<dd', debts, 16 * n - 15)
+      local add, least = struct.unpack('<dd', debts, 4 * n + 1)
       level = math.min(capacity, math.max(level + add, least))
       dirty = true
     end
-    local fit = level + interval <= capacity
-    if not fit and shadow == 0 then
+    local fits = level + interval <= capacity
+    if not fits and shadow == 0 then
       granted = false
     end
-    ids[n], levels[n], intervals[n], fits[n] = id, level, interval, fit
+    rows[n + 1], rows[n + 2], rows[n + 3], rows[n + 4] = id, level, interval, fits
+    n = n + 4
   end
 
-  local parts, kept, rest = {}, {}, 0
-  for i = 1, n do
-    local level = levels[i]
-    if granted and fits[i] then
-      level = level + intervals[i]
+  local said, kept, k, rest = { 0, 0, 0 }, { 0, 0, 0, 0, 0, 0 }, 0, 0
+  for i = 1, n, 4 do
+    local level, fits = rows[i + 1], rows[i + 3]
+    if granted and fits then
+      level = level + rows[i + 2]
     end
-    parts[i] = struct.pack('<i8', fits[i] and level or -1 - level)
+    said[(i + 3) / 4] = fits and level or -1 - level
     if level > 0 then
-      kept[#kept + 1] = struct.pack('<c4d', ids[i], now + level)
+      kept[k + 1], kept[k + 2] = rows[i], now + level
+      k = k + 2
       if level > rest then rest = level end
     end
   end
-  outcomes = table.concat(parts)
+  outcomes = struct.pack('<' .. string.rep('i8', n / 4), unpack(said, 1, n / 4))
 
   if mode ~= 'p' and (granted or dirty) then
-    if others > 0 then
+    if not tats and read + 11 <= #value then
+      tats = {}
+      for at = read, #value - 11, 12 do
+        local id, tat = struct.unpack('<c4d', value, at)
+        tats[id] = tat
+      end
+    end
+    if tats then
       for id, tat in pairs(tats) do
         if tat > now then
-          kept[#kept + 1] = struct.pack('<c4d', id, tat)
+          kept[k + 1], kept[k + 2] = id, tat
+          k = k + 2
           if tat - now > rest then rest = tat - now end
         end
       end
     end
     if rest > 0 then
-      redis.call('SET', KEYS[1], table.concat(kept), 'PX', math.ceil(rest / 1000))
+      local states = struct.pack('<' .. string.rep('c4d', k / 2), unpack(kept, 1, k))
+      redis.call('SET', KEYS[1], states, 'PX', math.ceil(rest / 1000))
     end
   end
 end

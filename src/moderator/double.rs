@@ -135,9 +135,9 @@ impl Moderator {
         policy: &SitePolicy,
         counted: Counted,
         memo: &Memo,
-        now: Timestamp,
+        (now, patience): (Timestamp, Duration),
     ) -> Result<Measured, Refusal> {
-        let measure = || self.measure(submission, policy, counted, memo, now);
+        let measure = || self.measure(submission, policy, counted, memo, (now, patience));
         let Some(key) = click else {
             return measure().await;
         };

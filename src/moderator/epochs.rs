@@ -5,6 +5,8 @@
 //! then under the current one, which is to know it when the previous one goes. Replicas that have the previous key alone
 //! count there as well, so nothing is forgotten while a fleet is changed over one by one.
 
+use std::time::Duration;
+
 use super::{Counted, Moderator, Submission};
 use crate::clock::Timestamp;
 use crate::limit::{Answer, Source, Take, Taken};
@@ -17,10 +19,10 @@ impl Moderator {
         take: &Take<'_>,
         submission: &Submission,
         policy: &SitePolicy,
-        now: Timestamp,
+        (now, patience): (Timestamp, Duration),
     ) -> Taken {
         let Some(previous) = self.pseudonymizer.previous() else {
-            return self.limiter.take(take, now).await;
+            return self.limiter.take_within(take, now, patience).await;
         };
         let subject = || match Self::counted(previous, submission, policy) {
             Counted::Subject(key) => Some(key),
@@ -33,11 +35,11 @@ impl Moderator {
                 .and_then(|claim| Self::claim(previous, submission, claim.payload)),
             ..*take
         };
-        let past = self.limiter.take(&before, now).await;
+        let past = self.limiter.take_within(&before, now, patience / 2).await;
         if !grants(&past, policy) {
             return past;
         }
-        let present = self.limiter.take(take, now).await;
+        let present = self.limiter.take_within(take, now, patience / 2).await;
         if !grants(&present, policy) {
             return present;
         }

@@ -57,13 +57,17 @@ impl Reload {
             };
             let now = self.seen.again();
             // A file that is just being written looks different at each look, and half a file may read well.
-            let changed = now != self.seen && pending.as_ref() == Some(&now);
-            if !asked && !changed && refused.is_empty() {
-                pending = Some(now);
+            let stands_still = pending.as_ref() == Some(&now);
+            let wanted = now != self.seen || !refused.is_empty();
+            pending = Some(now.clone());
+            if !(asked || wanted && stands_still) {
                 continue;
             }
             let source = self.source.clone();
             let loaded = task::spawn_blocking(move || source.load()).await;
+            if !asked && self.seen.again() != now {
+                continue;
+            }
             let outcome = match loaded {
                 Ok(loaded) => loaded.map_err(|error| error.to_string()),
                 Err(panicked) => Err(panicked.to_string()),
@@ -76,13 +80,12 @@ impl Reload {
                 }
                 // What is refused is looked at again, whatever it takes to mend it, and said once.
                 Err(error) if error != refused || asked => {
-                    moderator.metrics().reloaded(false);
+                    moderator.configured(Some(error.clone()));
                     tracing::error!("the changed configuration is refused, and the old one stays: {error}");
                     refused = error;
                 }
                 Err(_) => {}
             }
-            pending = None;
         }
     }
 
@@ -103,7 +106,7 @@ impl Reload {
         if let (Some(tls), Some(new)) = (tls, loaded.tls) {
             tls.store(new);
         }
-        moderator.metrics().reloaded(true);
+        moderator.configured(None);
         tracing::info!(
             sites_changed = changed.join(","),
             "the configuration was read anew and is at work"

@@ -17,9 +17,6 @@ use tokio_stream::Stream;
 
 use crate::moderator::Moderator;
 
-/// The longest that a handshake may take.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// Handshakes at once on one listener; beyond that, peers wait in the kernel.
 const HANDSHAKES_MAX: usize = 1_024;
 
@@ -30,15 +27,17 @@ pub type Tls = Arc<ArcSwap<ServerConfig>>;
 pub(super) struct TlsIncoming<I, T> {
     incoming: I,
     tls: Tls,
+    handshake_timeout: Duration,
     moderator: Arc<Moderator>,
     handshakes: JoinSet<io::Result<TlsStream<T>>>,
 }
 
 impl<I, T> TlsIncoming<I, T> {
-    pub(super) fn new(incoming: I, tls: Tls, moderator: Arc<Moderator>) -> Self {
+    pub(super) fn new(incoming: I, tls: Tls, handshake_timeout: Duration, moderator: Arc<Moderator>) -> Self {
         Self {
             incoming,
             tls,
+            handshake_timeout,
             moderator,
             handshakes: JoinSet::new(),
         }
@@ -57,7 +56,11 @@ where
         loop {
             while this.handshakes.len() < HANDSHAKES_MAX {
                 match Pin::new(&mut this.incoming).poll_next(context) {
-                    Poll::Ready(Some(Ok(peer))) => drop(this.handshakes.spawn(handshake(peer, this.tls.load_full()))),
+                    Poll::Ready(Some(Ok(peer))) => drop(this.handshakes.spawn(handshake(
+                        peer,
+                        this.tls.load_full(),
+                        this.handshake_timeout,
+                    ))),
                     Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
                     Poll::Ready(None) => return Poll::Ready(None),
                     Poll::Pending => break,
@@ -73,12 +76,12 @@ where
     }
 }
 
-async fn handshake<T>(peer: T, tls: Arc<ServerConfig>) -> io::Result<TlsStream<T>>
+async fn handshake<T>(peer: T, tls: Arc<ServerConfig>, within: Duration) -> io::Result<TlsStream<T>>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     let accepted = TlsAcceptor::from(tls).accept(peer);
-    tokio::time::timeout(HANDSHAKE_TIMEOUT, accepted)
+    tokio::time::timeout(within, accepted)
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }

@@ -109,6 +109,18 @@ pub const CATALOG: &[Metric] = &[
         "gRPC calls that ended with a status other than OK, by its code",
     ),
     metric(
+        "moderato_turned_away_total",
+        Kind::Counter,
+        &[],
+        "Calls turned away because too many were under way",
+    ),
+    metric(
+        "moderato_call_seconds",
+        Kind::Histogram,
+        &[],
+        "From the head of a call to the head of its answer, of calls that were let in",
+    ),
+    metric(
         "moderato_calls_denied_total",
         Kind::Counter,
         &["why"],

@@ -19,6 +19,12 @@ use crate::verdict::{Decision, Degraded, NotEvaluated, ReasonCode, Verdict};
 /// Upper bounds of the latency buckets, in seconds: from a comment judged in memory to the deadline of a patient caller.
 const LATENCY_BUCKETS: [f64; 10] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.3];
 
+/// Upper bounds of the buckets of whole calls, in seconds: each 1.5 times the one before, from 50 µs to a third of a second.
+const CALL_BUCKETS: [f64; 23] = [
+    0.000_05, 0.000_075, 0.000_11, 0.000_17, 0.000_25, 0.000_38, 0.000_57, 0.000_85, 0.001_3, 0.001_9, 0.002_9,
+    0.004_3, 0.006_5, 0.009_7, 0.015, 0.022, 0.033, 0.049, 0.074, 0.11, 0.17, 0.25, 0.37,
+];
+
 /// Upper bounds of the probability buckets: a drift of the readers, or of the spammers, shows here first.
 const PROBABILITY_BUCKETS: [f64; 9] = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999];
 
@@ -44,6 +50,8 @@ pub struct Metrics {
     config_refused: Gauge,
     redis_up: Gauge,
     redis_changes: Counter,
+    turned_away: Counter,
+    call: Histogram,
     labels: Vec<((Opinion, Option<Verdict>), Counter)>,
     feedback_dropped: Counter,
     requests: [(Method, Counter); Method::ALL.len()],
@@ -80,6 +88,7 @@ impl Metrics {
                 Matcher::Full("moderato_spam_probability".to_owned()),
                 &PROBABILITY_BUCKETS,
             )?
+            .set_buckets_for_metric(Matcher::Full("moderato_call_seconds".to_owned()), &CALL_BUCKETS)?
             .build_recorder();
         let handle = recorder.handle();
         let metrics = metrics::with_local_recorder(&recorder, || Self::register(sites));
@@ -123,6 +132,8 @@ impl Metrics {
             config_refused: metrics::gauge!("moderato_config_refused"),
             redis_up: metrics::gauge!("moderato_redis_up"),
             redis_changes: metrics::counter!("moderato_redis_changes_total"),
+            turned_away: metrics::counter!("moderato_turned_away_total"),
+            call: metrics::histogram!("moderato_call_seconds"),
             labels: labels(),
             feedback_dropped: metrics::counter!("moderato_feedback_dropped_total"),
             requests: Method::ALL.map(|method| {
@@ -176,6 +187,16 @@ impl Metrics {
     /// Notes whether one address sends more than its share of a site's comments.
     pub fn dominant(&self, site: &SiteId, is_so: bool) {
         self.site(site).address_dominant.set(f64::from(u8::from(is_so)));
+    }
+
+    /// Counts a call that was turned away for overload.
+    pub fn turned_away(&self) {
+        self.turned_away.increment(1);
+    }
+
+    /// Counts a call that was let in and took `seconds`, waiting for a processor included.
+    pub fn called(&self, seconds: f64) {
+        self.call.record(seconds);
     }
 
     /// Notes whether Redis is there, and whether that has `changed` since it was last said.

@@ -195,6 +195,28 @@ impl Call {
         }
     }
 
+    /// One item of this call, which is a stream, begins: it is a call of its own within this one.
+    #[must_use]
+    pub fn item(&self, now: Timestamp) -> Self {
+        let stream = self
+            .span
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .span_context()
+            .clone();
+        let span = self
+            .tracer
+            .span_builder("judge an item")
+            .with_start_time(system_time(now))
+            .start_with_context(&self.tracer, &Context::new().with_remote_span_context(stream));
+        Self {
+            trace_id: self.trace_id.clone(),
+            began: now,
+            tracer: self.tracer.clone(),
+            span: Arc::new(Mutex::new(span)),
+        }
+    }
+
     /// The call has ended with this gRPC status code.
     pub fn end(&self, method: Method, code: i32, now: Timestamp) {
         let mut span = self.span.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,6 @@
 //! What a take costs: in memory, in one Redis, in a cluster, beside `redis-benchmark` running the same script in the same
 //! run; what an outage adds; what a million addresses weigh. `cargo bench --bench limiter [-- SECTION…]`, with sections
-//! `memory`, `single`, `cluster`, `outage`, `weight`. Shared machines are noisy: compare within one run.
+//! `memory`, `single`, `cluster`, `outage`, `master`, `weight`. Shared machines are noisy: compare within one run.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,6 +14,7 @@
 mod cluster;
 #[path = "../it/support/eventually.rs"]
 mod eventually;
+mod master_killed;
 #[path = "../it/support/redis.rs"]
 mod redis;
 
@@ -354,6 +355,9 @@ async fn main() {
             async |s| s.resume(),
         )
         .await;
+    }
+    if wants("master") {
+        master_killed::run().await;
     }
     if wants("weight") {
         println!();

@@ -20,7 +20,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const REPLICAS: usize = 4;
 const TASKS: u64 = 8;
 
-fn long() -> bool {
+pub(crate) fn long() -> bool {
     #[expect(
         clippy::disallowed_methods,
         reason = "tests/run says by the environment how long to test"

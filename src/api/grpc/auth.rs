@@ -43,16 +43,12 @@ impl<S: NamedService> NamedService for Guarded<S> {
 
 impl<S, B> Service<http::Request<B>> for Guarded<S>
 where
-    S: Service<
-            http::Request<B>,
-            Response = http::Response<Body>,
-            Error = Infallible,
-            Future = BoxFuture<http::Response<Body>, Infallible>,
-        >,
+    S: Service<http::Request<B>, Response = http::Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
-    type Future = S::Future;
+    type Future = BoxFuture<Self::Response, Infallible>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
@@ -64,7 +60,7 @@ where
                 // Nothing that comes later has a use for it, or could let it slip.
                 request.headers_mut().remove(HEADER);
                 request.extensions_mut().insert(caller);
-                self.inner.call(request)
+                Box::pin(self.inner.call(request))
             }
             Err(denied) => {
                 let refusal = refuse(&self.moderator, denied).into_http();

@@ -66,7 +66,8 @@ where
             if code != Code::Ok {
                 moderator.metrics().failed(code as i32);
             }
-            if let Some(call) = call {
+            // A stream that has begun tells itself how it ends.
+            if let Some(call) = call.filter(|_| method != Method::ModerateStream || code != Code::Ok) {
                 moderator.traced(&call, method, code as i32);
             }
             Ok(answer)

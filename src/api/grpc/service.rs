@@ -1,48 +1,124 @@
 //! `ModerationService`: from the wire to the house and back.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use tonic::{Request, Response, Status};
+use tokio::time::Instant;
+use tonic::{Code, Request, Response, Status, Streaming};
 
+use super::deadline::Deadline;
+use super::pressure::Held;
 use super::proto::moderation_service_server::ModerationService;
 use super::proto::{
     GetDecisionRequest, GetDecisionResponse, GetStatsRequest, GetStatsResponse, ModerateRequest, ModerateResponse,
-    SubmitFeedbackRequest, SubmitFeedbackResponse,
+    ModerateStreamRequest, SubmitFeedbackRequest, SubmitFeedbackResponse,
 };
+use super::stream::{Answers, Judge, Streams};
 use super::{auth, convert, feedback, stats, status};
-use crate::moderator::Moderator;
-use crate::telemetry::Call;
+use crate::moderator::{Caller, Moderator};
+use crate::telemetry::{Call, Method};
 
 /// The door to [`Moderator::moderate`].
 #[derive(Debug)]
 pub struct ModerationDoor {
     moderator: Arc<Moderator>,
+    streams: Streams,
 }
 
 impl ModerationDoor {
-    /// A door to this house.
-    pub const fn new(moderator: Arc<Moderator>) -> Self {
-        Self { moderator }
+    /// A door to this house for single calls; its streams end at once.
+    pub fn new(moderator: Arc<Moderator>) -> Self {
+        Self::with_streams(moderator, Streams::closed())
     }
+
+    /// A door to this house, with streams.
+    pub(super) const fn with_streams(moderator: Arc<Moderator>, streams: Streams) -> Self {
+        Self { moderator, streams }
+    }
+}
+
+/// Judges one request of this caller; what it waits for may take as long as `patience`.
+async fn judge(
+    moderator: &Moderator,
+    caller: &Caller,
+    request: ModerateRequest,
+    call: Option<Call>,
+    patience: Duration,
+) -> Result<ModerateResponse, Status> {
+    let mut submission = convert::submission(request).map_err(status::invalid)?;
+    auth::site(moderator, caller, &submission.site)?;
+    submission.call = call;
+    let judgement = moderator
+        .moderate(&submission, patience)
+        .await
+        .map_err(|refusal| status::refused(&refusal))?;
+    Ok(convert::response(judgement, submission.comment.content.expose()))
+}
+
+/// Judges each item of this caller's stream on its own: its key may expire or be taken away meanwhile, and each item is one
+/// call of its quota, the first by opening the stream, and has a span of its own.
+fn judge_items(moderator: Arc<Moderator>, caller: Caller, call: Option<Call>) -> Judge {
+    let has_begun = AtomicBool::new(false);
+    Arc::new(move |request| {
+        let is_first = !has_begun.swap(true, Ordering::Relaxed);
+        let (moderator, caller) = (Arc::clone(&moderator), caller.clone());
+        let item = call.as_ref().map(|call| moderator.trace_item(call));
+        Box::pin(async move {
+            let admitted = if is_first {
+                moderator.renew(&caller)
+            } else {
+                moderator.admit_again(&caller)
+            };
+            let judged = match admitted {
+                Ok(caller) => judge(&moderator, &caller, request, item.clone(), Duration::MAX).await,
+                Err(denied) => Err(auth::refuse(&moderator, denied)),
+            };
+            if let Some(item) = item {
+                let code = judged.as_ref().map_or_else(Status::code, |_| Code::Ok);
+                moderator.traced(&item, Method::ModerateStream, code as i32);
+            }
+            judged
+        })
+    })
 }
 
 #[tonic::async_trait]
 impl ModerationService for ModerationDoor {
     async fn moderate(&self, request: Request<ModerateRequest>) -> Result<Response<ModerateResponse>, Status> {
         let caller = auth::caller(&request)?.clone();
+        let deadline = request.extensions().get::<Deadline>();
+        let patience = deadline.map_or(Duration::MAX, |deadline| deadline.patience(Instant::now()));
         let call = request.extensions().get::<Call>().cloned();
-        let mut submission = convert::submission(request.into_inner()).map_err(status::invalid)?;
-        auth::site(&self.moderator, &caller, &submission.site)?;
-        submission.call = call;
-        let judgement = self
-            .moderator
-            .moderate(&submission)
+        judge(&self.moderator, &caller, request.into_inner(), call, patience)
             .await
-            .map_err(|refusal| status::refused(&refusal))?;
-        Ok(Response::new(convert::response(
-            judgement,
-            submission.comment.content.expose(),
-        )))
+            .map(Response::new)
+    }
+
+    type ModerateStreamStream = Answers<Streaming<ModerateStreamRequest>>;
+
+    async fn moderate_stream(
+        &self,
+        request: Request<Streaming<ModerateStreamRequest>>,
+    ) -> Result<Response<Self::ModerateStreamStream>, Status> {
+        let deadline = request.extensions().get::<Deadline>().and_then(|deadline| deadline.0);
+        let held = request.extensions().get::<Held>().cloned().unwrap_or_default();
+        let caller = auth::caller(&request)?.clone();
+        let call = request.extensions().get::<Call>().cloned();
+        let judge = judge_items(Arc::clone(&self.moderator), caller, call.clone());
+        let moderator = Arc::clone(&self.moderator);
+        // The stream holds its place for as long as it lasts.
+        let ended = move |code| {
+            drop(held);
+            if code != Code::Ok {
+                moderator.metrics().failed(code as i32);
+            }
+            if let Some(call) = &call {
+                moderator.traced(call, Method::ModerateStream, code as i32);
+            }
+        };
+        let answers = Answers::new(request.into_inner(), judge, self.streams.clone(), deadline, ended);
+        Ok(Response::new(answers))
     }
 
     async fn get_stats(&self, request: Request<GetStatsRequest>) -> Result<Response<GetStatsResponse>, Status> {

@@ -8,8 +8,9 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use crate::moderator::{Denied, FeedbackRefusal, Refusal};
 
-/// When a caller that was turned away for overload may come back.
-const RETRY_DELAY: Duration = Duration::from_millis(100);
+/// When callers that were turned away for overload may come back: so many ms and up to as many more, each of them at
+/// another time.
+const RETRY_DELAY_MS: u32 = 100;
 
 /// `INVALID_ARGUMENT` with every violation.
 pub(super) fn invalid(violations: Vec<FieldViolation>) -> Status {
@@ -72,11 +73,18 @@ pub(super) fn feedback(refusal: &FeedbackRefusal) -> Status {
     }
 }
 
-/// Too many calls at once.
-pub(super) fn overloaded(in_flight_max: usize) -> Status {
+/// Too many calls at once; this is the `n`th that is turned away.
+pub(super) fn overloaded(n: u32) -> Status {
+    // 37 goes through all residues of 100.
+    let delay = RETRY_DELAY_MS + n.wrapping_mul(37) % RETRY_DELAY_MS;
     Status::with_error_details(
         Code::ResourceExhausted,
-        format!("{in_flight_max} calls are under way already (service.in_flight_max); keep the comment and try again"),
-        ErrorDetails::with_retry_info(Some(RETRY_DELAY)),
+        "too many calls are under way (service.in_flight_max, pressure.backlog_max); keep the comment and try again",
+        ErrorDetails::with_retry_info(Some(Duration::from_millis(delay.into()))),
     )
+}
+
+/// The caller's deadline, or ours, has passed.
+pub(super) fn too_late() -> Status {
+    Status::deadline_exceeded("the call was not answered within its deadline, or pressure.call_timeout")
 }

@@ -4,11 +4,13 @@ mod input;
 pub(super) mod remote;
 mod render;
 
-use std::io::{self, BufRead};
-use std::path::PathBuf;
+use std::io::{self, BufRead, IsTerminal};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::sync::mpsc;
 
 use self::input::{Checked, Input};
 use super::serve::load_model;
@@ -23,7 +25,7 @@ use crate::privacy::Pseudonymizer;
 use crate::telemetry::{Events, Metrics, Traces};
 
 /// `moderato check`
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
   moderato check --content 'Nice article!' --author-name Ann --author-email ann@example.org
   moderato check --content 'Buy ch3ap pills' --explain
@@ -105,27 +107,79 @@ pub(super) fn run(args: &Args) -> CommandResult {
             printer.print(&checked)?;
         }
         Some(path) => {
-            for (index, line) in lines(path)?.enumerate() {
-                let number = index + 1;
-                let line = line
-                    .with_context(|| format!("read line {number} of {}", path.display()))
-                    .map_err(|error| Failure::new(Exit::Data, error))?;
-                if line.trim().is_empty() {
-                    continue;
+            let bar = progress_bar();
+            let mut done = |checked: Checked| {
+                bar.inc(1);
+                printer.print(&checked)
+            };
+            match &mut judge {
+                Judge::There(remote) => remote.judge_all(inputs_aside(path, args), done)?,
+                Judge::Here(_) => {
+                    for input in inputs(path, args)? {
+                        let (number, input) = input?;
+                        done(judge.judge(input, number)?)?;
+                    }
                 }
-                let input = Input::from_json(&line, args).map_err(|what| {
-                    Failure::new(Exit::Data, anyhow::anyhow!("{} line {number}: {what}", path.display()))
-                })?;
-                let checked = judge.judge(input, number)?;
-                printer.print(&checked)?;
             }
+            bar.finish_and_clear();
         }
     }
     printer.finish()?;
     Ok(Exit::Ok)
 }
 
-fn lines(path: &PathBuf) -> Result<Box<dyn Iterator<Item = io::Result<String>>>, Failure> {
+/// The comments of a file, each with its number.
+fn inputs<'a>(
+    path: &'a Path,
+    args: &'a Args,
+) -> Result<impl Iterator<Item = Result<(usize, Input), Failure>> + 'a, Failure> {
+    let read = move |(index, line): (usize, io::Result<String>)| {
+        let number = index + 1;
+        let line = line
+            .with_context(|| format!("read line {number} of {}", path.display()))
+            .map_err(|error| Failure::new(Exit::Data, error));
+        let line = match line {
+            Ok(line) if line.trim().is_empty() => return None,
+            Ok(line) => line,
+            Err(failure) => return Some(Err(failure)),
+        };
+        let input = Input::from_json(&line, args)
+            .map_err(|what| Failure::new(Exit::Data, anyhow::anyhow!("{} line {number}: {what}", path.display())));
+        Some(input.map(|input| (number, input)))
+    };
+    Ok(lines(path)?.enumerate().filter_map(read))
+}
+
+/// The same, read by a thread of its own, since reading may wait for a person: up to the first that cannot be read.
+fn inputs_aside(path: &Path, args: &Args) -> mpsc::Receiver<Result<(usize, Input), Failure>> {
+    let (path, args) = (path.to_owned(), args.clone());
+    let (send, receive) = mpsc::channel(64);
+    std::thread::spawn(move || match inputs(&path, &args) {
+        Err(failure) => drop(send.blocking_send(Err(failure))),
+        Ok(inputs) => {
+            for input in inputs {
+                let is_last = input.is_err();
+                // Nobody takes any more: it has ended already.
+                if send.blocking_send(input).is_err() || is_last {
+                    return;
+                }
+            }
+        }
+    });
+    receive
+}
+
+/// How many have been judged, on a terminal that shows nothing else.
+fn progress_bar() -> ProgressBar {
+    if io::stdout().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {human_pos} comments judged, {per_sec}");
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}
+
+fn lines(path: &Path) -> Result<Box<dyn Iterator<Item = io::Result<String>>>, Failure> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(io::stdin().lock().lines()));
     }

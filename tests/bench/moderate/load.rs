@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClient;
 use moderato::api::grpc::proto::{Comment, ModerateRequest, Verdict};
 use tokio::task::JoinSet;
+use tonic::Code;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::Endpoint;
 
@@ -72,10 +74,7 @@ impl Load {
                             if author >= end {
                                 break;
                             }
-                            let mut request = tonic::Request::new(request(author));
-                            if let Some(authorization) = &authorization {
-                                request.metadata_mut().insert("authorization", authorization.clone());
-                            }
+                            let request = authorized(request(author), authorization.as_ref());
                             let answer = client.moderate(request).await.expect("an answer").into_inner();
                             if answer.verdict() == Verdict::Approve {
                                 approved.fetch_add(1, Ordering::Relaxed);
@@ -91,6 +90,101 @@ impl Load {
         self.authors.store(end, Ordering::Relaxed);
         approved.load(Ordering::Relaxed)
     }
+}
+
+impl Load {
+    /// Calls at a steady rate (a second) for some seconds, whether the earlier ones are answered or not; the latencies in
+    /// µs, sorted.
+    pub(crate) fn paced(&mut self, door: &Door, rate: usize, seconds: u32) -> Vec<u32> {
+        let first = self.authors.load(Ordering::Relaxed);
+        let (latencies, made) = self.runtime.block_on(async {
+            let mut clients = Vec::new();
+            for _ in 0..CONNECTIONS {
+                let channel = door.endpoint.connect().await.expect("the server is there");
+                clients.push(ModerationServiceClient::new(channel));
+            }
+            let (start, mut calls, mut made) = (Instant::now(), JoinSet::new(), 0);
+            let mut ticks = tokio::time::interval(Duration::from_millis(1));
+            while start.elapsed() < Duration::from_secs(seconds.into()) {
+                ticks.tick().await;
+                let micros = usize::try_from(start.elapsed().as_micros()).expect("a short run");
+                let due = micros * rate / 1_000_000;
+                for n in made..due {
+                    let mut client = clients[n % CONNECTIONS].clone();
+                    let request = authorized(request(first + n), door.authorization.as_ref());
+                    calls.spawn(async move {
+                        let began = Instant::now();
+                        client.moderate(request).await.expect("an answer");
+                        u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX)
+                    });
+                }
+                made = due;
+            }
+            (calls.join_all().await, made)
+        });
+        self.authors.store(first + made, Ordering::Relaxed);
+        let mut latencies = latencies;
+        latencies.sort_unstable();
+        latencies
+    }
+
+    /// Calls by 512 callers at once for some seconds, who come again at once when they are turned away.
+    pub(crate) fn flood(&mut self, door: &Door, seconds: u32) -> Flood {
+        let authors = Arc::clone(&self.authors);
+        self.runtime.block_on(async {
+            let mut tasks = JoinSet::new();
+            let end = Instant::now() + Duration::from_secs(seconds.into());
+            for _ in 0..CONNECTIONS {
+                let channel = door.endpoint.connect().await.expect("the server is there");
+                let client = ModerationServiceClient::new(channel);
+                for _ in 0..STREAMS {
+                    let (mut client, authors) = (client.clone(), Arc::clone(&authors));
+                    let authorization = door.authorization.clone();
+                    tasks.spawn(async move {
+                        let mut flood = Flood::default();
+                        while Instant::now() < end {
+                            let request = request(authors.fetch_add(1, Ordering::Relaxed));
+                            let request = authorized(request, authorization.as_ref());
+                            let began = Instant::now();
+                            match client.moderate(request).await {
+                                Ok(_) => flood.answered += 1,
+                                Err(status) if status.code() == Code::ResourceExhausted => flood
+                                    .refused
+                                    .push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX)),
+                                Err(_) => flood.failed += 1,
+                            }
+                        }
+                        flood
+                    });
+                }
+            }
+            let mut all = Flood::default();
+            for flood in tasks.join_all().await {
+                all.answered += flood.answered;
+                all.failed += flood.failed;
+                all.refused.extend(flood.refused);
+            }
+            all.refused.sort_unstable();
+            all
+        })
+    }
+}
+
+/// What became of a flood.
+#[derive(Default)]
+pub(crate) struct Flood {
+    pub(crate) answered: usize,
+    pub(crate) failed: usize,
+    /// How long refusals took, at the caller's side, in µs, sorted.
+    pub(crate) refused: Vec<u32>,
+}
+
+fn authorized(request: ModerateRequest, authorization: Option<&AsciiMetadataValue>) -> tonic::Request<ModerateRequest> {
+    let mut request = tonic::Request::new(request);
+    if let Some(authorization) = authorization {
+        request.metadata_mut().insert("authorization", authorization.clone());
+    }
+    request
 }
 
 fn request(author: usize) -> ModerateRequest {

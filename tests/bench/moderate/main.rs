@@ -2,6 +2,8 @@
 //!
 //!     cargo bench --bench moderate                 all variants, five rounds
 //!     cargo bench --bench moderate -- --rounds 9 --calls 50000
+//!     cargo bench --bench moderate -- half --seconds 5        latency at half of saturation, beside the baseline's
+//!     cargo bench --bench moderate -- overload --seconds 30   far more calls than there are places
 //!
 //! Every variant is a process of its own with one worker thread; this process is the client, over loopback, with 16
 //! connections of 32 streams. CPU time is what the kernel has booked on the server's process (`/proc/PID/stat`), so the
@@ -15,12 +17,14 @@
     reason = "a benchmark that cannot go on has nothing better to do than to say why and stop"
 )]
 
+mod half;
 mod load;
+mod overload;
 mod protection;
 mod server;
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use load::Load;
 
@@ -79,6 +83,8 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     match args.first().map(String::as_str) {
         Some("--serve-echo") => server::echo(&args[1..]),
+        Some("half") => half::run(number(&args, "--rounds", 5), number(&args, "--seconds", 3)),
+        Some("overload") => overload::run(number(&args, "--seconds", 30)),
         _ => compare(number(&args, "--rounds", 5), number(&args, "--calls", 20_000)),
     }
 }
@@ -148,12 +154,18 @@ fn median(values: &[f64]) -> f64 {
 struct Server {
     child: Child,
     address: String,
+    /// What else it has to say.
+    stdout: BufReader<ChildStdout>,
 }
 
 impl Server {
     fn start(variant: &Variant, redis: &str, protection: &protection::Protection) -> Self {
+        Self::spawn(Self::command(variant, redis, protection))
+    }
+
+    fn command(variant: &Variant, redis: &str, protection: &protection::Protection) -> Command {
         let kind = variant.kind;
-        let mut command = if kind.is_echo() {
+        if kind.is_echo() {
             let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
             command.arg("--serve-echo");
             if kind.has_redis() {
@@ -173,7 +185,10 @@ impl Server {
                     .env("MODERATO_PSEUDONYM_KEY", "00".repeat(32));
             }
             command
-        };
+        }
+    }
+
+    fn spawn(mut command: Command) -> Self {
         command
             .env("TOKIO_WORKER_THREADS", "1")
             .stdout(Stdio::piped())
@@ -187,7 +202,7 @@ impl Server {
             .strip_prefix("listening on grpc ")
             .expect("the line of the contract")
             .to_owned();
-        Self { child, address }
+        Self { child, address, stdout }
     }
 
     /// User and system time so far, in microseconds: fields 14 and 15 of `proc_pid_stat(5)`, in ticks of 10 ms.

@@ -6,12 +6,13 @@ use std::process::{Child, Command, Stdio};
 use moderato::api::grpc::proto::moderation_service_server::{ModerationService, ModerationServiceServer};
 use moderato::api::grpc::proto::{
     GetDecisionRequest, GetDecisionResponse, GetStatsRequest, GetStatsResponse, Handling, ModerateRequest,
-    ModerateResponse, SubmitFeedbackRequest, SubmitFeedbackResponse, Verdict,
+    ModerateResponse, ModerateStreamRequest, ModerateStreamResponse, SubmitFeedbackRequest, SubmitFeedbackResponse,
+    Verdict,
 };
 use redis::aio::MultiplexedConnection;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Identity, ServerTlsConfig};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 /// The smallest script that does what a limiter must: read the clock, read a key, write it with an expiry.
 const SCRIPT: &str = "local t = redis.call('TIME') \
@@ -47,6 +48,15 @@ impl ModerationService for Echo {
             handling: Handling::Publish.into(),
             ..ModerateResponse::default()
         }))
+    }
+
+    type ModerateStreamStream = tokio_stream::Empty<Result<ModerateStreamResponse, Status>>;
+
+    async fn moderate_stream(
+        &self,
+        _: Request<Streaming<ModerateStreamRequest>>,
+    ) -> Result<Response<Self::ModerateStreamStream>, Status> {
+        Err(Status::unimplemented("the baseline is for single calls"))
     }
 
     async fn get_stats(&self, _: Request<GetStatsRequest>) -> Result<Response<GetStatsResponse>, Status> {

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use moderato::api::grpc::Bounds;
 use moderato::api::grpc::proto::ModerateRequest;
 use moderato::api::grpc::proto::ModerateResponse;
 use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClient;
@@ -15,7 +14,7 @@ use moderato::feedback::{FeedbackStore, Recorder};
 use moderato::limit::{Limiter, MemorySettings};
 use moderato::moderator::{Moderator, Parts};
 use moderato::privacy::Pseudonymizer;
-use moderato::server::{Listeners, Server, ServerError};
+use moderato::server::{self, Listeners, Server, ServerError};
 use moderato::telemetry::{Events, Metrics, Traces};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -62,6 +61,7 @@ impl House {
             model: artifact::embedded().unwrap(),
             loaded_at: clock.now(),
         });
+        let (bounds, connections) = server::bounds(&config);
         let moderator = Moderator::new(Parts {
             metrics: Metrics::off(&config.sites),
             recorder: store.map(|store| Recorder::start(store, config.feedback.queue_max, clock.clone())),
@@ -80,10 +80,8 @@ impl House {
         let address = grpc.addresses()[0];
         let server = Server {
             moderator: Arc::new(moderator),
-            bounds: Bounds {
-                message_bytes_max: config.message_bytes_max,
-                in_flight_max: config.in_flight_max,
-            },
+            bounds,
+            connections,
             grpc,
             ops: None,
             reload: None,

@@ -35,7 +35,8 @@ impl SlowCall {
         call
     }
 
-    fn try_begin(channel: Channel) -> Self {
+    /// Begins it, wherever it may get to.
+    pub(crate) fn try_begin(channel: Channel) -> Self {
         let (message, messages) = mpsc::unbounded_channel();
         let answer = tokio::spawn(async move {
             let mut client = tonic::client::Grpc::new(channel);
@@ -48,6 +49,11 @@ impl SlowCall {
             answer.map(tonic::Response::into_inner)
         });
         Self { message, answer }
+    }
+
+    /// Sends nothing, and waits for what comes of it.
+    pub(crate) async fn give_up(self) -> Status {
+        self.answer.await.unwrap().unwrap_err()
     }
 
     /// Sends the message and waits for the answer.

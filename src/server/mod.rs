@@ -1,32 +1,36 @@
-//! Wiring: from a configuration to a house behind its doors, and the life of that process.
+//! Wiring: from a configuration to a house behind its doors, and the life of that process. Start reading in
+//! [`Server::run`]; `incoming.rs`, `tls.rs` and `opening.rs` are what connections may do.
 
+mod incoming;
+mod models;
+mod opening;
 mod reload;
 mod tls;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_stream::StreamExt;
-use tokio_stream::wrappers::TcpListenerStream;
 
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-mod models;
-
-use crate::api::grpc::{self, Bounds, InFlight};
+use crate::api::grpc::{self, Bounds, CallBounds, Gate, StreamBounds};
 use crate::api::ops::{self, Ops};
+use crate::config::Config;
 use crate::limit::RedisState;
 use crate::moderator::Moderator;
 
+use incoming::Incoming;
+use opening::Opened;
 use tls::TlsIncoming;
 
+pub use incoming::ConnectionBounds;
 pub use reload::Reload;
 pub use tls::Tls;
 
@@ -125,6 +129,8 @@ pub struct Server {
     pub moderator: Arc<Moderator>,
     /// What it takes on at once.
     pub bounds: Bounds,
+    /// What connections may do.
+    pub connections: ConnectionBounds,
     /// Where gRPC is spoken.
     pub grpc: Listeners,
     /// Where operators look in, with what renders the metrics.
@@ -144,17 +150,26 @@ impl Server {
     pub async fn run(self, ready: impl FnOnce(), shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
         let (reporter, health) = tonic_health::server::health_reporter();
         report(&reporter, ServingStatus::NotServing).await;
-        let in_flight = InFlight::new(self.bounds.in_flight_max);
         let (stop, stopped) = watch::channel(false);
+        let gate = Gate::new(self.bounds.calls, Arc::clone(&self.moderator), stopped.clone());
+        let connections = Arc::new(Semaphore::new(
+            self.connections.connections_max.min(Semaphore::MAX_PERMITS),
+        ));
         let mut doors: JoinSet<Result<(), ServerError>> = JoinSet::new();
         for listener in self.grpc.listeners {
-            let router = grpc::router(&self.moderator, self.bounds, &in_flight, health.clone())?;
+            let router = grpc::router(&self.moderator, self.bounds, &gate, health.clone())?;
             let until = ended(stopped.clone());
-            let incoming = TcpListenerStream::new(listener).map(without_delay);
+            let bounds = self.connections;
+            let incoming = Incoming::new(listener, Arc::clone(&connections));
             match self.grpc.tls.clone() {
-                None => doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) }),
+                None => {
+                    let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds)));
+                    doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) })
+                }
                 Some(tls) => {
-                    let incoming = TlsIncoming::new(incoming, tls, Arc::clone(&self.moderator));
+                    let incoming =
+                        TlsIncoming::new(incoming, tls, bounds.handshake_timeout, Arc::clone(&self.moderator));
+                    let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds)));
                     doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) })
                 }
             };
@@ -228,11 +243,33 @@ impl Server {
     }
 }
 
-/// Answers are small and waited for: none is kept back for company.
-fn without_delay(peer: io::Result<TcpStream>) -> io::Result<TcpStream> {
-    let peer = peer?;
-    peer.set_nodelay(true)?;
-    Ok(peer)
+/// What a configuration says of calls and connections.
+pub fn bounds(config: &Config) -> (Bounds, ConnectionBounds) {
+    let pressure = config.pressure;
+    let bounds = Bounds {
+        message_bytes_max: config.message_bytes_max,
+        calls: CallBounds {
+            in_flight_max: config.in_flight_max,
+            backlog_max: pressure.backlog_max,
+            timeout: pressure.call_timeout,
+        },
+        streams: StreamBounds {
+            in_flight_max: pressure.stream_in_flight_max,
+            idle_timeout: pressure.stream_idle_timeout,
+            age_max: pressure.stream_age_max,
+        },
+        calls_per_connection_max: pressure.calls_per_connection_max,
+        header_list_bytes_max: pressure.header_list_bytes_max,
+        keep_alive_interval: pressure.keep_alive_interval,
+        keep_alive_timeout: pressure.keep_alive_timeout,
+        connection_age_max: pressure.connection_age_max,
+    };
+    let connections = ConnectionBounds {
+        connections_max: pressure.connections_max,
+        handshake_timeout: pressure.handshake_timeout,
+        idle_timeout: pressure.idle_timeout,
+    };
+    (bounds, connections)
 }
 
 async fn report(reporter: &HealthReporter, status: ServingStatus) {

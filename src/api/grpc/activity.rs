@@ -1,0 +1,76 @@
+//! What goes on on one connection, so that one on which nothing does can be closed.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::time::Instant;
+use tonic::codegen::http;
+
+/// The calls of one connection. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Activity(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    under_way: AtomicUsize,
+    /// When the last call ended, or the connection began.
+    rests_since: Mutex<Instant>,
+}
+
+impl Activity {
+    /// A connection that has just been opened.
+    pub fn begin() -> Self {
+        Self(Arc::new(Inner {
+            under_way: AtomicUsize::new(0),
+            rests_since: Mutex::new(Instant::now()),
+        }))
+    }
+
+    /// Since when no call is under way; `None` if one is.
+    pub fn rests_since(&self) -> Option<Instant> {
+        let rests = self.0.under_way.load(Ordering::Acquire) == 0;
+        rests.then(|| *self.0.rests_since.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The connection that a request came on.
+    pub(super) fn of<B>(request: &http::Request<B>) -> Option<&Self> {
+        request.extensions().get()
+    }
+
+    /// A call begins; it is over when the answer is dropped.
+    pub(super) fn call(&self) -> Busy {
+        self.0.under_way.fetch_add(1, Ordering::AcqRel);
+        Busy(self.clone())
+    }
+}
+
+/// A call under way.
+#[derive(Debug)]
+pub(super) struct Busy(Activity);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let inner = &self.0.0;
+        // First the time, then the count: who sees a connection without calls sees since when.
+        if inner.under_way.load(Ordering::Acquire) == 1 {
+            *inner.rests_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        }
+        inner.under_way.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Activity;
+
+    #[test]
+    fn it_rests_when_the_last_call_has_ended() {
+        let activity = Activity::begin();
+        let begun = activity.rests_since().unwrap();
+        let (one, two) = (activity.call(), activity.call());
+        drop(one);
+        assert_eq!(activity.rests_since(), None);
+        drop(two);
+        assert!(activity.rests_since().unwrap() > begun);
+    }
+}

@@ -1,0 +1,96 @@
+//! Health watches and reflection: streams that nobody needs any more once the process stops, and that would keep it
+//! waiting for their callers to hang up.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http_body::Frame;
+use tokio::sync::watch;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::{BoxFuture, Bytes, Service, http};
+use tonic::server::NamedService;
+
+use super::activity::{Activity, Busy};
+
+/// A service whose streams end with the process.
+#[derive(Debug, Clone)]
+pub(super) struct Ending<S> {
+    pub(super) inner: S,
+    /// True once the process is told to stop.
+    pub(super) stopped: watch::Receiver<bool>,
+}
+
+impl<S: NamedService> NamedService for Ending<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S, B> Service<http::Request<B>> for Ending<S>
+where
+    S: Service<http::Request<B>, Response = http::Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Self::Response, Infallible>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let busy = Activity::of(&request).map(Activity::call);
+        let mut stopped = self.stopped.clone();
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let answer = answer.await?;
+            Ok(answer.map(|inner| {
+                Body::new(Stream {
+                    inner,
+                    stopped: Box::pin(async move {
+                        // An error means that the sender is gone, which is the end as well.
+                        let _ = stopped.wait_for(|stopped| *stopped).await;
+                    }),
+                    is_over: false,
+                    _busy: busy,
+                })
+            }))
+        })
+    }
+}
+
+/// An answer that ends with the process.
+struct Stream {
+    inner: Body,
+    stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
+    is_over: bool,
+    _busy: Option<Busy>,
+}
+
+impl http_body::Body for Stream {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        // What there is to say is said first: a watch hears that the service is not serving any more.
+        let frame = Pin::new(&mut self.inner).poll_frame(context);
+        if frame.is_ready() || self.stopped.as_mut().poll(context).is_pending() {
+            return frame;
+        }
+        self.is_over = true;
+        let mut trailers = http::HeaderMap::new();
+        Poll::Ready(Some(
+            Status::unavailable("the service is stopping")
+                .add_header(&mut trailers)
+                .map(|()| Frame::trailers(trailers)),
+        ))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over || self.inner.is_end_stream()
+    }
+}

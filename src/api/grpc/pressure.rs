@@ -1,0 +1,159 @@
+//! What one process takes on at once, and for how long. The excess is turned away before its message is read, with a hint
+//! when to come back: a queue that grows makes everybody wait past their deadline.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, timeout_at};
+use tonic::body::Body;
+use tonic::codegen::{BoxFuture, Service, http};
+use tonic::server::NamedService;
+
+use super::activity::{Activity, Busy};
+use super::backlog::{Backlog, Counted};
+use super::deadline::Deadline;
+use super::ending::Ending;
+use super::status;
+use super::stream::{StreamBounds, Streams};
+use crate::moderator::Moderator;
+
+/// Bounds on calls.
+#[derive(Debug, Clone, Copy)]
+pub struct CallBounds {
+    /// Calls under way at once, waiting ones included.
+    pub in_flight_max: usize,
+    /// Calls that wait for a processor at once, beyond a burst.
+    pub backlog_max: usize,
+    /// How long a call may take, unless its caller is less patient.
+    pub timeout: Duration,
+}
+
+/// The gate of one process, shared by all its listeners.
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    places: Arc<Semaphore>,
+    backlog: Arc<Backlog>,
+    timeout: Duration,
+    moderator: Arc<Moderator>,
+    turned_away: AtomicU32,
+    /// Places for the items of streams.
+    items: Arc<Semaphore>,
+    /// True once the process is told to stop.
+    stopped: watch::Receiver<bool>,
+}
+
+impl Gate {
+    /// A gate in front of this house, which closes when `stopped` becomes true.
+    pub fn new(bounds: CallBounds, moderator: Arc<Moderator>, stopped: watch::Receiver<bool>) -> Self {
+        let places = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
+        Self(Arc::new(Inner {
+            places: places(bounds.in_flight_max),
+            // As many as there may be calls that wait for a processor, so that no stream keeps a reader waiting for long.
+            items: places(bounds.backlog_max),
+            stopped,
+            backlog: Arc::new(Backlog::new(bounds.backlog_max)),
+            timeout: bounds.timeout,
+            moderator,
+            turned_away: AtomicU32::new(0),
+        }))
+    }
+
+    /// A service that answers only calls that may come in.
+    pub(super) fn bound<S>(&self, inner: S) -> Bounded<S> {
+        Bounded {
+            inner,
+            gate: self.clone(),
+        }
+    }
+
+    /// A service whose streams end when the gate closes.
+    pub(super) fn ending<S>(&self, inner: S) -> Ending<S> {
+        let stopped = self.0.stopped.clone();
+        Ending { inner, stopped }
+    }
+
+    /// What streams of comments share.
+    pub(super) fn streams(&self, bounds: StreamBounds) -> Streams {
+        Streams {
+            bounds,
+            places: Arc::clone(&self.0.items),
+            stopped: self.0.stopped.clone(),
+        }
+    }
+
+    fn place(&self) -> Option<OwnedSemaphorePermit> {
+        let free = || Arc::clone(&self.0.places).try_acquire_owned().ok();
+        self.0.backlog.admits().then(free).flatten()
+    }
+
+    fn refuse(&self) -> http::Response<Body> {
+        self.0.moderator.metrics().turned_away();
+        status::overloaded(self.0.turned_away.fetch_add(1, Ordering::Relaxed)).into_http()
+    }
+}
+
+/// What a call holds: its place, and its connection. An extension of each request, for answers that outlast the call.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Held {
+    _held: Option<Arc<(OwnedSemaphorePermit, Option<Busy>)>>,
+}
+
+/// A service behind a [`Gate`].
+#[derive(Debug, Clone)]
+pub(super) struct Bounded<S> {
+    inner: S,
+    gate: Gate,
+}
+
+impl<S: NamedService> NamedService for Bounded<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S, B> Service<http::Request<B>> for Bounded<S>
+where
+    S: Service<http::Request<B>, Response = http::Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Counted<BoxFuture<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
+        let Inner { backlog, timeout, .. } = &*self.gate.0;
+        let Some(place) = self.gate.place() else {
+            let refusal = self.gate.refuse();
+            return Counted::aside(backlog, Box::pin(async { Ok(refusal) }));
+        };
+        let came = Instant::now();
+        let deadline = Deadline::of(request.headers(), came);
+        let held = Held {
+            _held: Some(Arc::new((place, Activity::of(&request).map(Activity::call)))),
+        };
+        request.extensions_mut().insert(deadline);
+        request.extensions_mut().insert(held.clone());
+        let ours = came + *timeout;
+        let until = deadline.0.map_or(ours, |theirs| theirs.min(ours));
+        let answer = self.inner.call(request);
+        let moderator = Arc::clone(&self.gate.0.moderator);
+        let bounded = async move {
+            let answer = timeout_at(until, answer)
+                .await
+                .unwrap_or_else(|_| Ok(status::too_late().into_http()));
+            moderator.metrics().called(came.elapsed().as_secs_f64());
+            drop(held);
+            answer
+        };
+        Counted::new(backlog, Box::pin(bounded))
+    }
+}

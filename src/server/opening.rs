@@ -1,0 +1,126 @@
+//! What a connection says, with TLS or without: one that does not begin in time, or has no call under way for long, is
+//! closed.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tonic::transport::server::Connected;
+
+use super::incoming::ConnectionBounds;
+use crate::api::grpc::Activity;
+
+/// What every HTTP/2 client begins with: its preface, and the head of its settings.
+const OPENING_BYTES: usize = 24 + 9;
+
+/// A connection that may speak, or has to.
+#[derive(Debug)]
+pub(super) struct Opened<T> {
+    stream: T,
+    activity: Activity,
+    bounds: ConnectionBounds,
+    /// Bytes of the opening that are still to come.
+    opening: usize,
+    /// When it is looked at next.
+    look: Pin<Box<Sleep>>,
+}
+
+impl<T> Opened<T> {
+    /// It has the time of a handshake from now on.
+    pub(super) fn new(stream: T, bounds: ConnectionBounds) -> Self {
+        Self {
+            stream,
+            activity: Activity::begin(),
+            bounds,
+            opening: OPENING_BYTES,
+            look: Box::pin(sleep(bounds.handshake_timeout)),
+        }
+    }
+
+    /// Bytes have come.
+    fn heard(&mut self, bytes: usize) {
+        if self.opening > 0 {
+            self.opening = self.opening.saturating_sub(bytes);
+            if self.opening == 0 {
+                let next = Instant::now() + self.bounds.idle_timeout;
+                self.look.as_mut().reset(next);
+            }
+        }
+    }
+
+    /// Whether the connection has to be closed; if not, this is asked again in time.
+    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        while self.look.as_mut().poll(context).is_ready() {
+            if self.opening > 0 {
+                return true;
+            }
+            let now = Instant::now();
+            let rests_since = self.activity.rests_since().unwrap_or(now);
+            let end = rests_since + self.bounds.idle_timeout;
+            if end <= now {
+                return true;
+            }
+            self.look = Box::pin(sleep_until(end));
+        }
+        false
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Opened<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if polled.is_ready() {
+            let bytes = buffer.filled().len() - before;
+            self.heard(bytes);
+            // One that sends its opening byte by byte has no longer than any other.
+            if self.opening == 0 || bytes == 0 || !self.is_over(context) {
+                return polled;
+            }
+        } else if !self.is_over(context) {
+            return Poll::Pending;
+        }
+        // As if the caller had hung up: with no call under way nothing is lost.
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Opened<T> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+impl<T> Connected for Opened<T> {
+    type ConnectInfo = Activity;
+
+    fn connect_info(&self) -> Activity {
+        self.activity.clone()
+    }
+}

@@ -1,0 +1,109 @@
+//! Far more calls than there are places: how long those take that are let in, in the server; how long a refusal takes, at
+//! the caller's side; what it does to the server's memory; and whether all is as before afterwards.
+
+use std::io::{BufRead, Read, Write};
+use std::net::TcpStream;
+
+use crate::Server;
+use crate::VARIANTS;
+use crate::load::Load;
+use crate::protection::Protection;
+
+pub(crate) fn run(seconds: usize) {
+    let protection = Protection::new();
+    let mut command = Server::command(&VARIANTS[1], "", &protection);
+    command.args(["--ops-listen", "127.0.0.1:0"]);
+    let mut server = Server::spawn(command);
+    let mut line = String::new();
+    server
+        .stdout
+        .read_line(&mut line)
+        .expect("it says where operators look in");
+    let ops = line
+        .trim()
+        .strip_prefix("listening on ops ")
+        .expect("the line of the contract")
+        .to_owned();
+    let mut load = Load::new();
+    let door = protection.door(&server.address, VARIANTS[1].kind);
+    // Warm, then alone: one call at a time, a thousand a second.
+    load.run(&door, 5_000);
+    let before = calls(&ops);
+    load.paced(&door, 1_000, 5);
+    let calm = calls(&ops);
+    let memory = memory_kib(&server);
+    let flood = load.flood(&door, u32::try_from(seconds).expect("a few"));
+    let crowded = calls(&ops);
+    let (memory_after, peak) = (memory_kib(&server), peak_kib(&server));
+    load.paced(&door, 1_000, 5);
+    let after = calls(&ops);
+
+    let at = |permille: usize| {
+        flood
+            .refused
+            .get(flood.refused.len() * permille / 1000)
+            .copied()
+            .unwrap_or(0)
+    };
+    println!("time in the server     p50 µs   p99 µs (upper bounds of the histogram's buckets)");
+    for (name, from, to) in [
+        ("unloaded", &before, &calm),
+        ("flooded", &calm, &crowded),
+        ("afterwards", &crowded, &after),
+    ] {
+        println!(
+            "{name:<20} {:>8.0} {:>8.0}",
+            quantile(from, to, 0.5),
+            quantile(from, to, 0.99)
+        );
+    }
+    println!(
+        "flood of 512 callers, {seconds} s: {} answered, {} refused, {} failed; refusals at the caller p50 {} µs, p99 {} µs",
+        flood.answered,
+        flood.refused.len(),
+        flood.failed,
+        at(500),
+        at(990)
+    );
+    println!("resident memory: {memory} KiB before, {memory_after} KiB after, peak {peak} KiB");
+}
+
+/// The histogram of calls: upper bounds in seconds, with how many were at most that.
+fn calls(ops: &str) -> Vec<(f64, f64)> {
+    let mut stream = TcpStream::connect(ops).expect("operators may look in");
+    write!(stream, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("it listens");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("it answers");
+    let bucket = |line: &str| {
+        let rest = line.strip_prefix("moderato_call_seconds_bucket{le=\"")?;
+        let (bound, count) = rest.split_once("\"} ")?;
+        Some((bound.parse().unwrap_or(f64::INFINITY), count.trim().parse().ok()?))
+    };
+    text.lines().filter_map(bucket).collect()
+}
+
+/// The bound, in µs, below which this share of the calls between two looks lies.
+fn quantile(from: &[(f64, f64)], to: &[(f64, f64)], share: f64) -> f64 {
+    let base = |i: usize| from.get(i).map_or(0.0, |(_, count)| *count);
+    let counts: Vec<f64> = to.iter().enumerate().map(|(i, (_, count))| count - base(i)).collect();
+    let all = counts.last().copied().unwrap_or(0.0);
+    let found = counts.iter().position(|count| *count >= all * share).unwrap_or(0);
+    to.get(found).map_or(0.0, |(bound, _)| bound * 1e6)
+}
+
+fn memory_kib(server: &Server) -> u64 {
+    status(server, "VmRSS:")
+}
+
+fn peak_kib(server: &Server) -> u64 {
+    status(server, "VmHWM:")
+}
+
+fn status(server: &Server, field: &str) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).expect("Linux has /proc");
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(field))
+        .expect("it is there");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
