@@ -134,13 +134,26 @@ impl Moderator {
     /// # Errors
     /// As [`Moderator::admit`].
     pub fn admit_again(&self, caller: &Caller) -> Result<Caller, Denied> {
+        let Caller { sites, grant, now } = self.renew(caller)?;
+        self.let_in(sites, grant, now)
+    }
+
+    /// As [`Moderator::admit_again`] for the first item of a stream: that is the call that was let in, and is counted
+    /// already.
+    ///
+    /// # Errors
+    /// The key opens nothing any more.
+    pub fn renew(&self, caller: &Caller) -> Result<Caller, Denied> {
         let now = self.clock.now();
         let sites = self.sites();
         let known = caller.grant.as_ref();
         let grant = known
             .and_then(|grant| sites.callers.find_hash(&grant.hash(), now))
             .map(Arc::clone);
-        self.let_in(sites, grant, now)
+        if grant.is_none() && sites.callers.key_needed() {
+            return Err(Denied::Unauthenticated);
+        }
+        Ok(Caller { sites, grant, now })
     }
 
     fn let_in(&self, sites: Arc<Sites>, grant: Option<Arc<Grant>>, now: Timestamp) -> Result<Caller, Denied> {

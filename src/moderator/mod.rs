@@ -5,10 +5,12 @@
 //! in [`Moderator::moderate`].
 
 mod admission;
+mod counting;
 mod double;
 mod epochs;
 mod feedback;
 mod memo;
+mod policies;
 mod proxies;
 mod reload;
 mod report;
@@ -16,29 +18,28 @@ mod statistics;
 mod status;
 mod submission;
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::artifact::{Live, LoadedModel};
-use crate::clock::{Clock, Timestamp};
-use crate::comment::{Action, AuthorKey, Comment, Trust};
+use crate::clock::Clock;
+use crate::comment::{Comment, Trust};
 use crate::feedback::Recorder;
-use crate::limit::{Answer, Claim, Limiter, Mode, Outcome, Source, Take};
+use crate::limit::Limiter;
 use crate::model::{Reading, SpamProbability, Thresholds};
 use crate::policy::{self, Classifier, Evidence, Velocity};
-use crate::privacy::{self, Network, Pseudonymizer};
+use crate::privacy::Pseudonymizer;
 use crate::signals::{self, Signal};
-use crate::site::{Effect, FieldSet, RedisAway, SiteId, SitePolicy, Sites};
+use crate::site::{Effect, FieldSet, SitePolicy, Sites};
 use crate::statistics::Statistics;
 use crate::telemetry::{Call, Events, Method, Metrics, Traces};
-use crate::verdict::{Handling, QuotaState, Verdict};
+use crate::verdict::{Handling, Verdict};
 
 use admission::CallerQuotas;
+use counting::{Counted, Measured};
 use double::Clicks;
 use memo::Memo;
 use proxies::Proxies;
@@ -78,6 +79,7 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Moderator {
     sites: ArcSwap<Sites>,
+    config_refused: ArcSwapOption<String>,
     caller_quotas: CallerQuotas,
     models: Live,
     limiter: Limiter,
@@ -112,6 +114,7 @@ impl Moderator {
         let now = clock.now();
         let house = Self {
             sites: ArcSwap::new(sites),
+            config_refused: ArcSwapOption::empty(),
             caller_quotas: CallerQuotas::default(),
             models,
             limiter,
@@ -244,27 +247,6 @@ impl Moderator {
         Ok(judgement(submission, policy, model.as_deref(), &evidence, memo, false))
     }
 
-    /// Every site's policy, and who may call, as of now: an immutable snapshot.
-    pub fn sites(&self) -> Arc<Sites> {
-        self.sites.load_full()
-    }
-
-    /// Judges by these sites and lets in these callers from now on; calls under way go on as they began. Names what became
-    /// different: the sites that came, went or judge otherwise.
-    pub fn replace_sites(&self, sites: Sites) -> Vec<String> {
-        let sites = Arc::new(sites);
-        self.metrics.know(&sites);
-        let old = self.sites.swap(Arc::clone(&sites));
-        let version = |sites: &Sites, site: &SiteId| sites.named.get(site).map(|policy| policy.version.clone());
-        let all: BTreeSet<&SiteId> = old.named.keys().chain(sites.named.keys()).collect();
-        let different = all
-            .into_iter()
-            .filter(|site| version(&old, site) != version(&sites, site));
-        let unnamed = |sites: &Sites| sites.unnamed.as_ref().map(|policy| policy.version.clone());
-        let others = (unnamed(&old) != unnamed(&sites)).then(|| "(any other site)".to_owned());
-        different.map(ToString::to_string).chain(others).collect()
-    }
-
     /// A call begins; `None` if it is not traced. `parent` is the caller's `traceparent`.
     pub fn trace(&self, method: Method, parent: Option<&str>) -> Option<Call> {
         self.traces.begin(method, parent, || self.clock.now())
@@ -280,14 +262,6 @@ impl Moderator {
         call.end(method, code, self.clock.now());
     }
 
-    fn policy(&self, site: &SiteId) -> Result<Arc<SitePolicy>, Refusal> {
-        self.sites
-            .load()
-            .get(site)
-            .cloned()
-            .ok_or_else(|| Refusal::UnknownSite(site.clone()))
-    }
-
     fn model_version(&self) -> String {
         version(self.models.current().as_deref())
     }
@@ -295,119 +269,6 @@ impl Moderator {
     fn next_decision_id(&self) -> [u8; 16] {
         self.pseudonymizer
             .decision(&self.nonce, self.decisions.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// Who is counted, if anybody, under the pseudonym that `epoch` gives.
-    fn counted(epoch: &Pseudonymizer, submission: &Submission, policy: &SitePolicy) -> Counted {
-        let author = &submission.comment.author;
-        if submission.action != Action::Submit || author.trust == Trust::Staff || policy.quotas.is_empty() {
-            return Counted::NotMeasured;
-        }
-        let id = author.id.expose();
-        if author.trust >= Trust::Authenticated && !id.is_empty() {
-            return Counted::Subject(epoch.account(&submission.site, id));
-        }
-        let Some(address) = author.address.as_ref().map(|address| *address.expose()) else {
-            return Counted::NoAddress;
-        };
-        Self::network(epoch, &submission.site, address, policy)
-    }
-
-    /// Looks for the signs of a proxy whose address is passed on for its readers'.
-    fn watch_address(&self, submission: &Submission, policy: &SitePolicy) {
-        if submission.dry_run || submission.action != Action::Submit {
-            return;
-        }
-        let Some(address) = submission
-            .comment
-            .author
-            .address
-            .as_ref()
-            .map(|address| *address.expose())
-        else {
-            return;
-        };
-        match Self::network(&self.pseudonymizer, &submission.site, address, policy) {
-            // Mostly the very subject that is counted; an account's address is looked at too.
-            Counted::Subject(network) => self.proxies.public(&submission.site, network, &self.metrics),
-            _ => self.proxies.not_public(&submission.site),
-        }
-    }
-
-    fn network(epoch: &Pseudonymizer, site: &SiteId, address: IpAddr, policy: &SitePolicy) -> Counted {
-        if !policy.judge_private_addresses && !privacy::is_public(address) {
-            return Counted::AddressNotPublic;
-        }
-        let network = Network::of(address, policy.ipv4_prefix, policy.ipv6_prefix);
-        Counted::Subject(epoch.network(site, network))
-    }
-
-    fn claim<'a>(epoch: &Pseudonymizer, submission: &Submission, payload: &'a [u8]) -> Option<Claim<'a>> {
-        submission.request.as_ref().map(|request| Claim {
-            request: epoch.request(&submission.site, &request.id),
-            fingerprint: epoch.body(&request.body),
-            payload,
-        })
-    }
-
-    /// Asks the limiter, once, for the quotas and for the request id.
-    async fn measure(
-        &self,
-        submission: &Submission,
-        policy: &SitePolicy,
-        counted: Counted,
-        memo: &Memo,
-        (now, patience): (Timestamp, Duration),
-    ) -> Result<Measured, Refusal> {
-        let unmeasured = match counted {
-            Counted::Subject(_) => None,
-            Counted::NotMeasured => Some(Velocity::NotMeasured),
-            Counted::NoAddress => Some(Velocity::NoAddress),
-            Counted::AddressNotPublic => Some(Velocity::AddressNotPublic),
-        };
-        let payload = memo.encode();
-        // A dry run is remembered nowhere, so there is nothing that could be replayed.
-        let claim = Self::claim(&self.pseudonymizer, submission, &payload).filter(|_| !submission.dry_run);
-        if unmeasured.is_some() && claim.is_none() {
-            let velocity = unmeasured.unwrap_or(Velocity::NotMeasured);
-            return Ok(Measured {
-                velocity,
-                redis_away: false,
-                replay: None,
-            });
-        }
-        let take = Take {
-            site: &submission.site,
-            subject: if let Counted::Subject(key) = counted {
-                Some(key)
-            } else {
-                None
-            },
-            quotas: if unmeasured.is_none() { &policy.quotas } else { &[] },
-            claim,
-            mode: if submission.dry_run { Mode::Peek } else { Mode::Spend },
-        };
-        let taken = self.take(&take, submission, policy, (now, patience)).await;
-        let redis_away = taken.source == Source::LocalForRedis;
-        let (outcomes, replay) = match taken.answer {
-            Answer::Conflict => return Err(Refusal::RequestIdReused),
-            Answer::Fresh(outcomes) => (outcomes, None),
-            // A payload of another version of moderato cannot be read: the text is judged anew, on the first's counts.
-            Answer::Replayed { outcomes, payload } => {
-                (outcomes, Some(Memo::decode(&payload).unwrap_or_else(|| memo.clone())))
-            }
-        };
-        let velocity = match (unmeasured, redis_away, policy.redis_away) {
-            (Some(unmeasured), ..) => unmeasured,
-            (None, true, RedisAway::Hold) => Velocity::Unknown { hold: true },
-            (None, true, RedisAway::Ignore) => Velocity::Unknown { hold: false },
-            _ => Velocity::Measured(states(policy, &outcomes)),
-        };
-        Ok(Measured {
-            velocity,
-            redis_away,
-            replay,
-        })
     }
 }
 
@@ -462,25 +323,6 @@ fn judgement(
     }
 }
 
-/// What the limiter said.
-#[derive(Clone)]
-struct Measured {
-    velocity: Velocity,
-    /// Redis was to be asked, and this process answered alone.
-    redis_away: bool,
-    /// The request was answered before, like this.
-    replay: Option<Memo>,
-}
-
-/// Who is counted.
-#[derive(Clone, Copy)]
-enum Counted {
-    Subject(AuthorKey),
-    NotMeasured,
-    NoAddress,
-    AddressNotPublic,
-}
-
 /// Whether the form goes back to its author.
 fn returned_to_author(signals: &[Signal], policy: &SitePolicy) -> bool {
     policy.effects.form == Effect::Pull(Verdict::Reject) && signals.iter().any(|signal| signal.code.is_of_form())
@@ -505,18 +347,4 @@ fn reading(comment: &Comment) -> Reading<'_> {
         article_hosts: &comment.article_hosts,
         parent_content: Some(comment.parent_content.expose().as_str()).filter(|parent| known(parent)),
     }
-}
-
-fn states(policy: &SitePolicy, outcomes: &[Outcome]) -> Vec<QuotaState> {
-    let state = |(quota, outcome): (&crate::site::Quota, &Outcome)| QuotaState {
-        name: quota.name.clone(),
-        limit: quota.burst,
-        remaining: outcome.remaining,
-        retry_after: outcome.retry_after,
-        reset_after: outcome.reset_after,
-        exceeded: outcome.exceeded,
-        effect: quota.effect,
-        shadow: quota.shadow,
-    };
-    policy.quotas.iter().zip(outcomes).map(state).collect()
 }

@@ -34,6 +34,11 @@ pub enum Problem {
         /// Why.
         error: String,
     },
+    /// Another configuration should be at work, and cannot be used.
+    ConfigRefused {
+        /// Everything that is wrong with it.
+        error: String,
+    },
     /// Redis is away; this process counts alone.
     RedisAway {
         /// Why, as a code.
@@ -54,6 +59,7 @@ impl Problem {
         match self {
             Self::NoModel => "classifier.model",
             Self::ModelRefused { .. } => "model.refused",
+            Self::ConfigRefused { .. } => "config.refused",
             Self::RedisAway { .. } | Self::RedisPartlyAway { .. } => "rate_limit.redis",
             Self::Feedback => "feedback.store",
         }
@@ -71,6 +77,9 @@ impl Problem {
             Self::NoModel => "no model is loaded: every comment is held; start with --model F".to_owned(),
             Self::ModelRefused { error } => {
                 format!("another model was refused: {error}; promote a whole one, or roll back")
+            }
+            Self::ConfigRefused { error } => {
+                format!("the changed configuration is refused, and an older one is at work: {error}")
             }
             Self::RedisAway { cause } => {
                 format!("Redis is away ({cause}): this process counts the quotas alone")
@@ -102,6 +111,9 @@ impl Moderator {
         let refused = self.last_reload_error().map(|error| Problem::ModelRefused {
             error: error.to_string(),
         });
+        let configuration = self.config_refused().map(|error| Problem::ConfigRefused {
+            error: error.to_string(),
+        });
         let redis = self.limiter.states().and_then(|states| match *states.borrow() {
             RedisState::Up => None,
             RedisState::Partly { cause } => Some(Problem::RedisPartlyAway { cause: cause.code() }),
@@ -114,6 +126,7 @@ impl Moderator {
             problems: no_model
                 .into_iter()
                 .chain(refused)
+                .chain(configuration)
                 .chain(redis)
                 .chain(feedback)
                 .collect(),

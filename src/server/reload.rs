@@ -80,7 +80,7 @@ impl Reload {
                 }
                 // What is refused is looked at again, whatever it takes to mend it, and said once.
                 Err(error) if error != refused || asked => {
-                    moderator.metrics().reloaded(false);
+                    moderator.configured(Some(error.clone()));
                     tracing::error!("the changed configuration is refused, and the old one stays: {error}");
                     refused = error;
                 }
@@ -106,7 +106,7 @@ impl Reload {
         if let (Some(tls), Some(new)) = (tls, loaded.tls) {
             tls.store(new);
         }
-        moderator.metrics().reloaded(true);
+        moderator.configured(None);
         tracing::info!(
             sites_changed = changed.join(","),
             "the configuration was read anew and is at work"

@@ -43,6 +43,7 @@ mod retrain;
 mod rotation;
 mod stats;
 mod stream;
+mod stream_access;
 mod support;
 mod tls;
 mod traces;

@@ -272,7 +272,8 @@ async fn stop_under_load(round: usize) {
     while let Some(caller) = callers.join_next().await {
         caller.unwrap();
     }
-    let (code, _, logs) = service.wait();
+    // Aside: the clients here have to hear that the connection ends.
+    let (code, _, logs) = tokio::task::spawn_blocking(|| service.wait()).await.unwrap();
     assert_eq!(code, Some(0), "{logs}");
     assert!(!logs.contains("cut off"), "it drained in time");
     let decided = logs.lines().filter(|line| line.contains("decision_id")).count();
@@ -298,7 +299,8 @@ async fn who_watches_its_health_hears_of_the_end_and_does_not_delay_it() {
         ServingStatus::NotServing
     );
     assert_eq!(watch.message().await.unwrap_err().code(), Code::Unavailable);
-    let (code, _, logs) = service.wait();
+    // Aside: the clients here have to hear that the connection ends.
+    let (code, _, logs) = tokio::task::spawn_blocking(|| service.wait()).await.unwrap();
     assert_eq!(code, Some(0));
     assert!(!logs.contains("cut off"), "{logs}");
 }

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use moderato::api::grpc::proto::{Comment, ModerateRequest};
+use moderato::api::grpc::proto::moderate_stream_response::Result as Outcome;
+use moderato::api::grpc::proto::{Comment, ModerateRequest, ModerateStreamRequest};
 use redis::Value;
 
 use crate::support::http_get;
@@ -113,6 +114,91 @@ async fn logs_and_errors_hold_nothing_of_an_author() {
     );
     assert_clean("the log", &logs);
     assert_clean("standard output", &rest);
+}
+
+#[tokio::test]
+async fn a_stream_lets_nothing_of_an_author_slip_in_answers_errors_logs_metrics_or_traces() {
+    let dir = tempfile::tempdir().unwrap();
+    let (collector, address) = Collector::start().await;
+    let config = dir.path().join("moderato.toml");
+    let settings = "[service]\nlog = \"trace\"\n[telemetry]\ntraces_share = 1.0\nlog_approvals = 1.0\n\
+                    [site.gazette]\nclassifier = true\n";
+    std::fs::write(&config, settings).unwrap();
+    let args = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--data-dir"];
+    let mut command = moderato(&[&["serve", "--config", config.to_str().unwrap()][..], &args].concat());
+    command
+        .arg(dir.path().join("data"))
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}"));
+    let mut service = Service::start_from(&mut command);
+    let ops = service.next_line().trim_start_matches("listening on ops ").to_owned();
+    let item = |n: usize, change: &dyn Fn(&mut ModerateRequest)| {
+        let mut request = ModerateRequest {
+            site: "gazette".to_owned(),
+            comment: Some(canaries()),
+            request_id: format!("{EMAIL}-{n}"),
+            ..Default::default()
+        };
+        change(&mut request);
+        ModerateStreamRequest {
+            // The caller's own; it comes back in the answer, and goes nowhere else.
+            item_id: format!("{NAME} {n}"),
+            request: Some(request),
+        }
+    };
+    let comment = |request: &mut ModerateRequest, change: &dyn Fn(&mut Comment)| {
+        change(request.comment.as_mut().unwrap());
+    };
+    let mut items = vec![
+        item(0, &|_| {}),
+        item(1, &|r| comment(r, &|c| c.honeypot.clear())),
+        item(2, &|r| comment(r, &|c| c.author_email.push('@'))),
+        // Each is an error of its own: an address with a port, a site that is none, no comment, another body for a
+        // request id, a site that is malformed.
+        item(3, &|r| comment(r, &|c| c.author_ip.push_str(":443"))),
+        item(4, &|r| r.site = NAME.to_owned()),
+        item(5, &|r| r.comment = None),
+        item(0, &|r| comment(r, &|c| c.content = format!("{TEXT} and more of it"))),
+        item(6, &|r| r.site = EMAIL.to_owned()),
+    ];
+    items.push(ModerateStreamRequest {
+        item_id: EMAIL.to_owned(),
+        request: None,
+    });
+    let (sent, mut errors) = (items.len(), 0);
+    let mut client = service.client().await;
+    let answers = client.moderate_stream(tokio_stream::iter(items)).await.unwrap();
+    let mut answers = answers.into_inner();
+    for _ in 0..sent {
+        let answer = answers.message().await.unwrap().unwrap();
+        if let Some(Outcome::Error(error)) = &answer.result {
+            errors += 1;
+            // Details are bytes: as text they would hide nothing that is text.
+            for detail in &error.details {
+                assert_clean("a detail", &String::from_utf8_lossy(&detail.value));
+            }
+        }
+        assert_clean("an answer", &format!("{:?}", answer.result));
+    }
+    assert!(errors >= 5, "items have to fail, or this test shows nothing: {errors}");
+    assert!(answers.message().await.unwrap().is_none());
+    // A stream that is broken off in the middle says no more than one that is not.
+    let endless = tokio_stream::StreamExt::chain(tokio_stream::iter([item(9, &|_| {})]), tokio_stream::pending());
+    let mut broken = client.moderate_stream(endless).await.unwrap().into_inner();
+    broken.message().await.unwrap().unwrap();
+    drop(broken);
+    for page in ["/metrics", "/readyz"] {
+        assert_clean(page, &http_get(&ops, page).await);
+    }
+    let (_, rest, logs) = tokio::task::spawn_blocking(|| service.stop()).await.unwrap();
+    assert!(logs.contains("judged"), "the log has to say something: {logs}");
+    assert_clean("the log", &logs);
+    assert_clean("standard output", &rest);
+    let traces = collector.text();
+    assert!(
+        traces.contains("judge an item"),
+        "traces have to say something: {traces}"
+    );
+    assert_clean("a trace", &traces);
 }
 
 /// Everything that a Redis holds, keys and values, as text.

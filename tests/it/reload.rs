@@ -76,6 +76,14 @@ async fn a_change_is_at_work_by_itself_or_at_a_signal_and_a_mistake_changes_noth
     eventually("the mistake is seen", refused).await;
     assert_eq!(version(&mut client, "gazette").await.unwrap(), second);
     assert_eq!(version(&mut client, "new").await, Err(Code::NotFound));
+    let ready = http_get(&ops, "/readyz").await;
+    let ready: serde_json::Value = serde_json::from_str(ready.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!(ready["ready"], true, "what was right goes on: {ready}");
+    let problem = &ready["problems"][0];
+    assert_eq!(problem["code"], "config.refused");
+    for wrong in ["service.listn", "site.gazette.reject_at"] {
+        assert!(problem["message"].as_str().unwrap().contains(wrong), "{problem}");
+    }
 
     // Mended, and with something in it that needs a restart.
     write(
@@ -90,6 +98,7 @@ async fn a_change_is_at_work_by_itself_or_at_a_signal_and_a_mistake_changes_noth
     assert_eq!(version(&mut client, "gazette").await, Err(Code::NotFound));
     let metrics = http_get(&ops, "/metrics").await;
     assert!(metrics.contains("\nmoderato_config_refused 0\n"), "{metrics}");
+    assert!(!http_get(&ops, "/readyz").await.contains("config.refused"));
     assert!(metrics.contains(r#"moderato_decisions_total{site="new""#), "{metrics}");
     assert!(!metrics.contains(r#"outcome="applied"} 0"#) && !metrics.contains(r#"outcome="refused"} 0"#));
 

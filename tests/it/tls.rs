@@ -224,3 +224,24 @@ fn beyond_loopback_tls_and_a_way_to_know_callers_are_needed() {
     assert_eq!(plain.status.code(), Some(3));
     assert!(stderr(&plain).contains("plain text"), "{}", stderr(&plain));
 }
+
+#[tokio::test]
+async fn a_peer_that_dawdles_before_or_after_the_handshake_is_cut() {
+    let folder = Folder::new("[defaults]\nclassifier = false\n[pressure]\nhandshake_timeout = \"300ms\"");
+    let service = folder.start();
+    // Not a word; half a record; and all of the handshake, and then not a word.
+    let silent = tokio::net::TcpStream::connect(&service.address).await.unwrap();
+    let mut half = tokio::net::TcpStream::connect(&service.address).await.unwrap();
+    half.write_all(&[0x16, 3, 1, 1, 0, 1]).await.unwrap();
+    let done = folder.authority.handshake(&service.address).await;
+    async fn hangs_up(mut stream: impl tokio::io::AsyncRead + Unpin) {
+        // However it does: an alert, an end or a reset.
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    }
+    tokio::join!(hangs_up(silent), hangs_up(half), hangs_up(done));
+    let channel = folder.authority.connect(&service.address, None).await.unwrap();
+    ModerationServiceClient::new(channel)
+        .moderate(request(PLAIN))
+        .await
+        .unwrap();
+}

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use moderato::api::grpc::proto::{ModerateRequest, ModerateStreamRequest};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -122,6 +123,57 @@ async fn a_call_continues_its_callers_trace() {
         assert!(station.end_time_unix_nano <= calls[0].end_time_unix_nano);
     }
     assert!(collector.text().contains("\"moderato\""), "the service has a name");
+}
+
+#[tokio::test]
+async fn each_item_of_a_stream_has_a_span_within_the_streams() {
+    let (collector, address) = Collector::start().await;
+    let service = traced(address, "[telemetry]\ntraces_share = 0.0\n");
+    let mut client = service.client().await;
+    let good = request(PLAIN);
+    let bad = ModerateRequest {
+        comment: None,
+        ..request(PLAIN)
+    };
+    let items = [good.clone(), bad, good].map(|request| ModerateStreamRequest {
+        item_id: String::new(),
+        request: Some(request),
+    });
+    let mut call = Request::new(tokio_stream::iter(items));
+    let traceparent = format!("00-{TRACE}-{PARENT}-01");
+    call.metadata_mut().insert("traceparent", traceparent.parse().unwrap());
+    let answers = client.moderate_stream(call).await.unwrap().into_inner();
+    let answers: Vec<_> = tokio_stream::StreamExt::collect(answers).await;
+    assert_eq!(answers.len(), 3);
+    let (code, _, logs) = tokio::task::spawn_blocking(|| service.stop()).await.unwrap();
+    assert_eq!(code, Some(0), "{logs}");
+    let spans = collector.spans();
+    let named = |name: &str| -> Vec<&Span> { spans.iter().filter(|span| span.name.ends_with(name)).collect() };
+    let [stream] = named("/ModerateStream")[..] else {
+        panic!("{spans:?}")
+    };
+    assert_eq!(hex::encode(&stream.parent_span_id), PARENT);
+    assert!(attribute(stream, "rpc.grpc.status_code").contains("IntValue(0)"));
+    let items = named("judge an item");
+    let mut codes: Vec<_> = items
+        .iter()
+        .map(|item| attribute(item, "rpc.grpc.status_code"))
+        .collect();
+    codes.sort();
+    assert_eq!(codes.len(), 3);
+    assert!(
+        codes[2].contains("IntValue(3)") && codes[1].contains("IntValue(0)"),
+        "{codes:?}"
+    );
+    for item in items {
+        assert_eq!(item.parent_span_id, stream.span_id);
+        assert!(item.start_time_unix_nano >= stream.start_time_unix_nano);
+        assert!(
+            item.end_time_unix_nano <= stream.end_time_unix_nano,
+            "the stream ends last"
+        );
+    }
+    assert_eq!(spans.len(), 1 + 3 + 2 * 2, "two stations of each item that was judged");
 }
 
 #[tokio::test]

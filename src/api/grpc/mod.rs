@@ -34,7 +34,7 @@ pub use admin::AdminDoor;
 pub use model::ModelDoor;
 pub use pressure::{CallBounds, Gate};
 pub use service::ModerationDoor;
-pub use stream::StreamBounds;
+pub use stream::{StreamBounds, item_status, retry_delay};
 
 use auth::Guarded;
 use observe::Observed;

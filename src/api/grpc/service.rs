@@ -1,6 +1,7 @@
 //! `ModerationService`: from the wire to the house and back.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -56,13 +57,20 @@ async fn judge(
 }
 
 /// Judges each item of this caller's stream on its own: its key may expire or be taken away meanwhile, and each item is one
-/// call of its quota and has a span of its own.
+/// call of its quota, the first by opening the stream, and has a span of its own.
 fn judge_items(moderator: Arc<Moderator>, caller: Caller, call: Option<Call>) -> Judge {
+    let has_begun = AtomicBool::new(false);
     Arc::new(move |request| {
+        let is_first = !has_begun.swap(true, Ordering::Relaxed);
         let (moderator, caller) = (Arc::clone(&moderator), caller.clone());
         let item = call.as_ref().map(|call| moderator.trace_item(call));
         Box::pin(async move {
-            let judged = match moderator.admit_again(&caller) {
+            let admitted = if is_first {
+                moderator.renew(&caller)
+            } else {
+                moderator.admit_again(&caller)
+            };
+            let judged = match admitted {
                 Ok(caller) => judge(&moderator, &caller, request, item.clone(), Duration::MAX).await,
                 Err(denied) => Err(auth::refuse(&moderator, denied)),
             };

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tokio_stream::Stream;
 use tonic::{Code, Status};
-use tonic_types::FieldViolation;
+use tonic_types::{FieldViolation, StatusExt};
 
 use super::proto::moderate_stream_response::Result as Outcome;
 use super::proto::{ModerateRequest, ModerateResponse, ModerateStreamRequest, ModerateStreamResponse};
@@ -227,6 +227,17 @@ where
             End::Over => Poll::Ready(None),
         }
     }
+}
+
+/// What an item's error says, as the status that `Moderate` would have ended with.
+pub fn item_status(error: &tonic_types::pb::Status) -> Status {
+    let details = error.encode_to_vec().into();
+    Status::with_details(error.code.into(), error.message.clone(), details)
+}
+
+/// When whoever was turned away with this status may come back, if it says so.
+pub fn retry_delay(status: &Status) -> Option<Duration> {
+    status.get_details_retry_info()?.retry_delay
 }
 
 /// A status as a message. One with details carries itself as such a message already.

@@ -13,9 +13,9 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 
 use super::input::{Checked, Input};
 use super::{exit_for, refusal};
-use crate::api::grpc::proto;
 use crate::api::grpc::proto::moderate_stream_response::Result as Outcome;
 use crate::api::grpc::proto::moderation_service_client::ModerationServiceClient;
+use crate::api::grpc::{item_status, proto, retry_delay};
 use crate::cli::{Exit, Failure};
 
 /// How long one comment may take; a terminal waits longer than a backend should.
@@ -24,7 +24,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Comments at the service at once; the service's own bound on a stream is lower.
 const OUTSTANDING_MAX: usize = 256;
 
-/// So many streams in a row may end without an answer before that is an error.
+/// So many streams in a row may be turned away, or end without an answer, before that is an error.
 const CUT_IN_VAIN_MAX: usize = 10;
 
 /// A comment that was sent.
@@ -193,11 +193,21 @@ async fn judge_all(
         let mut items = read.is_none().then_some(items);
         let outbound = authorized(authorization, UnboundedReceiverStream::new(outbound));
         let opened = client.moderate_stream(outbound).await;
-        let mut answers = opened.map_err(|status| not_judged(&status, &sent))?.into_inner();
+        let mut answers = match opened.map_err(|status| (retry_delay(&status), status)) {
+            Ok(answers) => answers.into_inner(),
+            Err((Some(delay), _)) if cut_in_vain < CUT_IN_VAIN_MAX => {
+                cut_in_vain += 1;
+                tokio::time::sleep(delay.min(DEADLINE)).await;
+                continue;
+            }
+            Err((_, status)) => return Err(not_judged(&status, &sent)),
+        };
         let mut has_answered = false;
+        // Set once a comment was turned away: this stream takes no more, and the next one begins after that time.
+        let mut rest: Option<Duration> = None;
         let end = loop {
             tokio::select! {
-                input = inputs.recv(), if read.is_none() && sent.len() < OUTSTANDING_MAX => match input {
+                input = inputs.recv(), if items.is_some() && sent.len() < OUTSTANDING_MAX => match input {
                     Some(Ok(input)) => {
                         let input = Sent::new(input);
                         items.iter().for_each(|items| drop(items.send(input.item())));
@@ -211,8 +221,13 @@ async fn judge_all(
                 },
                 answer = answers.message() => match answer {
                     Ok(Some(answer)) => {
-                        has_answered = true;
-                        put(&mut sent, answer)?;
+                        match put(&mut sent, answer)? {
+                            Put::Answer => has_answered = true,
+                            Put::TurnedAway(delay) => {
+                                rest = rest.max(Some(delay));
+                                items = None;
+                            }
+                        }
                         while let Some(Sent { input, answer: Some(answer), .. }) = sent.pop_front_if(|sent| sent.answer.is_some()) {
                             done(Checked { input, answer })?;
                         }
@@ -222,6 +237,9 @@ async fn judge_all(
                 }
             }
         };
+        if let Some(rest) = rest {
+            tokio::time::sleep(rest.min(DEADLINE)).await;
+        }
         cut_in_vain = if has_answered { 0 } else { cut_in_vain + 1 };
         let goes_on = end.code() == tonic::Code::Unavailable && cut_in_vain < CUT_IN_VAIN_MAX;
         if !sent.is_empty() && !goes_on {
@@ -230,8 +248,16 @@ async fn judge_all(
     }
 }
 
+/// What an answer was.
+enum Put {
+    /// A judgement.
+    Answer,
+    /// The service has too much to do, or our key's quota is spent: the comment may come again after this time.
+    TurnedAway(Duration),
+}
+
 /// Puts an answer to its comment.
-fn put(sent: &mut VecDeque<Sent>, answer: proto::ModerateStreamResponse) -> Result<(), Failure> {
+fn put(sent: &mut VecDeque<Sent>, answer: proto::ModerateStreamResponse) -> Result<Put, Failure> {
     let number: Option<usize> = answer.item_id.parse().ok();
     let Some(at) = sent.iter().position(|sent| Some(sent.number) == number) else {
         let error = anyhow::anyhow!("the service answered a comment that it was not asked about");
@@ -240,7 +266,10 @@ fn put(sent: &mut VecDeque<Sent>, answer: proto::ModerateStreamResponse) -> Resu
     match answer.result {
         Some(Outcome::Response(response)) => sent[at].answer = Some(response),
         Some(Outcome::Error(error)) => {
-            let status = tonic::Status::new(error.code.into(), error.message);
+            let status = item_status(&error);
+            if let Some(delay) = retry_delay(&status) {
+                return Ok(Put::TurnedAway(delay));
+            }
             return Err(Failure::new(exit_for(&status), refusal(&status, sent[at].number)));
         }
         None => {
@@ -248,7 +277,7 @@ fn put(sent: &mut VecDeque<Sent>, answer: proto::ModerateStreamResponse) -> Resu
             return Err(Failure::new(Exit::Unexpected, error));
         }
     }
-    Ok(())
+    Ok(Put::Answer)
 }
 
 /// A failure that names the first comment without an answer.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use tokio_rustls::client::TlsStream;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 /// An authority.
@@ -64,6 +65,12 @@ impl Authority {
 
     /// The certificate that a server on this machine shows, in DER format.
     pub(crate) async fn certificate(&self, address: &str) -> Vec<u8> {
+        let tls = self.handshake(address).await;
+        tls.get_ref().1.peer_certificates().unwrap()[0].to_vec()
+    }
+
+    /// A connection to a server on this machine on which nothing was said yet.
+    pub(crate) async fn handshake(&self, address: &str) -> TlsStream<tokio::net::TcpStream> {
         let mut roots = rustls::RootCertStore::empty();
         roots
             .add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap())
@@ -76,11 +83,10 @@ impl Authority {
             .with_no_client_auth();
         let tcp = tokio::net::TcpStream::connect(address).await.unwrap();
         let name = "localhost".try_into().unwrap();
-        let tls = tokio_rustls::TlsConnector::from(Arc::new(config))
+        tokio_rustls::TlsConnector::from(Arc::new(config))
             .connect(name, tcp)
             .await
-            .unwrap();
-        tls.get_ref().1.peer_certificates().unwrap()[0].to_vec()
+            .unwrap()
     }
 
     /// Connects to a server whose certificate this authority has signed.

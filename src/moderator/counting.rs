@@ -1,0 +1,162 @@
+//! The station that counts: whose quotas a submission spends, if anybody's, and what the limiter says of them.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::memo::Memo;
+use super::{Moderator, Refusal, Submission};
+use crate::clock::Timestamp;
+use crate::comment::{Action, AuthorKey, Trust};
+use crate::limit::{Answer, Claim, Mode, Outcome, Source, Take};
+use crate::policy::Velocity;
+use crate::privacy::{self, Network, Pseudonymizer};
+use crate::site::{RedisAway, SiteId, SitePolicy};
+use crate::verdict::QuotaState;
+
+/// What the limiter said.
+#[derive(Debug, Clone)]
+pub(super) struct Measured {
+    pub(super) velocity: Velocity,
+    /// Redis was to be asked, and this process answered alone.
+    pub(super) redis_away: bool,
+    /// The request was answered before, like this.
+    pub(super) replay: Option<Memo>,
+}
+
+/// Who is counted.
+#[derive(Clone, Copy)]
+pub(super) enum Counted {
+    Subject(AuthorKey),
+    NotMeasured,
+    NoAddress,
+    AddressNotPublic,
+}
+
+impl Moderator {
+    /// Who is counted, if anybody, under the pseudonym that `epoch` gives.
+    pub(super) fn counted(epoch: &Pseudonymizer, submission: &Submission, policy: &SitePolicy) -> Counted {
+        let author = &submission.comment.author;
+        if submission.action != Action::Submit || author.trust == Trust::Staff || policy.quotas.is_empty() {
+            return Counted::NotMeasured;
+        }
+        let id = author.id.expose();
+        if author.trust >= Trust::Authenticated && !id.is_empty() {
+            return Counted::Subject(epoch.account(&submission.site, id));
+        }
+        let Some(address) = author.address.as_ref().map(|address| *address.expose()) else {
+            return Counted::NoAddress;
+        };
+        Self::network(epoch, &submission.site, address, policy)
+    }
+
+    /// Looks for the signs of a proxy whose address is passed on for its readers'.
+    pub(super) fn watch_address(&self, submission: &Submission, policy: &SitePolicy) {
+        if submission.dry_run || submission.action != Action::Submit {
+            return;
+        }
+        let Some(address) = submission
+            .comment
+            .author
+            .address
+            .as_ref()
+            .map(|address| *address.expose())
+        else {
+            return;
+        };
+        match Self::network(&self.pseudonymizer, &submission.site, address, policy) {
+            // Mostly the very subject that is counted; an account's address is looked at too.
+            Counted::Subject(network) => self.proxies.public(&submission.site, network, &self.metrics),
+            _ => self.proxies.not_public(&submission.site),
+        }
+    }
+
+    fn network(epoch: &Pseudonymizer, site: &SiteId, address: IpAddr, policy: &SitePolicy) -> Counted {
+        if !policy.judge_private_addresses && !privacy::is_public(address) {
+            return Counted::AddressNotPublic;
+        }
+        let network = Network::of(address, policy.ipv4_prefix, policy.ipv6_prefix);
+        Counted::Subject(epoch.network(site, network))
+    }
+
+    pub(super) fn claim<'a>(epoch: &Pseudonymizer, submission: &Submission, payload: &'a [u8]) -> Option<Claim<'a>> {
+        submission.request.as_ref().map(|request| Claim {
+            request: epoch.request(&submission.site, &request.id),
+            fingerprint: epoch.body(&request.body),
+            payload,
+        })
+    }
+
+    /// Asks the limiter, once, for the quotas and for the request id.
+    pub(super) async fn measure(
+        &self,
+        submission: &Submission,
+        policy: &SitePolicy,
+        counted: Counted,
+        memo: &Memo,
+        (now, patience): (Timestamp, Duration),
+    ) -> Result<Measured, Refusal> {
+        let unmeasured = match counted {
+            Counted::Subject(_) => None,
+            Counted::NotMeasured => Some(Velocity::NotMeasured),
+            Counted::NoAddress => Some(Velocity::NoAddress),
+            Counted::AddressNotPublic => Some(Velocity::AddressNotPublic),
+        };
+        let payload = memo.encode();
+        // A dry run is remembered nowhere, so there is nothing that could be replayed.
+        let claim = Self::claim(&self.pseudonymizer, submission, &payload).filter(|_| !submission.dry_run);
+        if unmeasured.is_some() && claim.is_none() {
+            let velocity = unmeasured.unwrap_or(Velocity::NotMeasured);
+            return Ok(Measured {
+                velocity,
+                redis_away: false,
+                replay: None,
+            });
+        }
+        let take = Take {
+            site: &submission.site,
+            subject: if let Counted::Subject(key) = counted {
+                Some(key)
+            } else {
+                None
+            },
+            quotas: if unmeasured.is_none() { &policy.quotas } else { &[] },
+            claim,
+            mode: if submission.dry_run { Mode::Peek } else { Mode::Spend },
+        };
+        let taken = self.take(&take, submission, policy, (now, patience)).await;
+        let redis_away = taken.source == Source::LocalForRedis;
+        let (outcomes, replay) = match taken.answer {
+            Answer::Conflict => return Err(Refusal::RequestIdReused),
+            Answer::Fresh(outcomes) => (outcomes, None),
+            // A payload of another version of moderato cannot be read: the text is judged anew, on the first's counts.
+            Answer::Replayed { outcomes, payload } => {
+                (outcomes, Some(Memo::decode(&payload).unwrap_or_else(|| memo.clone())))
+            }
+        };
+        let velocity = match (unmeasured, redis_away, policy.redis_away) {
+            (Some(unmeasured), ..) => unmeasured,
+            (None, true, RedisAway::Hold) => Velocity::Unknown { hold: true },
+            (None, true, RedisAway::Ignore) => Velocity::Unknown { hold: false },
+            _ => Velocity::Measured(states(policy, &outcomes)),
+        };
+        Ok(Measured {
+            velocity,
+            redis_away,
+            replay,
+        })
+    }
+}
+
+fn states(policy: &SitePolicy, outcomes: &[Outcome]) -> Vec<QuotaState> {
+    let state = |(quota, outcome): (&crate::site::Quota, &Outcome)| QuotaState {
+        name: quota.name.clone(),
+        limit: quota.burst,
+        remaining: outcome.remaining,
+        retry_after: outcome.retry_after,
+        reset_after: outcome.reset_after,
+        exceeded: outcome.exceeded,
+        effect: quota.effect,
+        shadow: quota.shadow,
+    };
+    policy.quotas.iter().zip(outcomes).map(state).collect()
+}
