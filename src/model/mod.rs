@@ -250,12 +250,15 @@ impl SpamModel {
 
     fn conclude(&self, tally: &Tally) -> Assessment {
         let probability = SpamProbability::from_log_odds(self.log_odds(tally));
-        let evidence = thin::evidence(tally);
+        let scale = thin::Scale {
+            base_log_odds: self.base_log_odds,
+            step: self.step,
+            evidence_min: self.evidence_min,
+        };
         Assessment {
             probability,
-            evidence,
-            thin: (evidence < self.evidence_min || thin::is_bare_link(tally))
-                && !thin::is_carried(tally, self.base_log_odds, self.step),
+            evidence: thin::evidence(tally),
+            thin: thin::is_thin(tally, &scale),
         }
     }
 }

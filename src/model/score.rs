@@ -224,6 +224,11 @@ impl Tally {
         self.over(&understood, |sum| sum.steps_in_ham)
     }
 
+    /// What is said with the words: pairs and triples of them, in steps.
+    pub(crate) fn sum_in_context(&self) -> f64 {
+        self.over(&[View::Pairs, View::Triples], |sum| sum.steps)
+    }
+
     /// Distinct triples of words that training saw, in spam or in ham.
     pub(crate) const fn n_recognized(&self) -> u32 {
         self.sums[View::Triples as usize].n_known

@@ -4,6 +4,10 @@
 //! saw in spam alone are no evidence, however sure the sum is of them: a language of which only advertisements were
 //! learnt makes every one of its readers look like an advertiser. Without that evidence a comment may be rejected if
 //! what says so holds in every language: what is carried by the known, what is recognized, and heaps of links.
+//!
+//! Nor is a subject evidence. Single words, and the characters in them, say what a comment is about, and five views see
+//! the same words: readers who review telephones talk of what advertisements talk of. Pairs and triples see what is said,
+//! and must not take back what the words suggest.
 
 use super::SpamProbability;
 use super::score::Tally;
@@ -11,12 +15,18 @@ use crate::text::View;
 
 /// A link stands for this many words that nobody has seen.
 const WORDS_A_LINK: u32 = 3;
-/// Fewer words than this carry nothing: there is nothing that a link could be the advertisement of.
+/// Fewer words than this carry nothing: there is nothing that a link could be the advertisement of, and one or two words
+/// are too few to reject anybody on.
 const N_SPOKEN_MIN: u32 = 3;
 /// What is carried by the known must be at least this probable by the known alone: four to one.
 const CARRIED_FROM: f64 = 0.8;
 /// The same where most words are unknown. A reader's link to a newspaper reaches .89 there, by its own words and shape.
 const CARRIED_AMONG_UNKNOWN_FROM: f64 = 0.95;
+/// From here something is sure: the known alone in any language and in however few words, or the whole of a comment when
+/// what its words say in context counts twice.
+const SURE_FROM: f64 = 0.99;
+/// From here a comment is more probably spam than not.
+const SUSPECTED_FROM: f64 = 0.5;
 /// So many links may carry a comment in a script of which too little was learnt: one is a reader's source.
 const FOREIGN_LINKS_MIN: u32 = 2;
 /// So many links are no reader's, in any language.
@@ -33,15 +43,39 @@ pub(super) fn evidence(tally: &Tally) -> f64 {
     f64::from(tally.n_known) / f64::from(n.max(1))
 }
 
-/// Is it a link with hardly a word? "Read this" may be an advertiser's or a reader's.
-pub(super) const fn is_bare_link(tally: &Tally) -> bool {
-    tally.n_linked > 0 && tally.n_spoken < N_SPOKEN_MIN
+/// What a model weighs by, as far as this needs it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale {
+    /// Log-odds before anything is read.
+    pub(super) base_log_odds: f64,
+    /// What a step is, in log-odds.
+    pub(super) step: f64,
+    /// So much evidence is enough.
+    pub(super) evidence_min: f64,
 }
 
-/// May a comment be rejected though most of its words are no evidence? Log-odds are `base_log_odds` and steps of `step`.
-pub(super) fn is_carried(tally: &Tally, base_log_odds: f64, step: f64) -> bool {
-    let known = SpamProbability::from_log_odds(base_log_odds + step * tally.sum_in_ham());
-    tally.n_linked >= HEAP_OF_LINKS || is_recognized(tally) || is_carried_by_the_known(tally, known)
+impl Scale {
+    fn probability(&self, steps: f64) -> f64 {
+        SpamProbability::from_log_odds(self.base_log_odds + self.step * steps).get()
+    }
+}
+
+/// Is there too little evidence to reject on?
+pub(super) fn is_thin(tally: &Tally, scale: &Scale) -> bool {
+    let known = scale.probability(tally.sum_in_ham());
+    if tally.n_linked >= HEAP_OF_LINKS || (known >= SURE_FROM && !is_bare_link(tally)) {
+        return false;
+    }
+    let is_enough = evidence(tally) >= scale.evidence_min || is_recognized(tally) || is_carried(tally, known);
+    let in_context = scale.probability(tally.sum() + tally.sum_in_context()) >= SURE_FROM;
+    // Where nothing is suspected, there is nothing to be sure of.
+    let is_suspected = scale.probability(tally.sum()) >= SUSPECTED_FROM;
+    !is_enough || is_bare_link(tally) || (is_suspected && (tally.n_spoken < N_SPOKEN_MIN || !in_context))
+}
+
+/// Is it a link with hardly a word? "Read this" may be an advertiser's or a reader's.
+const fn is_bare_link(tally: &Tally) -> bool {
+    tally.n_linked > 0 && tally.n_spoken < N_SPOKEN_MIN
 }
 
 /// Does it repeat, three words at a time, what training saw? Templates do, in any language.
@@ -53,18 +87,24 @@ fn is_recognized(tally: &Tally) -> bool {
 /// Would the words, links and shape that training saw in ham too, alone, be enough to think it spam? They are the same
 /// in every language. But where most letters are of a script of which too little was learnt, or most words unknown, one
 /// reader's link looks like a bot's.
-fn is_carried_by_the_known(tally: &Tally, known: SpamProbability) -> bool {
+fn is_carried(tally: &Tally, known: f64) -> bool {
     let from = if !tally.is_foreign && 2 * tally.n_known < tally.n_spoken {
         CARRIED_AMONG_UNKNOWN_FROM
     } else {
         CARRIED_FROM
     };
-    tally.n_spoken >= N_SPOKEN_MIN && (!tally.is_foreign || tally.n_linked >= FOREIGN_LINKS_MIN) && known.get() >= from
+    (!tally.is_foreign || tally.n_linked >= FOREIGN_LINKS_MIN) && known >= from
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SCALE: Scale = Scale {
+        base_log_odds: 0.0,
+        step: 0.01,
+        evidence_min: 0.4,
+    };
 
     fn tally(n_spoken: u32, n_known: u32, n_linked: u32) -> Tally {
         Tally {
@@ -73,6 +113,14 @@ mod tests {
             n_linked,
             ..Tally::default()
         }
+    }
+
+    /// With log-odds of a view, in hundredths, by terms that were seen in ham or in spam alone.
+    fn weighing(mut tally: Tally, view: View, in_ham: i64, in_spam_alone: i64) -> Tally {
+        let sum = &mut tally.sums[view as usize];
+        (sum.steps, sum.steps_in_ham) = (in_ham + in_spam_alone, in_ham);
+        tally.n_distinct[view as usize] = 1;
+        tally
     }
 
     #[test]
@@ -85,29 +133,47 @@ mod tests {
 
     #[test]
     fn one_link_in_an_unknown_language_carries_nothing_that_is_not_sure_of_itself() {
-        let carried = |n_known, is_foreign, n_linked, hundredths| {
-            let mut tally = tally(8, n_known, n_linked);
+        let rejectable = |n_known, is_foreign, n_linked, hundredths| {
+            let mut tally = weighing(tally(8, n_known, n_linked), View::Shape, hundredths, 900 - hundredths);
             tally.is_foreign = is_foreign;
-            tally.sums[View::Shape as usize].steps_in_ham = hundredths;
-            tally.n_distinct[View::Shape as usize] = 1;
-            is_carried(&tally, 0.0, 0.01)
+            !is_thin(&tally, &SCALE)
         };
-        // Log-odds 2 are .88, 3 are .953.
-        assert!(carried(5, false, 1, 200));
-        assert!(!carried(3, false, 1, 200));
-        assert!(carried(3, false, 1, 300));
-        assert!(!carried(5, true, 1, 300));
-        assert!(carried(5, true, 2, 200));
-        assert!(carried(0, true, 5, -900));
+        // Log-odds 2 are .88, 3 are .953, 5 are .993.
+        assert!(rejectable(5, false, 2, 200));
+        assert!(!rejectable(3, false, 1, 200));
+        assert!(rejectable(3, false, 1, 300));
+        assert!(!rejectable(0, true, 1, 300));
+        assert!(rejectable(0, true, 1, 500));
+        assert!(rejectable(0, true, 2, 200));
+        assert!(rejectable(0, true, 5, -900));
+    }
+
+    #[test]
+    fn a_word_or_two_are_held_unless_the_known_is_sure() {
+        let short = |n_linked, in_ham| is_thin(&weighing(tally(2, 2, n_linked), View::Words, in_ham, 900), &SCALE);
+        assert!(short(0, 0));
+        assert!(!short(0, 500));
+        assert!(short(1, 500));
+    }
+
+    #[test]
+    fn a_subject_is_no_evidence_against_what_is_said_of_it() {
+        let about = |said| {
+            let words = weighing(tally(9, 9, 0), View::Words, 450, 50);
+            is_thin(&weighing(words, View::Pairs, said, 0), &SCALE)
+        };
+        assert!(!about(0));
+        // Log-odds 5, and 4.7 when pairs take .3 back: twice that, and it is no longer sure.
+        assert!(about(-30));
     }
 
     #[test]
     fn templates_are_recognized_and_turns_of_phrase_are_not() {
         let recognized = |n_recognized, n_triples| {
-            let mut tally = tally(n_triples + 2, 0, 0);
+            let mut tally = weighing(tally(n_triples + 2, 0, 0), View::Words, 0, 900);
             tally.sums[View::Triples as usize].n_known = n_recognized;
             tally.n_distinct[View::Triples as usize] = n_triples;
-            is_recognized(&tally)
+            !is_thin(&tally, &SCALE)
         };
         assert!(recognized(4, 48));
         assert!(!recognized(4, 49));
