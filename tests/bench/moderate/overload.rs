@@ -10,7 +10,7 @@ use crate::load::Load;
 use crate::protection::Protection;
 
 pub(crate) fn run(seconds: usize) {
-    let protection = Protection::new();
+    let protection = Protection::refusing();
     let mut command = Server::command(&VARIANTS[1], "", &protection);
     command.args(["--ops-listen", "127.0.0.1:0"]);
     let mut server = Server::spawn(command);

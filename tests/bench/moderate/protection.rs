@@ -15,6 +15,8 @@ pub(crate) struct Protection {
     dir: tempfile::TempDir,
     /// It is its own authority.
     certificate: String,
+    /// How many calls may wait for a processor.
+    backlog_max: usize,
 }
 
 impl Protection {
@@ -24,7 +26,20 @@ impl Protection {
         let (certificate, key) = (signed.cert.pem(), signed.signing_key.serialize_pem());
         std::fs::write(dir.path().join("server.pem"), &certificate).expect("it can be written");
         std::fs::write(dir.path().join("server.key"), key).expect("it can be written");
-        Self { dir, certificate }
+        Self {
+            dir,
+            certificate,
+            backlog_max: 100_000,
+        }
+    }
+
+    /// The same, for servers that refuse what is too much, as they come. Where cost is measured nothing is refused: there
+    /// are always more callers than a server can answer at once.
+    pub(crate) fn refusing() -> Self {
+        Self {
+            backlog_max: 0,
+            ..Self::new()
+        }
     }
 
     /// The certificate and its key.
@@ -44,6 +59,7 @@ impl Protection {
                 KeyHash::of(KEY)
             ));
         }
+        text.push_str(&format!("[pressure]\nbacklog_max = {}\n", self.backlog_max));
         let name = format!("moderato{}{}.toml", u8::from(kind.has_tls()), u8::from(kind.has_key()));
         let path = self.dir.path().join(name);
         std::fs::write(&path, text).expect("it can be written");
