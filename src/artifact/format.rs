@@ -21,6 +21,7 @@ use sha2::{Digest, Sha256};
 
 use super::counts;
 use crate::model::{Card, InvalidParts, Parts, SpamModel, Term};
+use crate::text::READING_VERSION;
 
 const MAGIC: &[u8; 8] = b"MODERATO";
 /// The version of the format that this program writes; it reads the one before, too.
@@ -201,6 +202,11 @@ pub(super) fn decode_parts(bytes: &[u8], evidence: Evidence) -> Result<(Parts, S
     let hashes = input.take(hashes_len, "the hashes")?;
     let weights = input.take(n_terms.saturating_mul(2), "the weights")?;
     let marks = input.take(n_terms.div_ceil(8), "the ham marks")?;
+    if evidence == Evidence::Read && card.reading != READING_VERSION {
+        // Its counts are of other views: what they say is not what they would seem to say.
+        let (expected, found) = (READING_VERSION, card.reading);
+        return Err(InvalidParts::Reading { expected, found }.into());
+    }
     let known = if format == WITHOUT_EVIDENCE {
         &[][..]
     } else {

@@ -37,6 +37,14 @@ fn a_model_without_evidence_is_a_model() {
     assert_eq!(decode_parts(&encode(&parts).unwrap(), Evidence::Read).unwrap().0, parts);
 }
 
+#[test]
+fn counts_of_other_views_are_not_gone_on_from() {
+    let mut parts = parts();
+    parts.card.reading -= 1;
+    let error = decode_parts(&encode(&parts).unwrap(), Evidence::Read).unwrap_err();
+    assert!(error.to_string().contains("train it again"), "{error}");
+}
+
 fn check(bytes: &[u8], says: &str) {
     let error = decode(bytes).unwrap_err().to_string();
     assert!(error.contains(says), "{error}");

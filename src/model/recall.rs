@@ -20,6 +20,7 @@ impl SpamModel {
         let mut tally = Tally {
             n_distinct: features.n_distinct(),
             n_linked: features.n_linked,
+            n_anchored: features.n_anchored,
             is_foreign: features.is_foreign,
             ..Tally::default()
         };
@@ -64,12 +65,13 @@ mod tests {
             "",
             "the mayor should answer the mayor",
             "buy cheap pills now http://pills.example/buy or mail x@pills.example",
+            "see <a href=\"http://a.example/b\">the mayor</a>",
             "дёшево http://a.example http://b.example дёшево купить",
         ] {
             check(&model, content);
         }
         let mut runner = proptest::test_runner::TestRunner::default();
-        let texts = "(cheap|the mayor|http://a.example/b|[a-zа-я<>@.]{1,6}| |,){0,30}";
+        let texts = "(cheap|the mayor|http://a.example/b|<a href=http://a.example>|[a-zа-я<>@.]{1,6}| |,){0,30}";
         runner
             .run(&texts, |content| {
                 check(&model, &content);

@@ -101,6 +101,7 @@ pub(crate) struct Rows {
     /// Of the words, those with a letter in them.
     spoken: Vec<u32>,
     n_linked: u32,
+    n_anchored: u32,
 }
 
 impl Rows {
@@ -108,6 +109,7 @@ impl Rows {
         self.hashes.iter_mut().for_each(Vec::clear);
         self.spoken.clear();
         self.n_linked = 0;
+        self.n_anchored = 0;
     }
 
     fn len(&self) -> usize {
@@ -131,6 +133,7 @@ impl Rows {
         let mut tally = Tally {
             n_spoken: count(self.spoken.len()),
             n_linked: self.n_linked,
+            n_anchored: self.n_anchored,
             ..Tally::default()
         };
         for (v, row) in self.hashes.iter_mut().enumerate() {
@@ -187,6 +190,11 @@ impl Sink for Rows {
     fn linked(&mut self) {
         self.n_linked += 1;
     }
+
+    #[inline]
+    fn anchored(&mut self) {
+        self.n_anchored += 1;
+    }
 }
 
 /// What one comment adds up to.
@@ -200,8 +208,10 @@ pub(crate) struct Tally {
     pub(crate) n_spoken: u32,
     /// Of them, those seen in ham.
     pub(crate) n_known: u32,
-    /// Links and addresses.
+    /// Links and addresses that stand in the text.
     pub(crate) n_linked: u32,
+    /// Links that are written as markup.
+    pub(crate) n_anchored: u32,
     /// Are most letters of a script other than Latin?
     pub(crate) is_foreign: bool,
 }
@@ -227,6 +237,11 @@ impl Tally {
     /// What is said with the words: pairs and triples of them, in steps.
     pub(crate) fn sum_in_context(&self) -> f64 {
         self.over(&[View::Pairs, View::Triples], |sum| sum.steps)
+    }
+
+    /// What the letters of a text say, whatever they link to, in steps.
+    pub(crate) fn sum_of_letters(&self) -> f64 {
+        self.over(&[View::Chars3, View::Letters], |sum| sum.steps)
     }
 
     /// Distinct triples of words that training saw, in spam or in ham.

@@ -56,7 +56,7 @@ pub(crate) fn parts() -> Parts {
         ],
         evidence: Some(Evidence {
             as_of: Some(20_000),
-            view_of: vec![0, 8, 3],
+            view_of: vec![0, 6, 3],
             rounds: vec![Round {
                 is_spam: vec![false, true],
                 base_log_odds: -1.5,

@@ -5,8 +5,8 @@
 //! learnt makes every one of its readers look like an advertiser. Without that evidence a comment may be rejected if
 //! what says so holds in every language: what is carried by the known, what is recognized, and heaps of links.
 //!
-//! Nor is a subject evidence. Single words, and the characters in them, say what a comment is about, and five views see
-//! the same words: readers who review telephones talk of what advertisements talk of. Pairs and triples see what is said,
+//! Nor is a subject evidence. Single words, and the characters in them, say what a comment is about, and several views
+//! see the same words: readers who review telephones talk of what advertisements talk of. Pairs and triples see what is said,
 //! and must not take back what the words suggest.
 
 use super::SpamProbability;
@@ -27,6 +27,11 @@ const CARRIED_AMONG_UNKNOWN_FROM: f64 = 0.95;
 const SURE_FROM: f64 = 0.99;
 /// From here a comment is more probably spam than not.
 const SUSPECTED_FROM: f64 = 0.5;
+/// Fewer words than this around a single link may be a reader's source: "See this article" says nothing of what the link
+/// advertises, and markup is what spam alone was seen to write.
+const N_SPOKEN_AROUND_A_LINK: u32 = 8;
+/// Unless their letters, which see nothing of the link, speak against them by this much, in log-odds: "buy cialis".
+const LETTERS_AGAINST_FROM: f64 = 0.6;
 /// So many links may carry a comment in a script of which too little was learnt: one is a reader's source.
 const FOREIGN_LINKS_MIN: u32 = 2;
 /// So many links are no reader's, in any language.
@@ -62,6 +67,9 @@ impl Scale {
 
 /// Is there too little evidence to reject on?
 pub(super) fn is_thin(tally: &Tally, scale: &Scale) -> bool {
+    if is_somebodys_source(tally, scale) {
+        return true;
+    }
     let known = scale.probability(tally.sum_in_ham());
     if tally.n_linked >= HEAP_OF_LINKS || (known >= SURE_FROM && !is_bare_link(tally)) {
         return false;
@@ -76,6 +84,13 @@ pub(super) fn is_thin(tally: &Tally, scale: &Scale) -> bool {
 /// Is it a link with hardly a word? "Read this" may be an advertiser's or a reader's.
 const fn is_bare_link(tally: &Tally) -> bool {
     tally.n_linked > 0 && tally.n_spoken < N_SPOKEN_MIN
+}
+
+/// Is it one link with few words, none of which speak against it?
+fn is_somebodys_source(tally: &Tally, scale: &Scale) -> bool {
+    let n_links = tally.n_linked.max(tally.n_anchored);
+    let says_little = tally.n_spoken < N_SPOKEN_AROUND_A_LINK;
+    n_links == 1 && says_little && scale.step * tally.sum_of_letters() < LETTERS_AGAINST_FROM
 }
 
 /// Does it repeat, three words at a time, what training saw? Templates do, in any language.
@@ -154,6 +169,19 @@ mod tests {
         assert!(short(0, 0));
         assert!(!short(0, 500));
         assert!(short(1, 500));
+    }
+
+    #[test]
+    fn a_few_words_around_one_link_are_a_source_unless_they_speak_against_it() {
+        let thin = |n_spoken, n_linked, n_anchored, letters| {
+            let mut tally = weighing(tally(n_spoken, n_spoken, n_linked), View::Shape, 900, 0);
+            tally.n_anchored = n_anchored;
+            is_thin(&weighing(tally, View::Letters, letters, 0), &SCALE)
+        };
+        assert!(thin(7, 0, 1, 59) && thin(7, 1, 0, 59) && thin(3, 1, 1, -100));
+        assert!(!thin(7, 0, 1, 60) && !thin(7, 1, 0, 60));
+        assert!(!thin(8, 0, 1, 0) && !thin(7, 0, 2, 0));
+        assert!(!thin(7, 0, 0, 0));
     }
 
     #[test]

@@ -15,8 +15,10 @@ pub struct Features {
     pub naming: Vec<u32>,
     /// Words with a letter in them, by hash, ascending, and how often each came.
     pub spoken: Vec<(u32, u32)>,
-    /// Links and addresses.
+    /// Links and addresses that stand in the text.
     pub n_linked: u32,
+    /// Links that are written as markup.
+    pub n_anchored: u32,
     /// Are most letters of a script other than Latin?
     pub is_foreign: bool,
 }
@@ -59,12 +61,14 @@ impl Features {
             mut naming,
             mut spoken,
             n_linked,
+            n_anchored,
         } = collector;
         // The first view that a hash came in keeps it.
         terms.sort_by_key(|&(hash, _)| hash);
         terms.dedup_by_key(|&mut (hash, _)| hash);
         let mut out = Self {
             n_linked,
+            n_anchored,
             is_foreign: scratch.is_foreign(),
             ..Self::default()
         };
@@ -91,7 +95,7 @@ impl Features {
 
     /// Is there nothing in it?
     pub fn is_empty(&self) -> bool {
-        self.spoken.is_empty() && self.n_linked == 0 && self.terms[View::Words as usize].is_empty()
+        self.spoken.is_empty() && self.n_linked + self.n_anchored == 0 && self.terms[View::Words as usize].is_empty()
     }
 
     /// As bytes: some three for each term. The same features give the same bytes.
@@ -100,6 +104,7 @@ impl Features {
         put(&mut out, super::READING_VERSION);
         put(&mut out, u32::from(self.is_foreign));
         put(&mut out, self.n_linked);
+        put(&mut out, self.n_anchored);
         for hashes in self.terms.iter().chain([&self.naming]) {
             put_ascending(&mut out, hashes.iter().copied());
         }
@@ -121,6 +126,7 @@ impl Features {
         let mut out = Self {
             is_foreign: input.number()? == 1,
             n_linked: input.number()?,
+            n_anchored: input.number()?,
             ..Self::default()
         };
         for view in VIEWS {
@@ -148,6 +154,7 @@ struct Collector {
     naming: Vec<u32>,
     spoken: Vec<u32>,
     n_linked: u32,
+    n_anchored: u32,
 }
 
 impl Sink for Collector {
@@ -168,6 +175,10 @@ impl Sink for Collector {
 
     fn linked(&mut self) {
         self.n_linked += 1;
+    }
+
+    fn anchored(&mut self) {
+        self.n_anchored += 1;
     }
 }
 
@@ -266,7 +277,7 @@ mod tests {
         let mut bytes = read("hello there").to_bytes();
         assert_eq!(
             Features::from_bytes(&bytes[..9]),
-            Err(InvalidFeatures::Damaged { at: 9 })
+            Err(InvalidFeatures::Damaged { at: 5 })
         );
         bytes.push(0);
         assert!(Features::from_bytes(&bytes).is_err());

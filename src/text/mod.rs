@@ -34,4 +34,4 @@ pub use terms::{N_VIEWS, Places, Sink, VIEWS, View, emit, emit_with_places};
 pub use words::{fold, has_unspaced};
 
 /// The version of this reading. A model holds the one that it was trained with, and is refused by another.
-pub const READING_VERSION: u32 = 1;
+pub const READING_VERSION: u32 = 2;

@@ -127,7 +127,9 @@ impl Scratch {
             } else if matches!(b, b'<' | b'[')
                 && let Some((tag, n)) = tags.at(pos)
             {
-                self.tag(tag, pos, bytes[pos + 1] == b'/');
+                if !self.leads_nowhere_new(link, pos + n) {
+                    self.tag(tag, pos, bytes[pos + 1] == b'/');
+                }
                 // Links inside the tag count, but are not part of what is read.
                 while let Some(span) = self.links.get(link).filter(|span| span.start < pos + n) {
                     self.shape.n_links += u32::from(!span.is_neutral && !span.is_email);
@@ -216,6 +218,17 @@ impl Scratch {
             self.shape.n_link_bytes += u32::try_from(span.end - span.start).unwrap_or(u32::MAX);
             self.whole(LINK, span.start);
         }
+    }
+
+    /// Are there links from `first` on that begin before `end`, and all of them neutral?
+    fn leads_nowhere_new(&self, first: usize, end: usize) -> bool {
+        let mut within = self
+            .links
+            .iter()
+            .skip(first)
+            .take_while(|span| span.start < end)
+            .peekable();
+        within.peek().is_some() && within.all(|span| span.is_neutral)
     }
 
     fn tag(&mut self, tag: Tag, at: usize, closes: bool) {

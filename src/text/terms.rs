@@ -21,10 +21,6 @@ pub enum View {
     Triples,
     /// Three characters in a row, within a word.
     Chars3,
-    /// Four.
-    Chars4,
-    /// Five.
-    Chars5,
     /// Six letters in a row, whatever stands between them.
     Letters,
     /// What links lead to.
@@ -34,7 +30,7 @@ pub enum View {
 }
 
 /// How many views there are.
-pub const N_VIEWS: usize = 9;
+pub const N_VIEWS: usize = 7;
 
 /// All views, in the order of their numbers.
 pub const VIEWS: [View; N_VIEWS] = [
@@ -42,8 +38,6 @@ pub const VIEWS: [View; N_VIEWS] = [
     View::Pairs,
     View::Triples,
     View::Chars3,
-    View::Chars4,
-    View::Chars5,
     View::Letters,
     View::Links,
     View::Shape,
@@ -57,8 +51,6 @@ impl View {
             Self::Pairs => "pairs",
             Self::Triples => "triples",
             Self::Chars3 => "chars3",
-            Self::Chars4 => "chars4",
-            Self::Chars5 => "chars5",
             Self::Letters => "letters",
             Self::Links => "links",
             Self::Shape => "shape",
@@ -86,10 +78,15 @@ pub trait Sink {
     /// A word with a letter in it, by its hash in [`View::Words`], each time that it comes.
     fn spoken(&mut self, _hash: u32) {}
 
-    /// A link or an address.
+    /// A link or an address that stands in the text.
     fn linked(&mut self) {}
+
+    /// A link that is written as markup.
+    fn anchored(&mut self) {}
 }
 
+/// Characters a term of [`View::Chars3`].
+const N_CHARS: usize = 3;
 /// Letters a term of [`View::Letters`].
 const N_LETTERS: usize = 6;
 /// The longest stretch that is hashed by its prefix hashes.
@@ -225,7 +222,8 @@ fn words<S: Sink>(scratch: &Scratch, sink: &mut S) {
         sink.piece(View::Words, hash, token.start, token.end);
         match scratch.codes[token.start as usize] {
             LINK | EMAIL => sink.linked(),
-            code if is_letter(code) && code != ANCHOR => sink.spoken(hash),
+            ANCHOR => sink.anchored(),
+            code if is_letter(code) => sink.spoken(hash),
             _ => {}
         }
         let pair = last.0.wrapping_mul(0xa076_1d64_78bd_642f).wrapping_add(word);
@@ -258,17 +256,20 @@ fn chars<S: Sink>(scratch: &Scratch, sink: &mut S) {
             i += 1;
         }
         let end = scratch.tokens[i].end as usize + 1;
-        for (view, n) in [(View::Chars3, 3), (View::Chars4, 4), (View::Chars5, 5)] {
-            if end - start <= n {
-                let raw = stretch(&scratch.prefix, start, end);
-                sink.piece(view, mix(view, raw), start as u32, end as u32);
-                continue;
-            }
-            let (firsts, lasts) = (&scratch.prefix[start..=end - n], &scratch.prefix[start + n..=end]);
-            let hashes = stretches(firsts, lasts, POWERS[n]).map(|raw| mix(view, raw));
-            sink.row(view, hashes, |i| ((start + i) as u32, (start + i + n) as u32));
-        }
         i += 1;
+        if end - start <= N_CHARS {
+            let hash = mix(View::Chars3, stretch(&scratch.prefix, start, end));
+            sink.piece(View::Chars3, hash, start as u32, end as u32);
+            continue;
+        }
+        let (firsts, lasts) = (
+            &scratch.prefix[start..=end - N_CHARS],
+            &scratch.prefix[start + N_CHARS..=end],
+        );
+        let hashes = stretches(firsts, lasts, POWERS[N_CHARS]).map(|raw| mix(View::Chars3, raw));
+        sink.row(View::Chars3, hashes, |i| {
+            ((start + i) as u32, (start + i + N_CHARS) as u32)
+        });
     }
 }
 
@@ -433,5 +434,9 @@ mod tests {
         let (mut scratch, mut names) = (Scratch::default(), Names::default());
         emit("see https://www.example.org/story ok", &hosts, &mut scratch, &mut names);
         assert!(names.facts.iter().any(|fact| fact == "links 0"), "{:?}", names.facts);
+        let (plain, marked) = ("see ok", "see <a href=\"https://example.org/story\">ok</a>");
+        let features = |content| crate::text::Features::read(content, &hosts, &mut Scratch::default());
+        assert_eq!(features(marked).n_anchored, 0);
+        assert_eq!(features(marked).terms[0], features(plain).terms[0]);
     }
 }

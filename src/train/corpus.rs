@@ -409,7 +409,7 @@ mod tests {
             ("nonsense", "not JSON"),
             (r#"{"label":"ham"}"#, "`content` is missing"),
             (r#"{"label":"ham","features":"%%"}"#, "`features` is not base64"),
-            (r#"{"label":"ham","features":"AQAA"}"#, "damaged"),
+            (r#"{"label":"ham","features":"AgAA"}"#, "damaged"),
         ] {
             let error = read(&[file(&[line]).path()], false).unwrap_err().to_string();
             assert!(error.contains(says), "{line}: {error}");

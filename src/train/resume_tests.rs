@@ -57,7 +57,7 @@ fn a_few_labels_teach_a_new_kind_of_spam() {
     let ham = "the mayor should answer the school question in public";
     let next = go_on(resume(&base), &new_spam(10)).trained.parts;
     let (before, after) = (probability(&base, text), probability(&next, text));
-    assert!(after > before && after > 0.9, "{before} to {after}");
+    assert!(after > before && after > 0.8, "{before} to {after}");
     assert!(probability(&next, ham) < 0.2);
     let from = next.card.from.unwrap();
     assert_eq!((from.version.as_str(), from.n_new, from.n_new_spam), ("before", 10, 10));
