@@ -20,7 +20,8 @@
 use sha2::{Digest, Sha256};
 
 use super::counts;
-use crate::model::{Card, InvalidParts, Parts, SpamModel, Term};
+use super::terms::{Terms, put_varint};
+use crate::model::{Card, InvalidParts, Parts, SpamModel};
 use crate::text::READING_VERSION;
 
 const MAGIC: &[u8; 8] = b"MODERATO";
@@ -148,8 +149,15 @@ pub fn encode(parts: &Parts) -> Result<Vec<u8>, FormatError> {
 /// # Errors
 /// [`FormatError`], saying what was expected and what was found.
 pub fn decode(bytes: &[u8]) -> Result<SpamModel, FormatError> {
-    let (parts, version) = decode_parts(bytes, Evidence::Skip)?;
-    Ok(SpamModel::new(parts, version)?)
+    let Stored {
+        card,
+        base_log_odds,
+        terms,
+        known: _,
+        version,
+    } = open(bytes)?;
+    let scale = (base_log_odds, terms.weight_step);
+    Ok(SpamModel::of_terms(card, scale, terms, version)?)
 }
 
 /// Is the evidence wanted?
@@ -163,6 +171,43 @@ pub(super) enum Evidence {
 
 /// The parts that the bytes hold, and their version.
 pub(super) fn decode_parts(bytes: &[u8], evidence: Evidence) -> Result<(Parts, String), FormatError> {
+    let Stored {
+        card,
+        base_log_odds,
+        terms,
+        known,
+        version,
+    } = open(bytes)?;
+    let evidence = if known.is_empty() || evidence == Evidence::Skip {
+        None
+    } else if card.reading == READING_VERSION {
+        Some(counts::get(known, terms.stated())?)
+    } else {
+        // Counts of other views: what they say is not what they would seem to say.
+        let (expected, found) = (READING_VERSION, card.reading);
+        return Err(InvalidParts::Reading { expected, found }.into());
+    };
+    let parts = Parts {
+        card,
+        base_log_odds,
+        weight_step: terms.weight_step,
+        terms: terms.collect(),
+        evidence,
+    };
+    Ok((parts, version))
+}
+
+/// What an artefact holds, checked but not yet read one by one.
+struct Stored<'a> {
+    card: Card,
+    base_log_odds: f64,
+    terms: Terms<'a>,
+    /// The evidence, or nothing.
+    known: &'a [u8],
+    version: String,
+}
+
+fn open(bytes: &[u8]) -> Result<Stored<'_>, FormatError> {
     let mut input = Input { bytes, at: 0 };
     let magic = input.take(MAGIC.len(), "the magic").map_err(|_| not_a_model(bytes))?;
     if magic != MAGIC {
@@ -202,11 +247,6 @@ pub(super) fn decode_parts(bytes: &[u8], evidence: Evidence) -> Result<(Parts, S
     let hashes = input.take(hashes_len, "the hashes")?;
     let weights = input.take(n_terms.saturating_mul(2), "the weights")?;
     let marks = input.take(n_terms.div_ceil(8), "the ham marks")?;
-    if evidence == Evidence::Read && card.reading != READING_VERSION {
-        // Its counts are of other views: what they say is not what they would seem to say.
-        let (expected, found) = (READING_VERSION, card.reading);
-        return Err(InvalidParts::Reading { expected, found }.into());
-    }
     let known = if format == WITHOUT_EVIDENCE {
         &[][..]
     } else {
@@ -221,32 +261,26 @@ pub(super) fn decode_parts(bytes: &[u8], evidence: Evidence) -> Result<(Parts, S
     if surplus > 0 {
         return Err(wrong(n_terms + surplus));
     }
-    // At least three bytes stand for each term by now, so this much memory is justified.
-    let mut terms = Vec::with_capacity(n_terms);
-    let (mut hash, mut at) = (0_u32, 0);
-    for (i, weight) in weights.chunks_exact(2).enumerate() {
-        hash = hash.wrapping_add(get_varint(hashes, &mut at).ok_or_else(|| wrong(i))?);
-        terms.push(Term {
-            hash,
-            weight: f32::from(i16::from_le_bytes([weight[0], weight[1]])) * weight_step,
-            in_ham: marks[i / 8] >> (i % 8) & 1 == 1,
-        });
+    let terms = Terms {
+        hashes,
+        weights,
+        marks,
+        weight_step,
+        next: 0,
+        at: 0,
+        last: 0,
+    };
+    let found = terms.found();
+    if found != n_terms {
+        return Err(wrong(found));
     }
-    if at != hashes.len() {
-        return Err(wrong(n_terms + 1));
-    }
-    let parts = Parts {
+    Ok(Stored {
         card,
         base_log_odds,
-        weight_step,
         terms,
-        evidence: if known.is_empty() || evidence == Evidence::Skip {
-            None
-        } else {
-            Some(counts::get(known, n_terms)?)
-        },
-    };
-    Ok((parts, digest[..VERSION_DIGITS].to_owned()))
+        known,
+        version: digest[..VERSION_DIGITS].to_owned(),
+    })
 }
 
 fn card_error(error: &serde_json::Error) -> FormatError {
@@ -267,28 +301,6 @@ fn not_a_model(bytes: &[u8]) -> FormatError {
         ),
     };
     FormatError::NotAModel { found }
-}
-
-fn put_varint(out: &mut Vec<u8>, mut value: u32) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "below 128")]
-    out.push(value as u8);
-}
-
-fn get_varint(bytes: &[u8], at: &mut usize) -> Option<u32> {
-    let mut value = 0_u64;
-    for shift in (0..35).step_by(7) {
-        let byte = *bytes.get(*at)?;
-        *at += 1;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return u32::try_from(value).ok();
-        }
-    }
-    None
 }
 
 pub(super) struct Input<'a> {

@@ -11,6 +11,7 @@ mod file;
 mod format;
 mod history;
 mod live;
+mod terms;
 
 pub use diff::{Diff, TermChange, TermCounts, diff};
 pub use directory::{ModelDir, ModelDirError, Promotion, Target};

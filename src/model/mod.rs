@@ -13,6 +13,7 @@ mod explain;
 mod quoted;
 mod recall;
 mod score;
+mod slots;
 mod table;
 mod thin;
 mod types;
@@ -132,6 +133,16 @@ impl SpamModel {
             terms,
             evidence: _,
         } = parts;
+        Self::of_terms(card, (base_log_odds, weight_step), terms.iter().copied(), version)
+    }
+
+    /// As [`SpamModel::new`], with terms that come one by one: a million of them need not be held.
+    pub(crate) fn of_terms(
+        card: Card,
+        (base_log_odds, weight_step): (f64, f32),
+        terms: impl ExactSizeIterator<Item = Term> + Clone,
+        version: String,
+    ) -> Result<Self, InvalidParts> {
         if card.reading != crate::text::READING_VERSION {
             return Err(InvalidParts::Reading {
                 expected: crate::text::READING_VERSION,
@@ -139,11 +150,18 @@ impl SpamModel {
             });
         }
         let is_step = weight_step.is_finite() && weight_step > 0.0;
-        if !is_step || !base_log_odds.is_finite() || !terms.iter().all(|term| term.weight.is_finite()) {
+        if !is_step || !base_log_odds.is_finite() {
             return Err(InvalidParts::NotFinite);
         }
-        if !terms.is_sorted_by(|a, b| a.hash < b.hash) {
-            return Err(InvalidParts::Unsorted);
+        let mut next = 0;
+        for term in terms.clone() {
+            if !term.weight.is_finite() {
+                return Err(InvalidParts::NotFinite);
+            }
+            if u64::from(term.hash) < next {
+                return Err(InvalidParts::Unsorted);
+            }
+            next = u64::from(term.hash) + 1;
         }
         let CardThresholds {
             hold_at,
@@ -161,8 +179,8 @@ impl SpamModel {
             hold_at: SpamProbability::new(hold_at),
             reject_at: reject_at.map(SpamProbability::new),
         };
-        let worths = terms.iter().map(|term| {
-            let Term { hash, weight, in_ham } = *term;
+        let worths = terms.map(|term| {
+            let Term { hash, weight, in_ham } = term;
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "saturates, and fits by what parts promise"

@@ -4,6 +4,8 @@
 //! rest of its hash with how far from home it stands, so that its 32 bits say exactly whose they are. The
 //! table is filled in one pass, and hardly a look-up has a branch that the processor would have to guess.
 
+use super::slots::Slots;
+
 /// A term's worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Worth {
@@ -29,7 +31,7 @@ pub(crate) struct Sum {
 pub(crate) struct Table {
     /// From the highest bit: the rest of the hash, one more than the distance from home ([`N_CHECK_BITS`] together, and 0
     /// for an empty slot), the ham mark, the steps.
-    slots: Vec<u32>,
+    slots: Slots,
     home_bits: u32,
     /// The bits of a slot that say the distance.
     distance_mask: u32,
@@ -66,17 +68,19 @@ impl Table {
     fn fill(home_bits: u32, terms: impl ExactSizeIterator<Item = (u32, Worth)>) -> Option<Self> {
         let n_terms = terms.len();
         let distance_max = (1_usize << distance_bits(home_bits)) - 2;
-        let mut slots = vec![0_u32; (1 << home_bits) + distance_max + 1];
-        let mut free = 0;
-        for (hash, worth) in terms {
-            let (home, check) = place(home_bits, hash);
-            let at = free.max(home);
-            let distance = u32::try_from(at - home).ok().filter(|_| at - home <= distance_max)?;
-            #[expect(clippy::cast_sign_loss, reason = "the sixteen bits are read back as they are")]
-            let steps = u32::from(worth.steps as u16);
-            slots[at] = (check + distance * DISTANCE) | (u32::from(worth.in_ham) * HAM) | steps;
-            free = at + 1;
-        }
+        let slots = Slots::filled((1 << home_bits) + distance_max + 1, |slots| {
+            let mut free = 0;
+            for (hash, worth) in terms {
+                let (home, check) = place(home_bits, hash);
+                let at = free.max(home);
+                let distance = u32::try_from(at - home).ok().filter(|_| at - home <= distance_max)?;
+                #[expect(clippy::cast_sign_loss, reason = "the sixteen bits are read back as they are")]
+                let steps = u32::from(worth.steps as u16);
+                slots[at] = (check + distance * DISTANCE) | (u32::from(worth.in_ham) * HAM) | steps;
+                free = at + 1;
+            }
+            Some(())
+        })?;
         Some(Self {
             slots,
             home_bits,
@@ -92,9 +96,9 @@ impl Table {
 
     /// The ham mark and the steps of a term; of one that is not known, more than [`KNOWN_MAX`].
     #[inline]
-    fn look_up(&self, hash: u32) -> u32 {
+    fn look_up(&self, slots: &[u32], hash: u32) -> u32 {
         let (home, check) = place(self.home_bits, hash);
-        let (Some(first), Some(second)) = (self.slots.get(home), self.slots.get(home + 1)) else {
+        let (Some(first), Some(second)) = (slots.get(home), slots.get(home + 1)) else {
             return u32::MAX;
         };
         // What is left of a slot when the check that it should have is taken out.
@@ -109,7 +113,7 @@ impl Table {
     #[cold]
     fn look_further(&self, home: usize, check: u32) -> u32 {
         let mut check = check + DISTANCE;
-        for slot in self.slots.iter().skip(home + 2) {
+        for slot in self.slots.get().iter().skip(home + 2) {
             check += DISTANCE;
             if slot & self.distance_mask < check & self.distance_mask {
                 break;
@@ -124,7 +128,7 @@ impl Table {
     /// What the term is worth, if it is known.
     #[inline]
     pub(crate) fn find(&self, hash: u32) -> Option<Worth> {
-        let found = self.look_up(hash);
+        let found = self.look_up(self.slots.get(), hash);
         (found <= KNOWN_MAX).then(|| Worth {
             steps: steps(found),
             in_ham: found & HAM != 0,
@@ -135,8 +139,9 @@ impl Table {
     #[inline(never)]
     pub(crate) fn sum(&self, hashes: &[u32]) -> Sum {
         let mut sum = Sum::default();
+        let slots = self.slots.get();
         for &hash in hashes {
-            let found = self.look_up(hash);
+            let found = self.look_up(slots, hash);
             let is_known = found <= KNOWN_MAX;
             sum.n_known += u32::from(is_known);
             let found = if is_known { found } else { 0 };

@@ -158,6 +158,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hmac::", &["privacy.rs"]),
     ("email_address::", &["signals/form.rs"]),
     ("aho_corasick::", &["site/lists"]),
+    ("memmap2::", &["model/slots.rs"]),
+    ("bytemuck::", &["model/slots.rs"]),
     ("rustls::", &["cli/mod.rs", "config", "server"]),
 ];
 

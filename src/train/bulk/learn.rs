@@ -193,7 +193,7 @@ pub(super) fn learn(
         n_spam,
         as_of,
     } = counted;
-    let selected = select::select(parts, &naming, &is_spam, &used, TERMS_MAX);
+    let selected = select::select(parts, &naming, &is_spam, used, TERMS_MAX);
     drop(naming);
     let n_kinds = is_spam.len();
     let Selected {

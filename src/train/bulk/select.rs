@@ -66,7 +66,7 @@ pub(super) fn select(
     parts: Vec<Part>,
     naming: &Naming,
     is_spam: &[bool],
-    is_used: &[bool; N_VIEWS],
+    is_used: [bool; N_VIEWS],
     n_max: usize,
 ) -> Selected {
     let worth = Worth::of(&parts, is_spam);
