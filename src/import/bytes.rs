@@ -34,22 +34,34 @@ pub(super) struct Input {
     piece: Place,
 }
 
-/// Opens a file; `-` is standard input. Whether it is compressed is seen from its first bytes.
-pub(super) fn open(path: &Path, encoding: Option<&str>) -> Result<Input, ImportError> {
+/// The encoding of this name, if one is stated.
+pub(super) fn encoding(name: Option<&str>) -> Result<Option<&'static Encoding>, ImportError> {
+    let Some(name) = name else { return Ok(None) };
+    let unknown = || ImportError::Encoding { name: name.to_owned() };
+    Encoding::for_label(name.as_bytes()).map(Some).ok_or_else(unknown)
+}
+
+/// Opens a file; `-` is standard input.
+pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, ImportError> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(io::stdin()));
+    }
+    let file = File::open(path).map_err(|source| ImportError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(Box::new(file))
+}
+
+/// What is read of `file`, which is called `path`. Whether it is compressed is seen from its first bytes.
+pub(super) fn text_of(
+    path: &Path,
+    file: Box<dyn Read>,
+    encoding: Option<&'static Encoding>,
+) -> Result<Input, ImportError> {
     let read_error = |source| ImportError::Read {
         path: path.to_owned(),
         source,
-    };
-    let encoding = match encoding {
-        None => None,
-        Some(name) => {
-            Some(Encoding::for_label(name.as_bytes()).ok_or_else(|| ImportError::Encoding { name: name.to_owned() })?)
-        }
-    };
-    let file: Box<dyn Read> = if path.as_os_str() == "-" {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(path).map_err(read_error)?)
     };
     let read_of_file = Rc::new(Cell::new(0));
     let counted = Counted {

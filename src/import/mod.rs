@@ -15,10 +15,12 @@ mod wordpress_json;
 mod write;
 mod xml;
 
+use std::io::Read;
 use std::path::Path;
 
 use crate::comment::Label;
 
+use bytes::Input;
 pub use error::ImportError;
 pub use table::{Column, Columns};
 pub use write::line;
@@ -218,7 +220,33 @@ pub fn read(
     progress: &mut dyn FnMut(u64),
     take: &mut dyn FnMut(Found) -> Result<(), ImportError>,
 ) -> Result<(), ImportError> {
-    let mut input = bytes::open(path, encoding)?;
+    let encoding = bytes::encoding(encoding)?;
+    let input = bytes::text_of(path, bytes::open(path)?, encoding)?;
+    read_text(format, input, progress, take)
+}
+
+/// As [`read`], of bytes from wherever; errors call them `path`.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_bytes(
+    format: &Format,
+    path: &Path,
+    file: Box<dyn Read>,
+    encoding: Option<&str>,
+    progress: &mut dyn FnMut(u64),
+    take: &mut dyn FnMut(Found) -> Result<(), ImportError>,
+) -> Result<(), ImportError> {
+    let input = bytes::text_of(path, file, bytes::encoding(encoding)?)?;
+    read_text(format, input, progress, take)
+}
+
+fn read_text(
+    format: &Format,
+    mut input: Input,
+    progress: &mut dyn FnMut(u64),
+    take: &mut dyn FnMut(Found) -> Result<(), ImportError>,
+) -> Result<(), ImportError> {
     let mut take = |found, n_bytes| {
         progress(n_bytes);
         take(found)

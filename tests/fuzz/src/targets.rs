@@ -2,6 +2,7 @@
 //! tests throw the corpus, in which everything that was ever found has its place.
 
 use std::cell::RefCell;
+use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +11,9 @@ use moderato::api::grpc::proto::moderation_service_server::ModerationService;
 use moderato::api::grpc::proto::{ModerateRequest, Verdict};
 use moderato::artifact::{self, Live, LoadedModel};
 use moderato::clock::{Clock, Timestamp};
+use moderato::comment::Label;
 use moderato::config;
+use moderato::import::{self, Columns, Format, Rules};
 use moderato::limit::{Limiter, MemorySettings};
 use moderato::model::{Reading, SpamModel};
 use moderato::moderator::{Moderator, Parts};
@@ -23,17 +26,21 @@ use sha2::{Digest, Sha256};
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is that of its corpus.
-pub const ALL: [(&str, Target); 5] = [
+pub const ALL: [(&str, Target); 6] = [
     ("text", text),
     ("links", links),
     ("artifact", artifact),
     ("request", request),
     ("config", config),
+    ("import", import),
 ];
 
 thread_local! {
     static MODEL: SpamModel = artifact::embedded().unwrap();
-    static HOUSE: RefCell<ModerationDoor> = RefCell::new(ModerationDoor::new(Arc::new(house())));
+    static HOUSE: RefCell<(Arc<Moderator>, ModerationDoor)> = RefCell::new({
+        let house = Arc::new(house());
+        (Arc::clone(&house), ModerationDoor::new(house))
+    });
     static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -122,10 +129,16 @@ pub fn request(data: &[u8]) {
     });
     let request_again = request.clone();
     let answer = RUNTIME.with(|runtime| {
-        HOUSE.with_borrow(|house| {
-            let first = runtime.block_on(house.moderate(tonic::Request::new(request)));
+        HOUSE.with_borrow(|(house, door)| {
+            // The door lets in whom the guard before it has let in: without keys, everybody.
+            let let_in = |request| {
+                let mut request = tonic::Request::new(request);
+                request.extensions_mut().insert(house.admit(None).unwrap());
+                request
+            };
+            let first = runtime.block_on(door.moderate(let_in(request)));
             // The same again: a replay must stand what its original stood.
-            let second = runtime.block_on(house.moderate(tonic::Request::new(request_again)));
+            let second = runtime.block_on(door.moderate(let_in(request_again)));
             assert_eq!(first.is_ok(), second.is_ok());
             first
         })
@@ -138,6 +151,7 @@ pub fn request(data: &[u8]) {
             assert!(response.spam_probability.is_none_or(|p| (0.0..=1.0).contains(&p)));
         }
         Err(status) => {
+            assert_eq!(status.code(), tonic::Code::InvalidArgument, "{status:?}");
             // A telling secret only: "a" is in every message.
             for secret in secrets
                 .into_iter()
@@ -180,5 +194,39 @@ pub fn config(data: &[u8]) {
     match config::parse(&text, Path::new("fuzz.toml")) {
         Ok(config) => assert!(!config.listen.is_empty()),
         Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// Any file as any export: comments that training can take, or an error that says where and quotes nothing.
+pub fn import(data: &[u8]) {
+    // The first byte says what the rest is taken for.
+    let Some((&sort, file)) = data.split_first() else {
+        return;
+    };
+    let format = match sort % 3 {
+        0 => Format::WordPress,
+        1 => Format::Disqus,
+        _ => Format::Table(Columns::default()),
+    };
+    let encoding = (sort & 0x40 != 0).then_some("windows-1252");
+    let rules = Rules {
+        pending: Some(Label::Ham),
+        removed: Some(Label::Spam),
+        pingbacks: true,
+    };
+    let mut take = |found: import::Found| {
+        if let Ok(comment) = found
+            && let Ok(label) = rules.judge(&comment)
+        {
+            assert!(!comment.content.trim().is_empty());
+            let line = import::line(&comment, label, "fuzz", true).unwrap();
+            assert!(!line.trim_end().contains('\n'), "a comment is a line");
+        }
+        Ok(())
+    };
+    let file = Box::new(Cursor::new(file.to_vec()));
+    let read = import::read_bytes(&format, Path::new("fuzz"), file, encoding, &mut |_| (), &mut take);
+    if let Err(error) = read {
+        assert!(!error.to_string().is_empty());
     }
 }
