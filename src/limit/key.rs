@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! moderato:1:{<site>:<subject>}              every quota of one subject
-//! moderato:1:{<site>:<subject>}:r:<request>  a claimed request id, in a cluster: in its subject's slot
-//! moderato:1:{<site>:r:<request>}            the same without a cluster, or without a subject
+//! moderato:1:{<site>:<subject>}:r:<request>  a claimed request id, in a cluster: in its author's slot
+//! moderato:1:{<site>:r:<request>}            the same without a cluster, or without a known author
 //! moderato:1:{probe:<n>}                     written by probes, lives for a millisecond
 //! ```
 //!
@@ -26,7 +26,7 @@ const PREFIX: &str = "moderato:1:";
 pub enum Layout {
     /// Any script may touch any key, so a request id has one place whoever its author is.
     Single,
-    /// A script may touch one slot, so a claim lives with its subject.
+    /// A script may touch one slot, so a claim lives with its author's quotas.
     Cluster,
 }
 
@@ -36,11 +36,11 @@ pub fn subject(site: &SiteId, subject: AuthorKey) -> String {
 }
 
 /// The key that holds a claimed request id.
-pub fn claim(layout: Layout, site: &SiteId, subject: Option<AuthorKey>, claim: &Claim<'_>) -> String {
+pub fn claim(layout: Layout, site: &SiteId, claim: &Claim<'_>) -> String {
     let request = hex::encode(claim.request);
-    match (layout, subject) {
-        (Layout::Cluster, Some(subject)) => {
-            format!("{PREFIX}{{{site}:{}}}:r:{request}", hex::encode(subject.as_bytes()))
+    match (layout, claim.beside) {
+        (Layout::Cluster, Some(author)) => {
+            format!("{PREFIX}{{{site}:{}}}:r:{request}", hex::encode(author.as_bytes()))
         }
         _ => format!("{PREFIX}{{{site}:r:{request}}}"),
     }
@@ -76,18 +76,23 @@ mod tests {
         let request = Claim {
             request: [1; 16],
             fingerprint: [2; 16],
+            beside: Some(author),
             payload: b"",
         };
         let tag = "{example.org:abababababababababababababababab}";
         assert_eq!(subject(&site, author), format!("moderato:1:{tag}"));
         let one = "01".repeat(16);
         assert_eq!(
-            claim(Layout::Cluster, &site, Some(author), &request),
+            claim(Layout::Cluster, &site, &request),
             format!("moderato:1:{tag}:r:{one}")
         );
         let alone = format!("moderato:1:{{example.org:r:{one}}}");
-        assert_eq!(claim(Layout::Cluster, &site, None, &request), alone);
-        assert_eq!(claim(Layout::Single, &site, Some(author), &request), alone);
+        let unknown = Claim {
+            beside: None,
+            ..request
+        };
+        assert_eq!(claim(Layout::Cluster, &site, &unknown), alone);
+        assert_eq!(claim(Layout::Single, &site, &request), alone);
         assert!(alone.bytes().all(|b| b.is_ascii_graphic()));
     }
 }

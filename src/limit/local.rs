@@ -419,6 +419,7 @@ mod tests {
         let claim = |n: u8| Claim {
             request: [n; 16],
             fingerprint: [n; 16],
+            beside: None,
             payload: b"first",
         };
         let alone = take(&site, &quotas, Some(claim(1)));

@@ -32,12 +32,13 @@ pub(super) struct Pledge {
 pub(super) struct Name {
     /// The publication.
     pub(super) site: SiteId,
-    /// Whose comment it was; decides the slot in a cluster.
+    /// Who was counted.
     pub(super) subject: Option<AuthorKey>,
     /// The quotas that answered, at this replica's share.
     pub(super) quotas: Arc<[Quota]>,
     request: [u8; 16],
     fingerprint: [u8; 16],
+    beside: Option<AuthorKey>,
     until: Timestamp,
 }
 
@@ -50,6 +51,7 @@ impl Name {
             quotas,
             request: claim.request,
             fingerprint: claim.fingerprint,
+            beside: claim.beside,
             until: now.after(CLAIM_TTL),
         }
     }
@@ -59,6 +61,7 @@ impl Name {
         Claim {
             request: self.request,
             fingerprint: self.fingerprint,
+            beside: self.beside,
             payload: &[],
         }
     }

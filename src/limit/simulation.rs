@@ -329,6 +329,7 @@ impl Walk {
             Claim {
                 request,
                 fingerprint: request,
+                beside: Some(author(n)),
                 payload: b"",
             }
         });

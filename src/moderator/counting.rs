@@ -32,6 +32,55 @@ pub(super) enum Counted {
     AddressNotPublic,
 }
 
+/// Whether anybody's quotas are asked, and why not. Remembered of a request: its repetition is answered as the first was,
+/// also when it is sent as something for which nobody is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Measure {
+    Quotas,
+    NotMeasured,
+    NoAddress,
+    AddressNotPublic,
+}
+
+impl Measure {
+    /// The one that is this as a byte.
+    pub(super) fn from_byte(byte: u8) -> Option<Self> {
+        let all = [Self::Quotas, Self::NotMeasured, Self::NoAddress, Self::AddressNotPublic];
+        all.into_iter().find(|measure| *measure as u8 == byte)
+    }
+
+    /// What is known without the limiter.
+    const fn unmeasured(self) -> Option<Velocity> {
+        match self {
+            Self::Quotas => None,
+            Self::NotMeasured => Some(Velocity::NotMeasured),
+            Self::NoAddress => Some(Velocity::NoAddress),
+            Self::AddressNotPublic => Some(Velocity::AddressNotPublic),
+        }
+    }
+}
+
+impl Counted {
+    /// Whether quotas are asked.
+    pub(super) const fn measure(self) -> Measure {
+        match self {
+            Self::Subject(_) => Measure::Quotas,
+            Self::NotMeasured => Measure::NotMeasured,
+            Self::NoAddress => Measure::NoAddress,
+            Self::AddressNotPublic => Measure::AddressNotPublic,
+        }
+    }
+
+    /// Who is counted.
+    pub(super) const fn subject(self) -> Option<AuthorKey> {
+        match self {
+            Self::Subject(key) => Some(key),
+            Self::NotMeasured | Self::NoAddress | Self::AddressNotPublic => None,
+        }
+    }
+}
+
 impl Moderator {
     /// Who is counted, if anybody, under the pseudonym that `epoch` gives.
     pub(super) fn counted(epoch: &Pseudonymizer, submission: &Submission, policy: &SitePolicy) -> Counted {
@@ -39,6 +88,12 @@ impl Moderator {
         if submission.action != Action::Submit || author.trust == Trust::Staff || policy.quotas.is_empty() {
             return Counted::NotMeasured;
         }
+        Self::author(epoch, submission, policy)
+    }
+
+    /// Whose comment it is, as far as that can be said, whether or not it counts.
+    fn author(epoch: &Pseudonymizer, submission: &Submission, policy: &SitePolicy) -> Counted {
+        let author = &submission.comment.author;
         let id = author.id.expose();
         if author.trust >= Trust::Authenticated && !id.is_empty() {
             return Counted::Subject(epoch.account(&submission.site, id));
@@ -51,22 +106,17 @@ impl Moderator {
 
     /// Looks for the signs of a proxy whose address is passed on for its readers'.
     pub(super) fn watch_address(&self, submission: &Submission, policy: &SitePolicy) {
-        if submission.dry_run || submission.action != Action::Submit {
+        let author = &submission.comment.author;
+        if submission.dry_run || submission.action != Action::Submit || author.trust == Trust::Staff {
             return;
         }
-        let Some(address) = submission
-            .comment
-            .author
-            .address
-            .as_ref()
-            .map(|address| *address.expose())
-        else {
+        let Some(address) = author.address.as_ref().map(|address| *address.expose()) else {
             return;
         };
         match Self::network(&self.pseudonymizer, &submission.site, address, policy) {
             // Mostly the very subject that is counted; an account's address is looked at too.
             Counted::Subject(network) => self.proxies.public(&submission.site, network, &self.metrics),
-            _ => self.proxies.not_public(&submission.site),
+            _ => self.proxies.not_public(&submission.site, &self.metrics),
         }
     }
 
@@ -78,10 +128,16 @@ impl Moderator {
         Counted::Subject(epoch.network(site, network))
     }
 
-    pub(super) fn claim<'a>(epoch: &Pseudonymizer, submission: &Submission, payload: &'a [u8]) -> Option<Claim<'a>> {
+    pub(super) fn claim<'a>(
+        epoch: &Pseudonymizer,
+        submission: &Submission,
+        policy: &SitePolicy,
+        payload: &'a [u8],
+    ) -> Option<Claim<'a>> {
         submission.request.as_ref().map(|request| Claim {
             request: epoch.request(&submission.site, &request.id),
             fingerprint: epoch.body(&request.body),
+            beside: Self::author(epoch, submission, policy).subject(),
             payload,
         })
     }
@@ -95,31 +151,21 @@ impl Moderator {
         memo: &Memo,
         (now, patience): (Timestamp, Duration),
     ) -> Result<Measured, Refusal> {
-        let unmeasured = match counted {
-            Counted::Subject(_) => None,
-            Counted::NotMeasured => Some(Velocity::NotMeasured),
-            Counted::NoAddress => Some(Velocity::NoAddress),
-            Counted::AddressNotPublic => Some(Velocity::AddressNotPublic),
-        };
         let payload = memo.encode();
         // A dry run is remembered nowhere, so there is nothing that could be replayed.
-        let claim = Self::claim(&self.pseudonymizer, submission, &payload).filter(|_| !submission.dry_run);
-        if unmeasured.is_some() && claim.is_none() {
-            let velocity = unmeasured.unwrap_or(Velocity::NotMeasured);
+        let claim = Self::claim(&self.pseudonymizer, submission, policy, &payload).filter(|_| !submission.dry_run);
+        if let (Some(velocity), None) = (memo.measure.unmeasured(), &claim) {
             return Ok(Measured {
                 velocity,
                 redis_away: false,
                 replay: None,
             });
         }
+        let subject = counted.subject();
         let take = Take {
             site: &submission.site,
-            subject: if let Counted::Subject(key) = counted {
-                Some(key)
-            } else {
-                None
-            },
-            quotas: if unmeasured.is_none() { &policy.quotas } else { &[] },
+            subject,
+            quotas: if subject.is_some() { &policy.quotas } else { &[] },
             claim,
             mode: if submission.dry_run { Mode::Peek } else { Mode::Spend },
         };
@@ -133,7 +179,8 @@ impl Moderator {
                 (outcomes, Some(Memo::decode(&payload).unwrap_or_else(|| memo.clone())))
             }
         };
-        let velocity = match (unmeasured, redis_away, policy.redis_away) {
+        let measure = replay.as_ref().map_or(memo.measure, |first| first.measure);
+        let velocity = match (measure.unmeasured(), redis_away, policy.redis_away) {
             (Some(unmeasured), ..) => unmeasured,
             (None, true, RedisAway::Hold) => Velocity::Unknown { hold: true },
             (None, true, RedisAway::Ignore) => Velocity::Unknown { hold: false },

@@ -17,6 +17,7 @@ use crate::clock::Timestamp;
 use crate::comment::Action;
 use crate::limit::{Answer, Mode, Take};
 use crate::privacy::Network;
+use crate::signals::Signal;
 use crate::site::SitePolicy;
 
 /// Whoever sends the same again within this time has clicked twice.
@@ -25,6 +26,15 @@ pub(super) const WITHIN: Duration = Duration::from_secs(60);
 const PARTS: usize = 16;
 /// Clicks remembered by each part; when they are full, the oldest goes. Some 10 MB in all.
 const CLICKS_MAX: usize = 1_024;
+
+/// What came of a first click: a second one is judged by the same evidence, though its form may differ in what is no
+/// part of the comment, such as its age.
+#[derive(Debug, Clone)]
+pub(super) struct First {
+    memo: Memo,
+    measured: Measured,
+    signals: Vec<Signal>,
+}
 
 /// A keyed hash of author, article and text.
 pub(super) type Key = [u8; 16];
@@ -126,8 +136,8 @@ impl Moderator {
         Some(self.pseudonymizer.click(&submission.site, who, &parts))
     }
 
-    /// As `measure`, but a second click gets what the first one got. Of two that come at once, one measures and the other
-    /// waits for it.
+    /// As `measure`, but a second click gets what the first one got, its signals included. Of two that come at once, one
+    /// measures and the other waits for it.
     pub(super) async fn measure_once(
         &self,
         click: Option<Key>,
@@ -135,6 +145,7 @@ impl Moderator {
         policy: &SitePolicy,
         counted: Counted,
         memo: &Memo,
+        signals: &mut Vec<Signal>,
         (now, patience): (Timestamp, Duration),
     ) -> Result<Measured, Refusal> {
         let measure = || self.measure(submission, policy, counted, memo, (now, patience));
@@ -143,24 +154,34 @@ impl Moderator {
         };
         let first = self.clicks.first(key, now);
         let mut is_first = false;
-        let (first_memo, measured) = first
+        let found = first
             .get_or_try_init(|| async {
                 is_first = true;
                 let measured = measure().await?;
-                Ok((measured.replay.clone().unwrap_or_else(|| memo.clone()), measured))
+                Ok(First {
+                    memo: measured.replay.clone().unwrap_or_else(|| memo.clone()),
+                    measured,
+                    signals: signals.clone(),
+                })
             })
             .await?;
-        let mut measured = measured.clone();
+        let mut measured = found.measured.clone();
         if !is_first {
-            self.refuse_reused_id(submission, now).await?;
-            measured.replay = Some(first_memo.clone());
+            self.refuse_reused_id(submission, policy, now).await?;
+            measured.replay = Some(found.memo.clone());
+            signals.clone_from(&found.signals);
         }
         Ok(measured)
     }
 
     /// A second click need not be counted, but its request id may not stand for another body.
-    async fn refuse_reused_id(&self, submission: &Submission, now: Timestamp) -> Result<(), Refusal> {
-        let Some(claim) = Self::claim(&self.pseudonymizer, submission, &[]) else {
+    async fn refuse_reused_id(
+        &self,
+        submission: &Submission,
+        policy: &SitePolicy,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let Some(claim) = Self::claim(&self.pseudonymizer, submission, policy, &[]) else {
             return Ok(());
         };
         let take = Take {

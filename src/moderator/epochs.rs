@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::{Counted, Moderator, Submission};
+use super::{Moderator, Submission};
 use crate::clock::Timestamp;
 use crate::limit::{Answer, Source, Take, Taken};
 use crate::site::SitePolicy;
@@ -24,15 +24,13 @@ impl Moderator {
         let Some(previous) = self.pseudonymizer.previous() else {
             return self.limiter.take_within(take, now, patience).await;
         };
-        let subject = || match Self::counted(previous, submission, policy) {
-            Counted::Subject(key) => Some(key),
-            Counted::NotMeasured | Counted::NoAddress | Counted::AddressNotPublic => None,
-        };
         let before = Take {
-            subject: take.subject.and_then(|_| subject()),
+            subject: take
+                .subject
+                .and_then(|_| Self::counted(previous, submission, policy).subject()),
             claim: take
                 .claim
-                .and_then(|claim| Self::claim(previous, submission, claim.payload)),
+                .and_then(|claim| Self::claim(previous, submission, policy, claim.payload)),
             ..*take
         };
         let past = self.limiter.take_within(&before, now, patience / 2).await;

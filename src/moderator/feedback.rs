@@ -167,7 +167,7 @@ impl Moderator {
                 email,
                 before,
             } => Selection::Site {
-                authors: author_keys(&self.pseudonymizer, &site, name.as_ref(), email.as_ref()),
+                authors: author_keys_of_all(&self.pseudonymizer, &site, name.as_ref(), email.as_ref()),
                 site,
                 before,
             },
@@ -276,8 +276,22 @@ impl Moderator {
     }
 }
 
+/// The pseudonyms of an author's name and e-mail address under every key that is alive, the previous one included: what
+/// was kept before a rotation is found under that one only.
+pub fn author_keys_of_all(
+    pseudonymizer: &Pseudonymizer,
+    site: &SiteId,
+    name: Option<&Sensitive<String>>,
+    email: Option<&Sensitive<String>>,
+) -> Vec<AuthorKey> {
+    let mut epochs = vec![pseudonymizer];
+    epochs.extend(pseudonymizer.previous());
+    let keys = epochs.into_iter().map(|epoch| author_keys(epoch, site, name, email));
+    keys.flatten().collect()
+}
+
 /// The pseudonyms of an author's name and e-mail address; of what is not known, none.
-pub fn author_keys(
+fn author_keys(
     pseudonymizer: &Pseudonymizer,
     site: &SiteId,
     name: Option<&Sensitive<String>>,

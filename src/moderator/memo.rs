@@ -1,26 +1,29 @@
 //! What is remembered of a request, so that its repetition gets the same answer from any replica: the decision's name
-//! and what the model said. Nothing of the comment, nothing of its author.
+//! what the model said, and whether quotas were asked. Nothing of the comment, nothing of its author.
 
+use super::counting::Measure;
 use crate::model::{Assessment, SpamProbability, Thresholds};
 use crate::policy::Classifier;
 
 /// Raised whenever the layout changes; a memo of another version is not read.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The remembered part of an answer; the rest follows from it, from the quotas' outcomes and from the policy.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Memo {
     pub(super) decision_id: [u8; 16],
+    pub(super) measure: Measure,
     pub(super) classifier: Classifier,
     pub(super) model_version: String,
 }
 
 impl Memo {
-    /// The memo as bytes: version, decision id, kind of classifier fact, its numbers, the model's version.
+    /// The memo as bytes: version, decision id, what was measured, kind of classifier fact, its numbers, the model's version.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(64);
         bytes.push(VERSION);
         bytes.extend(self.decision_id);
+        bytes.push(self.measure as u8);
         match self.classifier {
             Classifier::Off => bytes.push(0),
             Classifier::NoText => bytes.push(1),
@@ -46,10 +49,12 @@ impl Memo {
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let (version, rest) = bytes.split_first()?;
         let (decision_id, rest) = rest.split_first_chunk::<16>()?;
+        let (measure, rest) = rest.split_first()?;
         let (kind, mut rest) = rest.split_first()?;
         if *version != VERSION {
             return None;
         }
+        let measure = Measure::from_byte(*measure)?;
         let mut number = || -> Option<f64> {
             let (first, others) = rest.split_first_chunk::<8>()?;
             rest = others;
@@ -74,6 +79,7 @@ impl Memo {
         let model_version = String::from_utf8(rest.to_vec()).ok()?;
         Some(Self {
             decision_id: *decision_id,
+            measure,
             classifier,
             model_version,
         })
@@ -82,7 +88,7 @@ impl Memo {
 
 #[cfg(test)]
 mod tests {
-    use super::Memo;
+    use super::{Measure, Memo};
     use crate::model::{Assessment, SpamProbability, Thresholds};
     use crate::policy::Classifier;
     use proptest::prelude::*;
@@ -90,14 +96,15 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_encoded_is_decoded(p in 0.0..=1.0f64, e in 0.0..=1.0f64, h in 0.0..=1.0f64,
-                                       r in proptest::option::of(0.0..=1.0f64), thin: bool, id: [u8; 16], kind in 0..4) {
+                                       r in proptest::option::of(0.0..=1.0f64), thin: bool, id: [u8; 16], kind in 0..4, measure in 0..4_u8) {
             let scored = Classifier::Scored(
                 Assessment { probability: SpamProbability::new(p), evidence: e, thin },
                 Thresholds { hold_at: SpamProbability::new(h), reject_at: r.map(SpamProbability::new) },
             );
             let classifier =
                 [Classifier::Off, Classifier::NoText, Classifier::Unavailable, scored][usize::try_from(kind).unwrap()];
-            let memo = Memo { decision_id: id, classifier, model_version: "0123456789ab".to_owned() };
+            let measure = Measure::from_byte(measure).unwrap();
+            let memo = Memo { decision_id: id, measure, classifier, model_version: "0123456789ab".to_owned() };
             prop_assert_eq!(Memo::decode(&memo.encode()), Some(memo));
         }
 

@@ -39,13 +39,13 @@ use crate::telemetry::{Call, Events, Method, Metrics, Traces};
 use crate::verdict::{Handling, Verdict};
 
 use admission::CallerQuotas;
-use counting::{Counted, Measured};
-use double::Clicks;
+use counting::{Counted, Measure, Measured};
+use double::{Clicks, First};
 use memo::Memo;
 use proxies::Proxies;
 
 pub use admission::{Caller, Denied};
-pub use feedback::{Feedback, FeedbackRefusal, Forget, author_keys};
+pub use feedback::{Feedback, FeedbackRefusal, Forget, author_keys_of_all};
 pub use statistics::{Asked, Rate, Report, SiteDay};
 pub use status::{ModelStatus, Problem, Status};
 pub use submission::{Judgement, Refusal, RequestId, Submission};
@@ -90,7 +90,7 @@ pub struct Moderator {
     events: Events,
     traces: Traces,
     proxies: Proxies,
-    clicks: Clicks<(Memo, Measured)>,
+    clicks: Clicks<First>,
     statistics: Statistics,
     nonce: [u8; 16],
     decisions: AtomicU64,
@@ -169,12 +169,8 @@ impl Moderator {
         let policy = &*self.policy(&submission.site)?;
         // One snapshot from beginning to end: another model may be promoted while this call runs.
         let model = self.models.current();
-        let signals = signals::collect(&submission.comment, policy, FieldSet::default());
-        let memo = Memo {
-            decision_id: self.next_decision_id(),
-            classifier: weigh(model.as_deref(), &submission.comment, policy),
-            model_version: version(model.as_deref()),
-        };
+        let mut signals = signals::collect(&submission.comment, policy, FieldSet::default());
+        let classifier = weigh(model.as_deref(), &submission.comment, policy);
         // The clock costs more than most stations: it is read between them only for those who look on.
         let mark = || submission.call.as_ref().map(|_| self.clock.now());
         let weighed_at = mark();
@@ -184,6 +180,12 @@ impl Moderator {
         } else {
             Self::counted(&self.pseudonymizer, submission, policy)
         };
+        let memo = Memo {
+            decision_id: self.next_decision_id(),
+            measure: counted.measure(),
+            classifier,
+            model_version: version(model.as_deref()),
+        };
         self.watch_address(submission, policy);
         let click = self.click(submission);
         let Measured {
@@ -191,7 +193,15 @@ impl Moderator {
             redis_away,
             replay,
         } = self
-            .measure_once(click, submission, policy, counted, &memo, (started, patience))
+            .measure_once(
+                click,
+                submission,
+                policy,
+                counted,
+                &memo,
+                &mut signals,
+                (started, patience),
+            )
             .await?;
         let counted_at = mark();
         let replayed = replay.is_some();
@@ -234,6 +244,7 @@ impl Moderator {
         let model = self.models.current();
         let memo = Memo {
             decision_id: [0; 16],
+            measure: Measure::NotMeasured,
             classifier: weigh(model.as_deref(), &submission.comment, policy),
             model_version: version(model.as_deref()),
         };

@@ -59,7 +59,8 @@ impl Proxies {
     }
 
     /// A comment came with an address that cannot be a reader's.
-    pub(super) fn not_public(&self, site: &SiteId) {
+    pub(super) fn not_public(&self, site: &SiteId, metrics: &Metrics) {
+        metrics.address_not_public(site);
         let first = {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             seen.not_public.len() < SITES_MAX && !seen.not_public.contains(site) && seen.not_public.insert(site.clone())
@@ -67,9 +68,8 @@ impl Proxies {
         if first {
             tracing::warn!(
                 site = site.as_str(),
-                "a comment came with an author_ip that is not public, most likely a proxy's; such comments are not \
-                 counted: pass the reader's own address (further ones of this site are only counted in \
-                 moderato_address_not_public_total)"
+                "a comment came with an author_ip that is not public, most likely a proxy's; it limits nobody: pass the \
+                 reader's own address (how many more come to this site is in moderato_address_not_public_total)"
             );
         }
     }

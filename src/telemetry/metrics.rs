@@ -14,7 +14,7 @@ use super::rpc::{CODES, Method};
 use crate::clock::Timestamp;
 use crate::record::Opinion;
 use crate::site::{SiteId, Sites};
-use crate::verdict::{Decision, Degraded, NotEvaluated, ReasonCode, Verdict};
+use crate::verdict::{Decision, Degraded, ReasonCode, Verdict};
 
 /// Upper bounds of the latency buckets, in seconds: from a comment judged in memory to the deadline of a patient caller.
 const LATENCY_BUCKETS: [f64; 10] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.3];
@@ -159,9 +159,6 @@ impl Metrics {
         if replayed {
             site.replayed.increment(1);
         }
-        if decision.not_evaluated.contains(&NotEvaluated::AddressNotPublic) {
-            site.address_not_public.increment(1);
-        }
         for reason in &decision.reasons {
             count(&self.reasons, reason.code);
         }
@@ -182,6 +179,11 @@ impl Metrics {
     /// Counts a connection that came to nothing: plain text, no certificate or a wrong one, too slow.
     pub fn handshake_failed(&self) {
         self.handshakes_failed.increment(1);
+    }
+
+    /// Counts a comment whose address cannot be a reader's, whoever is counted for it.
+    pub fn address_not_public(&self, site: &SiteId) {
+        self.site(site).address_not_public.increment(1);
     }
 
     /// Notes whether one address sends more than its share of a site's comments.
@@ -336,7 +338,7 @@ mod tests {
 
     use super::Metrics;
     use crate::site::{SiteId, Sites};
-    use crate::verdict::{Decision, Degraded, Handling, NotEvaluated, Verdict};
+    use crate::verdict::{Decision, Degraded, Handling, Verdict};
 
     #[test]
     fn a_decision_is_counted_and_unconfigured_sites_are_one() {
@@ -353,10 +355,11 @@ mod tests {
             reasons: Vec::new(),
             quotas: Vec::new(),
             retry_after: None,
-            not_evaluated: vec![NotEvaluated::AddressNotPublic],
+            not_evaluated: Vec::new(),
             degraded: vec![Degraded::Redis],
         };
         metrics.decided(&SiteId::new("nobody-configured-me").unwrap(), &decision, true, 0.002);
+        metrics.address_not_public(&SiteId::new("nor-me").unwrap());
         metrics.redis(false, true);
         let text = handle.render();
         for line in [

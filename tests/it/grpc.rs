@@ -264,6 +264,43 @@ async fn a_repeated_request_gets_the_same_answer_and_spends_nothing() {
         "a call that timed out may be repeated as a recheck"
     );
 
+    // However the first was sent and whatever it was told: a repetition is told the same, quotas and reasons included.
+    let mut told = Vec::new();
+    for n in 0..7 {
+        let sent = ModerateRequest {
+            request_id: format!("s-{n}"),
+            ..request_with(|comment| comment.content = format!("{PLAIN} And {n} more."))
+        };
+        let first = house.moderate(sent.clone()).await.unwrap();
+        told.push(first.handling());
+        for action in [Action::Recheck, Action::Edit, Action::Submit] {
+            let mut again = house
+                .moderate(ModerateRequest {
+                    action: action.into(),
+                    ..sent.clone()
+                })
+                .await
+                .unwrap();
+            assert!(again.replayed);
+            again.replayed = false;
+            assert_eq!(first, again, "{n} {action:?}");
+        }
+    }
+    assert_eq!(told.last(), Some(&Handling::RetryLater), "{told:?}");
+    let unasked = ModerateRequest {
+        request_id: "s-recheck".to_owned(),
+        action: Action::Recheck.into(),
+        ..request("Rechecked first")
+    };
+    let first = house.moderate(unasked.clone()).await.unwrap();
+    let submitted = ModerateRequest {
+        action: Action::Submit.into(),
+        ..unasked
+    };
+    let mut again = house.moderate(submitted).await.unwrap();
+    assert!(std::mem::take(&mut again.replayed) && first.quotas.is_empty());
+    assert_eq!(first, again);
+
     let mut other_body = once.clone();
     other_body.comment.as_mut().unwrap().content = "Something else".to_owned();
     let status = house.moderate(other_body.clone()).await.unwrap_err();
@@ -557,6 +594,34 @@ async fn a_double_click_gets_the_first_decision_and_spends_nothing() {
         let other = house.moderate(click(&change)).await.unwrap();
         assert!(!other.replayed && other.decision_id != first.decision_id);
     }
+    // What is no part of the comment may differ: the second click is judged as the first was.
+    let minded = House::start("[defaults]\nform_age_min = \"3s\"").await;
+    type Differ = fn(&mut Comment);
+    let differences: [Differ; 2] = [
+        |comment| comment.honeypot = "filled".to_owned(),
+        |comment| {
+            comment.form_age = Some(prost_types::Duration { seconds: 1, nanos: 0 });
+        },
+    ];
+    for (n, differ) in differences.into_iter().enumerate() {
+        for is_first in [true, false] {
+            let text = |comment: &mut Comment| comment.content = format!("{PLAIN} {n} {is_first}");
+            let (plain, marked) = (
+                click(&text),
+                click(&|comment| {
+                    text(comment);
+                    differ(comment);
+                }),
+            );
+            let (first, second) = if is_first { (marked, plain) } else { (plain, marked) };
+            let first = minded.moderate(first).await.unwrap();
+            let mut second = minded.moderate(second).await.unwrap();
+            assert!(std::mem::take(&mut second.replayed));
+            assert_eq!(first, second);
+            assert_eq!(first.reasons.is_empty(), !is_first, "{first:?}");
+        }
+    }
+    minded.stop().await;
     // Five are spent: the sixth is told to come back, and when it does it is no double click.
     let sixth = || click(&|comment| comment.content = "One more thing about the bridge.".to_owned());
     let refused = house.moderate(sixth()).await.unwrap();

@@ -44,6 +44,7 @@ pub(crate) fn claim(request: u8, fingerprint: u8, payload: &[u8]) -> Claim<'_> {
     Claim {
         request: [request; 16],
         fingerprint: [fingerprint; 16],
+        beside: None,
         payload,
     }
 }

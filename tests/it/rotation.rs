@@ -1,8 +1,9 @@
 //! One pseudonym key is changed for another, on a real Redis, and no author's quota begins anew.
 
-use moderato::api::grpc::proto::Verdict;
+use moderato::api::grpc::proto::admin_service_client::AdminServiceClient;
+use moderato::api::grpc::proto::{ForgetAuthorRequest, Verdict};
 
-use crate::support::process::{Service, moderato, stderr};
+use crate::support::process::{Service, moderato, stderr, stdout};
 use crate::support::redis::RedisServer;
 use crate::support::{PLAIN, request};
 
@@ -58,6 +59,80 @@ async fn nobody_is_forgotten_while_a_fleet_changes_its_key() {
     let new = replica(&redis, &config, NEW, None);
     assert_eq!(left(&new, "e").await, Some(3), "answered before, and not counted again");
     assert_eq!(left(&new, "h").await, Some(2));
+}
+
+#[tokio::test]
+async fn who_was_remembered_under_the_previous_key_can_still_be_forgotten() {
+    let (dir, config) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+    std::fs::write(config.path(), "[defaults]\nclassifier = false\nauthor_history = true\n").unwrap();
+    let (data, settings) = (dir.path().to_str().unwrap(), config.path().to_str().unwrap());
+    let serve = |current: &str, previous: Option<&str>| {
+        let mut command = moderato(&[
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--data-dir",
+            data,
+            "--config",
+            settings,
+        ]);
+        command.env("MODERATO_PSEUDONYM_KEY", current);
+        previous.map(|previous| command.env("MODERATO_PSEUDONYM_KEY_PREVIOUS", previous));
+        Service::start_from(&mut command)
+    };
+    let judge = async |service: &Service| {
+        service.client().await.moderate(request(PLAIN)).await.unwrap();
+    };
+    let forget = async |service: &Service| {
+        let mut admin = AdminServiceClient::new(service.channel().await);
+        let author = ForgetAuthorRequest {
+            site: request(PLAIN).site,
+            author_email: request(PLAIN).comment.unwrap().author_email,
+            ..Default::default()
+        };
+        admin.forget_author(author).await.unwrap().into_inner()
+    };
+    for _ in 0..2 {
+        let old = serve(OLD, None);
+        judge(&old).await;
+        assert_eq!(old.stop().0, Some(0));
+    }
+    // Under the new key alone nobody knows whose they are, and the answer says what to do.
+    let new = serve(NEW, None);
+    let unknown = forget(&new).await;
+    assert!(
+        unknown.decisions == 0 && unknown.note.contains("previous"),
+        "{unknown:?}"
+    );
+    assert_eq!(new.stop().0, Some(0));
+    let both = serve(NEW, Some(OLD));
+    judge(&both).await;
+    assert_eq!(forget(&both).await.decisions, 3);
+    assert_eq!(both.stop().0, Some(0));
+    // The same at a terminal.
+    let old = serve(OLD, None);
+    judge(&old).await;
+    assert_eq!(old.stop().0, Some(0));
+    let comment = request(PLAIN);
+    let mut command = moderato(&[
+        "feedback",
+        "forget",
+        "--data-dir",
+        data,
+        "--site",
+        &comment.site,
+        "--author-email",
+        &comment.comment.unwrap().author_email,
+    ]);
+    command.env("MODERATO_PSEUDONYM_KEY", NEW);
+    command.env("MODERATO_PSEUDONYM_KEY_PREVIOUS", OLD);
+    let output = command.output().unwrap();
+    assert!(
+        stdout(&output).contains("forgotten: 1 decisions"),
+        "{} {}",
+        stdout(&output),
+        stderr(&output)
+    );
 }
 
 #[test]

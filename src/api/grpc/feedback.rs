@@ -162,8 +162,9 @@ pub(super) async fn forget(
         .await
         .map_err(|refusal| status::feedback(&refusal))?;
     let note = if about_author && forgotten.n_records == 0 {
-        "nothing was found by these pseudonyms; a site keeps them only with author_history = true, and without them \
-         decisions are found by their id or by their age"
+        "nothing was found by these pseudonyms; a site keeps them only with author_history = true, and what was kept \
+         before the pseudonym key was changed is found while the previous key is given too; otherwise decisions are \
+         found by their id or by their age"
     } else {
         ""
     };

@@ -10,7 +10,7 @@ use crate::artifact;
 use crate::cli::{CommandResult, Exit, Failure, output};
 use crate::clock::{Clock, Timestamp};
 use crate::config;
-use crate::moderator::author_keys;
+use crate::moderator::author_keys_of_all;
 use crate::record::{DecisionId, Export, Selection};
 use crate::sensitive::Sensitive;
 
@@ -69,7 +69,10 @@ pub(super) fn run(args: &Args) -> CommandResult {
         output::line(&whole.to_string())?;
     }
     if by_author && forgotten.n_records == 0 {
-        output::note("nothing was found by these pseudonyms; a site keeps them only with author_history = true");
+        output::note(
+            "nothing was found by these pseudonyms; a site keeps them only with author_history = true, and they are found only \
+             under the pseudonym key of their time: give that one as MODERATO_PSEUDONYM_KEY_PREVIOUS",
+        );
     }
     Ok(Exit::Ok)
 }
@@ -93,7 +96,7 @@ fn selection(args: &Args, now: Timestamp) -> Result<Selection, Failure> {
     let sensitive = |text: &Option<String>| text.clone().map(Sensitive::new);
     let (name, email) = (sensitive(&args.author_name), sensitive(&args.author_email));
     let authors = if name.is_some() || email.is_some() {
-        author_keys(&args.place.pseudonymizer()?, &site, name.as_ref(), email.as_ref())
+        author_keys_of_all(&args.place.pseudonymizer()?, &site, name.as_ref(), email.as_ref())
     } else {
         Vec::new()
     };

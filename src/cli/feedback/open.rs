@@ -82,14 +82,19 @@ impl Place {
         })
     }
 
-    /// Who makes the pseudonyms that are kept there.
+    /// Who makes the pseudonyms that are kept there, and who made them before, if the previous key is given.
     pub(super) fn pseudonymizer(&self) -> Result<Pseudonymizer, Failure> {
         let key = match &self.data_dir {
             Some(dir) => config::kept_key(dir, false),
             None => config::pseudonym_key(true),
         };
         let key = key.map_err(|error| Failure::new(Exit::Config, error))?;
-        Ok(Pseudonymizer::new(key.expose()))
+        let previous = config::previous_pseudonym_key().map_err(|error| Failure::new(Exit::Config, error))?;
+        let current = Pseudonymizer::new(key.expose());
+        Ok(match previous {
+            Some(previous) => current.after(previous.expose()),
+            None => current,
+        })
     }
 
     fn with_redis<T>(

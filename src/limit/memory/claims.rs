@@ -103,6 +103,7 @@ mod tests {
         Claim {
             request: [request; 16],
             fingerprint: [fingerprint; 16],
+            beside: None,
             payload: b"p",
         }
     }

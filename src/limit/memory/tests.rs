@@ -183,6 +183,7 @@ fn claims_hold_under_threads() {
                     let claim = Claim {
                         request: [request; 16],
                         fingerprint: [1; 16],
+                        beside: None,
                         payload: b"",
                     };
                     let take = Take {
