@@ -32,6 +32,18 @@ pub(super) enum Counted {
     AddressNotPublic,
 }
 
+/// What the limiter is to be asked of a submission, and how long it may take.
+#[derive(Clone, Copy)]
+pub(super) struct Inquiry<'a> {
+    pub(super) submission: &'a Submission,
+    pub(super) policy: &'a SitePolicy,
+    pub(super) counted: Counted,
+    /// What a repetition of the request will be told.
+    pub(super) memo: &'a Memo,
+    pub(super) now: Timestamp,
+    pub(super) patience: Duration,
+}
+
 /// Whether anybody's quotas are asked, and why not. Remembered of a request: its repetition is answered as the first was,
 /// also when it is sent as something for which nobody is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,14 +155,15 @@ impl Moderator {
     }
 
     /// Asks the limiter, once, for the quotas and for the request id.
-    pub(super) async fn measure(
-        &self,
-        submission: &Submission,
-        policy: &SitePolicy,
-        counted: Counted,
-        memo: &Memo,
-        (now, patience): (Timestamp, Duration),
-    ) -> Result<Measured, Refusal> {
+    pub(super) async fn measure(&self, inquiry: Inquiry<'_>) -> Result<Measured, Refusal> {
+        let Inquiry {
+            submission,
+            policy,
+            counted,
+            memo,
+            now,
+            patience,
+        } = inquiry;
         let payload = memo.encode();
         // A dry run is remembered nowhere, so there is nothing that could be replayed.
         let claim = Self::claim(&self.pseudonymizer, submission, policy, &payload).filter(|_| !submission.dry_run);

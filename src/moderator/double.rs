@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use tokio::sync::OnceCell;
 
 use super::memo::Memo;
-use super::{Counted, Measured, Moderator, Refusal, Submission};
+use super::{Inquiry, Measured, Moderator, Refusal, Submission};
 use crate::clock::Timestamp;
 use crate::comment::Action;
 use crate::limit::{Answer, Mode, Take};
@@ -141,25 +141,21 @@ impl Moderator {
     pub(super) async fn measure_once(
         &self,
         click: Option<Key>,
-        submission: &Submission,
-        policy: &SitePolicy,
-        counted: Counted,
-        memo: &Memo,
+        inquiry: Inquiry<'_>,
         signals: &mut Vec<Signal>,
-        (now, patience): (Timestamp, Duration),
     ) -> Result<Measured, Refusal> {
-        let measure = || self.measure(submission, policy, counted, memo, (now, patience));
+        let measure = || self.measure(inquiry);
         let Some(key) = click else {
             return measure().await;
         };
-        let first = self.clicks.first(key, now);
+        let first = self.clicks.first(key, inquiry.now);
         let mut is_first = false;
         let found = first
             .get_or_try_init(|| async {
                 is_first = true;
                 let measured = measure().await?;
                 Ok(First {
-                    memo: measured.replay.clone().unwrap_or_else(|| memo.clone()),
+                    memo: measured.replay.clone().unwrap_or_else(|| inquiry.memo.clone()),
                     measured,
                     signals: signals.clone(),
                 })
@@ -167,7 +163,8 @@ impl Moderator {
             .await?;
         let mut measured = found.measured.clone();
         if !is_first {
-            self.refuse_reused_id(submission, policy, now).await?;
+            self.refuse_reused_id(inquiry.submission, inquiry.policy, inquiry.now)
+                .await?;
             measured.replay = Some(found.memo.clone());
             signals.clone_from(&found.signals);
         }

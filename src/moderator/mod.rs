@@ -39,7 +39,7 @@ use crate::telemetry::{Call, Events, Method, Metrics, Traces};
 use crate::verdict::{Handling, Verdict};
 
 use admission::CallerQuotas;
-use counting::{Counted, Measure, Measured};
+use counting::{Counted, Inquiry, Measure, Measured};
 use double::{Clicks, First};
 use memo::Memo;
 use proxies::Proxies;
@@ -188,21 +188,19 @@ impl Moderator {
         };
         self.watch_address(submission, policy);
         let click = self.click(submission);
+        let inquiry = Inquiry {
+            submission,
+            policy,
+            counted,
+            memo: &memo,
+            now: started,
+            patience,
+        };
         let Measured {
             velocity,
             redis_away,
             replay,
-        } = self
-            .measure_once(
-                click,
-                submission,
-                policy,
-                counted,
-                &memo,
-                &mut signals,
-                (started, patience),
-            )
-            .await?;
+        } = self.measure_once(click, inquiry, &mut signals).await?;
         let counted_at = mark();
         let replayed = replay.is_some();
         let memo = replay.unwrap_or(memo);
