@@ -36,9 +36,11 @@ pub fn subject(site: &SiteId, subject: AuthorKey) -> String {
 }
 
 /// The key that holds a claimed request id.
-pub fn claim(layout: Layout, site: &SiteId, claim: &Claim<'_>) -> String {
+///
+/// A take's `subject` goes before the claim's author: in a cluster both keys of one script must lie in one slot.
+pub fn claim(layout: Layout, site: &SiteId, subject: Option<AuthorKey>, claim: &Claim<'_>) -> String {
     let request = hex::encode(claim.request);
-    match (layout, claim.beside) {
+    match (layout, subject.or(claim.beside)) {
         (Layout::Cluster, Some(author)) => {
             format!("{PREFIX}{{{site}:{}}}:r:{request}", hex::encode(author.as_bytes()))
         }
@@ -82,17 +84,25 @@ mod tests {
         let tag = "{example.org:abababababababababababababababab}";
         assert_eq!(subject(&site, author), format!("moderato:1:{tag}"));
         let one = "01".repeat(16);
-        assert_eq!(
-            claim(Layout::Cluster, &site, &request),
-            format!("moderato:1:{tag}:r:{one}")
-        );
+        let beside = format!("moderato:1:{tag}:r:{one}");
         let alone = format!("moderato:1:{{example.org:r:{one}}}");
         let unknown = Claim {
             beside: None,
             ..request
         };
-        assert_eq!(claim(Layout::Cluster, &site, &unknown), alone);
-        assert_eq!(claim(Layout::Single, &site, &request), alone);
+        assert_eq!(claim(Layout::Cluster, &site, None, &request), beside);
+        assert_eq!(claim(Layout::Cluster, &site, Some(author), &unknown), beside);
+        let other = Claim {
+            beside: Some(AuthorKey::new([0xcd; 16])),
+            ..request
+        };
+        assert_eq!(
+            claim(Layout::Cluster, &site, Some(author), &other),
+            beside,
+            "one script, one slot"
+        );
+        assert_eq!(claim(Layout::Cluster, &site, None, &unknown), alone);
+        assert_eq!(claim(Layout::Single, &site, Some(author), &request), alone);
         assert!(alone.bytes().all(|b| b.is_ascii_graphic()));
     }
 }

@@ -227,7 +227,7 @@ pub struct Claim<'a> {
     /// Keyed hash of the whole request body.
     pub fingerprint: [u8; 16],
     /// Whose comment it is, also when nobody is counted: in a cluster the claim lies beside this author's quotas, so that
-    /// the same body is found again however it is sent. The take's subject, where it has one.
+    /// the same body is found again however it is sent. Not looked at where the take has a subject: that is the author.
     pub beside: Option<AuthorKey>,
     /// What to remember and to hand to a replay; opaque to the limiter.
     pub payload: &'a [u8],

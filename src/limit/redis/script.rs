@@ -50,7 +50,7 @@ impl Call {
             call.keys.push(key::subject(take.site, subject));
         }
         if let Some(claim) = &take.claim {
-            call.keys.push(key::claim(layout, take.site, claim));
+            call.keys.push(key::claim(layout, take.site, take.subject, claim));
             call.args.push(claim.fingerprint.to_vec());
             call.args.push(CLAIM_TTL.as_millis().to_string().into_bytes());
             call.args.push(claim.payload.to_vec());
@@ -82,7 +82,7 @@ impl Call {
         let lives = pledge.left.as_millis().max(1).to_string().into_bytes();
         let fingerprint = claim.fingerprint.to_vec();
         Self {
-            keys: vec![key::claim(layout, &name.site, &claim)],
+            keys: vec![key::claim(layout, &name.site, name.subject, &claim)],
             args: vec![b"c".to_vec(), Vec::new(), Vec::new(), fingerprint, lives, value],
         }
     }
