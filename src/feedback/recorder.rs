@@ -21,6 +21,10 @@ use crate::text::{Features, Persona, Scratch, redact};
 /// Decisions that are written together at most.
 const BATCH: usize = 64;
 
+/// A comment of this many bytes is redacted and read where answers are made, in some 50 µs; a longer one elsewhere. To
+/// hand a short one to another thread would cost as much again.
+const BRIEF_BYTES_MAX: usize = 2_048;
+
 /// Of a longer text, this many bytes are kept: its features are as many as its characters.
 const TEXT_BYTES_MAX: usize = 8_192;
 
@@ -237,14 +241,26 @@ async fn write(store: Arc<FeedbackStore>, mut queued: mpsc::Receiver<Job>, state
     }
 }
 
-/// Redacts and reads, off the threads that answer calls.
+/// Redacts and reads. No call waits behind more than one brief comment.
 async fn recorded(raws: Vec<Raw>) -> Vec<Record> {
-    let work = || {
-        let mut scratch = Scratch::default();
-        raws.into_iter().map(|raw| record(raw, &mut scratch)).collect()
-    };
-    // It fails only if reading panics, and reading never fails on any text.
-    tokio::task::spawn_blocking(work).await.unwrap_or_default()
+    let (brief, long): (Vec<Raw>, Vec<Raw>) = raws.into_iter().partition(is_brief);
+    let mut scratch = Scratch::default();
+    let mut records = Vec::with_capacity(brief.len() + long.len());
+    for raw in brief {
+        records.push(record(raw, &mut scratch));
+        tokio::task::yield_now().await;
+    }
+    if !long.is_empty() {
+        let work = move || -> Vec<Record> { long.into_iter().map(|raw| record(raw, &mut scratch)).collect() };
+        // It fails only if reading panics, and reading never fails on any text.
+        records.extend(tokio::task::spawn_blocking(work).await.unwrap_or_default());
+    }
+    records
+}
+
+fn is_brief(raw: &Raw) -> bool {
+    let accounts = raw.accounts.iter().map(|account| account.expose().len());
+    raw.content.expose().len() + raw.name.expose().len() + accounts.sum::<usize>() <= BRIEF_BYTES_MAX
 }
 
 fn record(raw: Raw, scratch: &mut Scratch) -> Record {

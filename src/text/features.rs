@@ -43,6 +43,9 @@ pub enum InvalidFeatures {
     },
 }
 
+/// A usual text has no more terms than this for each byte; the room of one that has grows.
+const TERMS_PER_BYTE: usize = 5;
+
 /// Names of link terms that may name a person begin so: domains of addresses, hosts and domains of links.
 const NAMING: [&str; 3] = ["mail at ", "host ", "domain "];
 
@@ -54,7 +57,10 @@ pub(crate) fn may_name_a_person(name: &str) -> bool {
 impl Features {
     /// Reads a comment. Links to `article_hosts` are passed over, as they are when it is scored.
     pub fn read(content: &str, article_hosts: &[String], scratch: &mut Scratch) -> Self {
-        let mut collector = Collector::default();
+        let mut collector = Collector {
+            terms: Vec::with_capacity(TERMS_PER_BYTE * content.len()),
+            ..Collector::default()
+        };
         emit(content, article_hosts, scratch, &mut collector);
         let Collector {
             mut terms,
@@ -63,17 +69,23 @@ impl Features {
             n_linked,
             n_anchored,
         } = collector;
-        // The first view that a hash came in keeps it.
-        terms.sort_by_key(|&(hash, _)| hash);
-        terms.dedup_by_key(|&mut (hash, _)| hash);
+        // The first view that a hash came in keeps it: each term is one number, hash, place and view from the highest bit
+        // on, which sort five times as fast as pairs in a stable sort.
+        terms.sort_unstable();
+        terms.dedup_by_key(|term| *term >> 32);
         let mut out = Self {
             n_linked,
             n_anchored,
             is_foreign: scratch.is_foreign(),
             ..Self::default()
         };
-        for (hash, view) in terms {
-            out.terms[view as usize].push(hash);
+        for (view, hashes) in out.terms.iter_mut().enumerate() {
+            hashes.extend(
+                terms
+                    .iter()
+                    .filter(|&&term| view_of(term) == view)
+                    .map(|&term| hash_of(term)),
+            );
         }
         naming.sort_unstable();
         naming.dedup();
@@ -100,7 +112,8 @@ impl Features {
 
     /// As bytes: some three for each term. The same features give the same bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::new();
+        let n_numbers = self.terms.iter().map(Vec::len).sum::<usize>() + self.naming.len() + 2 * self.spoken.len();
+        let mut out = Vec::with_capacity(4 * (n_numbers + N_VIEWS + 6));
         put(&mut out, super::READING_VERSION);
         put(&mut out, u32::from(self.is_foreign));
         put(&mut out, self.n_linked);
@@ -147,23 +160,45 @@ impl Features {
     }
 }
 
+/// Bits of a term for its view.
+const VIEW_BITS: u32 = 4;
+/// Views fit into them.
+const _: () = assert!(N_VIEWS <= 1 << VIEW_BITS);
+
+const fn hash_of(term: u64) -> u32 {
+    (term >> 32) as u32
+}
+
+const fn view_of(term: u64) -> usize {
+    (term & ((1 << VIEW_BITS) - 1)) as usize
+}
+
 /// Takes everything in the order in which it comes.
 #[derive(Default)]
 struct Collector {
-    terms: Vec<(u32, View)>,
+    /// From the highest bit: the hash, the place among the terms, the view.
+    terms: Vec<u64>,
     naming: Vec<u32>,
     spoken: Vec<u32>,
     n_linked: u32,
     n_anchored: u32,
 }
 
+impl Collector {
+    fn push(&mut self, view: View, hash: u32) {
+        // A text of so many terms that the place runs over has gigabytes; of its last ones any view may keep a hash.
+        let place = (self.terms.len() as u64) << VIEW_BITS & u64::from(u32::MAX);
+        self.terms.push(u64::from(hash) << 32 | place | view as u64);
+    }
+}
+
 impl Sink for Collector {
     fn piece(&mut self, view: View, hash: u32, _start: u32, _end: u32) {
-        self.terms.push((hash, view));
+        self.push(view, hash);
     }
 
     fn fact(&mut self, view: View, hash: u32, _place: Option<(usize, usize)>, name: impl FnOnce() -> String) {
-        self.terms.push((hash, view));
+        self.push(view, hash);
         if view == View::Links && may_name_a_person(&name()) {
             self.naming.push(hash);
         }

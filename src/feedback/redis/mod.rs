@@ -12,6 +12,7 @@
 
 mod link;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{RedisError, Script};
@@ -33,8 +34,6 @@ const PAGE: usize = 256;
 
 /// Exports that are noted at most; the oldest goes.
 const EXPORTS_MAX: isize = 1_000;
-
-const REMEMBER: &str = include_str!("remember.lua");
 
 const EXPORTS: &str = "moderato:1:{f}:exports";
 
@@ -68,6 +67,7 @@ impl std::fmt::Debug for RedisFeedbackSettings {
 pub struct RedisStore {
     place: Place,
     bounds: Bounds,
+    remember: Arc<Script>,
     label: Script,
     forget: Script,
 }
@@ -118,6 +118,7 @@ impl RedisStore {
                 link: Mutex::new(None),
             },
             bounds,
+            remember: Arc::new(Script::new(include_str!("remember.lua"))),
             label: Script::new(include_str!("label.lua")),
             forget: Script::new(include_str!("forget.lua")),
         })
@@ -128,31 +129,24 @@ impl RedisStore {
         let one = |record: &Record| {
             let expires_at = record.decided_at.after(self.bounds.retention);
             let partition = partition(record.id);
-            let mut command = redis::cmd("EVAL");
-            command
-                .arg(REMEMBER)
-                .arg(2)
-                .arg(index(partition))
-                .arg(decision(record.id));
-            command
-                .arg(record.id.to_string())
-                .arg(millis(expires_at))
-                .arg(left(expires_at, now));
-            command
-                .arg(wire::encode_record(record))
-                .arg(verdict_code(record))
-                .arg(millis(now));
-            command.arg(at_most).arg(prefix(partition));
-            command
+            let keys = [index(partition), decision(record.id)];
+            let times = [millis(expires_at), left(expires_at, now), millis(now)];
+            let arguments = (record.id.to_string(), wire::encode_record(record), verdict_code(record));
+            (keys, times, arguments, prefix(partition))
         };
         // All at once: their slots differ, and one round trip each would be slow.
-        let commands: Vec<_> = records.iter().map(one).collect();
+        let calls: Vec<_> = records.iter().map(one).collect();
         self.place
             .ask(async |link| {
                 let mut asked = JoinSet::new();
-                for command in commands {
-                    let mut link = link.clone();
-                    asked.spawn(async move { command.exec_async(&mut link).await });
+                for (keys, [expires_at, left, now], (id, record, verdict), prefix) in calls {
+                    let (script, mut link) = (Arc::clone(&self.remember), link.clone());
+                    asked.spawn(async move {
+                        let mut call = script.key(&keys[0]);
+                        call.key(&keys[1]).arg(id).arg(expires_at).arg(left);
+                        call.arg(record).arg(verdict).arg(now).arg(at_most).arg(prefix);
+                        call.invoke_async::<()>(&mut link).await
+                    });
                 }
                 // A task fails only if it panics, which these do not.
                 while let Some(answer) = asked.join_next().await {

@@ -1,5 +1,7 @@
 //! The author's own name and accounts in a text: whole, in parts, run together, spelled out letter by letter.
 
+use std::ops::Range;
+
 use super::super::letters::{Script, look_alike};
 use super::{Edit, Persona, SOMEONE, clean};
 
@@ -30,9 +32,27 @@ struct Part {
     is_latin: bool,
 }
 
-/// A word of a text: folded, and its place.
-struct Word {
+/// The words of a text, folded.
+struct Words {
+    /// The letters of all of them: one piece of memory, for a comment has many words.
     letters: Vec<char>,
+    words: Vec<Place>,
+}
+
+/// Where a word stands.
+struct Place {
+    /// In [`Words::letters`].
+    letters: Range<usize>,
+    is_latin: bool,
+    /// In the text.
+    start: usize,
+    end: usize,
+}
+
+/// A word of a text: folded, and its place.
+#[derive(Clone, Copy)]
+struct Word<'a> {
+    letters: &'a [char],
     is_latin: bool,
     start: usize,
     end: usize,
@@ -40,33 +60,29 @@ struct Word {
 
 impl Own {
     pub(super) fn new(author: &Persona<'_>) -> Self {
-        let all = split(&clean(author.name).text);
+        let name = split(&clean(author.name).text);
         let is_particle = |part: &[char]| PARTICLES.iter().any(|other| other.chars().eq(part.iter().copied()));
         let mut parts: Vec<Part> = Vec::new();
-        for word in &all {
-            if word.letters.len() >= if word.is_latin { 3 } else { 2 } && !is_particle(&word.letters) {
+        for word in name.iter() {
+            if word.letters.len() >= if word.is_latin { 3 } else { 2 } && !is_particle(word.letters) {
                 parts.push(word.part());
             }
         }
         let mut accounts: Vec<Vec<Vec<char>>> = Vec::new();
-        let whole = Part {
-            letters: all.iter().flat_map(|word| word.letters.iter().copied()).collect(),
-            is_latin: all.iter().all(|word| word.is_latin),
-        };
-        if all.len() > 1 {
+        if name.words.len() > 1 {
             // Also names whose parts are all short, and names run together.
-            accounts.push(all.iter().map(|word| word.letters.clone()).collect());
+            accounts.push(name.iter().map(|word| word.letters.to_vec()).collect());
         }
-        if whole.letters.len() > 1 {
-            parts.push(whole);
+        if name.letters.len() > 1 {
+            parts.push(Part {
+                is_latin: name.words.iter().all(|word| word.is_latin),
+                letters: name.letters,
+            });
         }
         for account in author.accounts {
-            let words: Vec<_> = split(&clean(account).text)
-                .into_iter()
-                .map(|word| word.letters)
-                .collect();
-            if words.iter().map(Vec::len).sum::<usize>() > 2 {
-                accounts.push(words);
+            let words = split(&clean(account).text);
+            if words.letters.len() > 2 {
+                accounts.push(words.iter().map(|word| word.letters.to_vec()).collect());
             }
         }
         parts.sort_by_key(|part| std::cmp::Reverse(part.letters.len()));
@@ -82,15 +98,15 @@ impl Own {
         for (i, word) in words.iter().enumerate() {
             for account in &self.accounts {
                 let end = i + account.len();
-                let same = words.get(i..end).is_some_and(|words| {
-                    words.iter().map(|word| &word.letters).eq(account)
-                        && words.windows(2).all(|pair| pair[1].start - pair[0].end <= 3)
+                let same = words.words.get(i..end).is_some_and(|places| {
+                    places.iter().map(|place| words.word(place).letters).eq(account)
+                        && places.windows(2).all(|pair| pair[1].start - pair[0].end <= 3)
                 });
                 if same {
-                    edits.push(someone(word.start, words[end - 1].end));
+                    edits.push(someone(word.start, words.words[end - 1].end));
                 }
             }
-            if self.parts.iter().any(|part| is_named(&word.letters, part)) {
+            if self.parts.iter().any(|part| is_named(word.letters, part)) {
                 edits.push(someone(word.start, word.end));
             } else if word
                 .letters
@@ -104,7 +120,7 @@ impl Own {
     }
 
     /// In scripts without spaces a name stands inside of a run.
-    fn inside(&self, text: &str, word: &Word, edits: &mut Vec<Edit>) {
+    fn inside(&self, text: &str, word: Word<'_>, edits: &mut Vec<Edit>) {
         for part in self
             .parts
             .iter()
@@ -131,20 +147,21 @@ impl Own {
     }
 
     /// `C a n a r y`, `C.a.n.a.r.y`
-    fn spelled(&self, words: &[Word], edits: &mut Vec<Edit>) {
+    fn spelled(&self, words: &Words, edits: &mut Vec<Edit>) {
+        let places = &words.words;
         let mut i = 0;
-        while i < words.len() {
+        while i < places.len() {
             let mut end = i;
-            while words.get(end).is_some_and(|word| word.letters.len() == 1)
-                && (end == i || words[end].start - words[end - 1].end <= 2)
+            while places.get(end).is_some_and(|place| place.letters.len() == 1)
+                && (end == i || places[end].start - places[end - 1].end <= 2)
             {
                 end += 1;
             }
             if end - i >= SPELLED_FROM {
-                let run: Vec<char> = words[i..end].iter().map(|word| word.letters[0]).collect();
-                let named = |part: &Part| part.letters.len() >= SPELLED_FROM && contains(&run, &part.letters);
+                let run = &words.letters[places[i].letters.start..places[end - 1].letters.end];
+                let named = |part: &Part| part.letters.len() >= SPELLED_FROM && contains(run, &part.letters);
                 if self.parts.iter().any(named) {
-                    edits.push(someone(words[i].start, words[end - 1].end));
+                    edits.push(someone(places[i].start, places[end - 1].end));
                 }
             }
             i = end.max(i + 1);
@@ -152,10 +169,25 @@ impl Own {
     }
 }
 
-impl Word {
+impl Words {
+    fn iter(&self) -> impl Iterator<Item = Word<'_>> {
+        self.words.iter().map(|place| self.word(place))
+    }
+
+    fn word(&self, place: &Place) -> Word<'_> {
+        Word {
+            letters: &self.letters[place.letters.clone()],
+            is_latin: place.is_latin,
+            start: place.start,
+            end: place.end,
+        }
+    }
+}
+
+impl Word<'_> {
     fn part(&self) -> Part {
         Part {
-            letters: self.letters.clone(),
+            letters: self.letters.to_vec(),
             is_latin: self.is_latin,
         }
     }
@@ -205,8 +237,9 @@ fn is_hangul(c: char) -> bool {
 }
 
 /// The words of a cleaned text: runs of letters, digits and marks, each letter in lower case and in one of its looks.
-fn split(text: &str) -> Vec<Word> {
-    let mut words: Vec<Word> = Vec::new();
+fn split(text: &str) -> Words {
+    let mut letters = Vec::with_capacity(text.len());
+    let mut words: Vec<Place> = Vec::new();
     let mut open = false;
     for (at, c) in text.char_indices() {
         if !c.is_alphanumeric() {
@@ -214,8 +247,8 @@ fn split(text: &str) -> Vec<Word> {
             continue;
         }
         if !open {
-            words.push(Word {
-                letters: Vec::new(),
+            words.push(Place {
+                letters: letters.len()..letters.len(),
                 is_latin: true,
                 start: at,
                 end: at,
@@ -223,11 +256,15 @@ fn split(text: &str) -> Vec<Word> {
             open = true;
         }
         if let Some(word) = words.last_mut() {
-            word.letters
-                .extend(c.to_lowercase().map(|c| look_alike(c).unwrap_or(c)));
+            if c.is_ascii() {
+                letters.push(c.to_ascii_lowercase());
+            } else {
+                letters.extend(c.to_lowercase().map(|c| look_alike(c).unwrap_or(c)));
+            }
             word.is_latin &= c.is_ascii();
+            word.letters.end = letters.len();
             word.end = at + c.len_utf8();
         }
     }
-    words
+    Words { letters, words }
 }

@@ -22,6 +22,7 @@ mod load;
 mod overload;
 mod protection;
 mod server;
+mod sink;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -29,7 +30,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use load::Load;
 
 /// What is measured, with what it is compared to.
-const VARIANTS: [Variant; 7] = [
+const VARIANTS: [Variant; 8] = [
     variant("echo", Kind::Echo, None),
     variant("moderate, limits in memory", Kind::Moderate, Some(0)),
     variant("echo + one EVALSHA", Kind::EchoRedis, None),
@@ -37,6 +38,7 @@ const VARIANTS: [Variant; 7] = [
     variant("moderate, a key", Kind::ModerateKey, Some(0)),
     variant("echo, TLS", Kind::EchoTls, Some(0)),
     variant("moderate, TLS and a key", Kind::ModerateTlsKey, Some(0)),
+    variant("moderate, lists and traces", Kind::ModerateAll, Some(0)),
 ];
 
 struct Variant {
@@ -59,6 +61,8 @@ enum Kind {
     ModerateRedis,
     ModerateKey,
     ModerateTlsKey,
+    /// 100,000 entries in lists, and 1 % of the calls traced. Metrics are always on.
+    ModerateAll,
 }
 
 impl Kind {
@@ -97,9 +101,16 @@ fn number(args: &[String], flag: &str, default: usize) -> usize {
 fn compare(rounds: usize, calls: usize) {
     let redis = server::Redis::start();
     let protection = protection::Protection::new();
+    let collector = sink::collector();
     let mut servers: Vec<_> = VARIANTS
         .iter()
-        .map(|variant| Server::start(variant, &redis.url, &protection))
+        .map(|variant| {
+            let mut command = Server::command(variant, &redis.url, &protection);
+            if variant.kind == Kind::ModerateAll {
+                command.env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector);
+            }
+            Server::spawn(command)
+        })
         .collect();
     let mut load = Load::new();
     let mut per_call = vec![Vec::new(); VARIANTS.len()];

@@ -60,10 +60,24 @@ impl Protection {
             ));
         }
         text.push_str(&format!("[pressure]\nbacklog_max = {}\n", self.backlog_max));
-        let name = format!("moderato{}{}.toml", u8::from(kind.has_tls()), u8::from(kind.has_key()));
+        if kind == Kind::ModerateAll {
+            text.push_str(&self.lists());
+        }
+        let name = format!("moderato-{}.toml", kind as u8);
         let path = self.dir.path().join(name);
         std::fs::write(&path, text).expect("it can be written");
         path
+    }
+
+    /// Lists of 100,000 entries, none of which any comment of a run has.
+    fn lists(&self) -> String {
+        let lines = |what: &dyn Fn(u32) -> String| (0..50_000).map(what).collect::<String>();
+        let write =
+            |name: &str, text: String| std::fs::write(self.dir.path().join(name), text).expect("it can be written");
+        write("words.txt", lines(&|n| format!("unword{n}\n")));
+        write("hosts.txt", lines(&|n| format!("host{n}.example\n")));
+        "[defaults.lists.moderate]\nwords = [\"file:words.txt\"]\n[defaults.lists.block]\nhosts = [\"file:hosts.txt\"]\n"
+            .to_owned()
     }
 
     /// How to call a server of this kind.
