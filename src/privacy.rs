@@ -62,10 +62,7 @@ impl Pseudonymizer {
 
     /// The pseudonym of the network that an address lies in.
     pub fn network(&self, site: &SiteId, network: Network) -> AuthorKey {
-        let (version, octets) = match network.0 {
-            IpAddr::V4(address) => (4u8, address.to_ipv6_mapped().octets()),
-            IpAddr::V6(address) => (6u8, address.octets()),
-        };
+        let (version, octets) = octets_of(network.0);
         AuthorKey::new(self.hash(Domain::Network, &[site.as_str().as_bytes(), &[version], &octets]))
     }
 
@@ -85,8 +82,17 @@ impl Pseudonymizer {
     }
 
     /// What is the same when somebody clicks twice: the author and all that was sent, part by part.
-    pub fn click(&self, site: &SiteId, author: AuthorKey, sent: &[&[u8]]) -> [u8; 16] {
-        let mut parts = vec![site.as_str().as_bytes(), author.as_bytes()];
+    pub fn click(&self, site: &SiteId, who: &Clicker<'_>, sent: &[&[u8]]) -> [u8; 16] {
+        let (version, octets) = match who {
+            Clicker::Account(_) => (0, [0; 16]),
+            Clicker::Address(address) => octets_of(*address),
+        };
+        let tag = [version];
+        let who: &[u8] = match who {
+            Clicker::Account(id) => id.as_bytes(),
+            Clicker::Address(_) => &octets,
+        };
+        let mut parts = vec![site.as_str().as_bytes(), &tag, who];
         parts.extend(sent);
         self.hash(Domain::Click, &parts)
     }
@@ -137,6 +143,28 @@ impl Pseudonymizer {
 impl fmt::Debug for Pseudonymizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Pseudonymizer(..)")
+    }
+}
+
+/// Who has clicked.
+pub enum Clicker<'a> {
+    /// Somebody with an account, by its id.
+    Account(&'a str),
+    /// Somebody at an address.
+    Address(IpAddr),
+}
+
+impl fmt::Debug for Clicker<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clicker(..)")
+    }
+}
+
+/// An address' version and octets; IPv4 inside IPv6 is IPv4.
+const fn octets_of(address: IpAddr) -> (u8, [u8; 16]) {
+    match address.to_canonical() {
+        IpAddr::V4(address) => (4, address.to_ipv6_mapped().octets()),
+        IpAddr::V6(address) => (6, address.octets()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::memo::Memo;
 use super::{Moderator, Refusal, Submission};
 use crate::clock::Timestamp;
-use crate::comment::{Action, AuthorKey, Trust};
+use crate::comment::{Action, Author, AuthorKey, Trust};
 use crate::limit::{Answer, Claim, Mode, Outcome, Source, Take};
 use crate::policy::Velocity;
 use crate::privacy::{self, Network, Pseudonymizer};
@@ -106,9 +106,8 @@ impl Moderator {
     /// Whose comment it is, as far as that can be said, whether or not it counts.
     fn author(epoch: &Pseudonymizer, submission: &Submission, policy: &SitePolicy) -> Counted {
         let author = &submission.comment.author;
-        let id = author.id.expose();
-        if author.trust >= Trust::Authenticated && !id.is_empty() {
-            return Counted::Subject(epoch.account(&submission.site, id));
+        if is_account(author) {
+            return Counted::Subject(epoch.account(&submission.site, author.id.expose()));
         }
         let Some(address) = author.address.as_ref().map(|address| *address.expose()) else {
             return Counted::NoAddress;
@@ -117,7 +116,7 @@ impl Moderator {
     }
 
     /// Looks for the signs of a proxy whose address is passed on for its readers'.
-    pub(super) fn watch_address(&self, submission: &Submission, policy: &SitePolicy) {
+    pub(super) fn watch_address(&self, submission: &Submission, policy: &SitePolicy, counted: Counted) {
         let author = &submission.comment.author;
         if submission.dry_run || submission.action != Action::Submit || author.trust == Trust::Staff {
             return;
@@ -125,8 +124,12 @@ impl Moderator {
         let Some(address) = author.address.as_ref().map(|address| *address.expose()) else {
             return;
         };
-        match Self::network(&self.pseudonymizer, &submission.site, address, policy) {
-            // Mostly the very subject that is counted; an account's address is looked at too.
+        let seen = match counted {
+            Counted::Subject(network) if !is_account(author) => Counted::Subject(network),
+            // An account's address is looked at too, and that of a form that goes back.
+            _ => Self::network(&self.pseudonymizer, &submission.site, address, policy),
+        };
+        match seen {
             Counted::Subject(network) => self.proxies.public(&submission.site, network, &self.metrics),
             _ => self.proxies.not_public(&submission.site, &self.metrics),
         }
@@ -205,6 +208,11 @@ impl Moderator {
             replay,
         })
     }
+}
+
+/// Whether the author is counted by the account and not by the address.
+fn is_account(author: &Author) -> bool {
+    author.trust >= Trust::Authenticated && !author.id.expose().is_empty()
 }
 
 fn states(policy: &SitePolicy, outcomes: &[Outcome]) -> Vec<QuotaState> {

@@ -16,7 +16,7 @@ use super::{Inquiry, Measured, Moderator, Refusal, Submission};
 use crate::clock::Timestamp;
 use crate::comment::Action;
 use crate::limit::{Answer, Mode, Take};
-use crate::privacy::Network;
+use crate::privacy::Clicker;
 use crate::signals::Signal;
 use crate::site::SitePolicy;
 
@@ -116,10 +116,8 @@ impl Moderator {
         let author = &comment.author;
         let who = match (author.id.expose().as_str(), &author.address) {
             ("", None) => return None,
-            ("", Some(address)) => self
-                .pseudonymizer
-                .network(&submission.site, Network::of(*address.expose(), 32, 128)),
-            (id, _) => self.pseudonymizer.account(&submission.site, id),
+            ("", Some(address)) => Clicker::Address(*address.expose()),
+            (id, _) => Clicker::Account(id),
         };
         let sent = [
             comment.article.as_str(),
@@ -133,7 +131,7 @@ impl Moderator {
         let trust = [author.trust as u8, comment.kind as u8];
         let mut parts = vec![trust.as_slice()];
         parts.extend(sent.map(str::as_bytes));
-        Some(self.pseudonymizer.click(&submission.site, who, &parts))
+        Some(self.pseudonymizer.click(&submission.site, &who, &parts))
     }
 
     /// As `measure`, but a second click gets what the first one got, its signals included. Of two that come at once, one

@@ -186,7 +186,7 @@ impl Moderator {
             classifier,
             model_version: version(model.as_deref()),
         };
-        self.watch_address(submission, policy);
+        self.watch_address(submission, policy, counted);
         let click = self.click(submission);
         let inquiry = Inquiry {
             submission,
