@@ -10,6 +10,7 @@ use moderato::record::{DecisionId, Entry, Export, Label, Opinion, Record, Select
 
 use crate::support::cluster::Cluster;
 use crate::support::home::{BOUNDS, DAY, Home, id, label, open_file, record, redis, site};
+use crate::support::is_long;
 
 const T: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
@@ -367,7 +368,7 @@ impl Dice {
 /// Whatever is done in whatever order, a store holds what a map would, also after it was opened again.
 #[tokio::test]
 async fn a_walk_of_everything_against_a_map() {
-    let long = crate::support::is_long();
+    let long = is_long();
     for home in Home::all().await {
         for seed in 0..if long { 200 } else { 6 } {
             walk(&home, seed).await;

@@ -10,6 +10,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::is_long;
 use crate::support::process::{moderato, run, stderr, stdout};
 
 fn cases() -> Vec<PathBuf> {
@@ -107,11 +108,7 @@ fn peak_of(args: &[&str]) -> (String, u64) {
 /// Exact counts, and memory that does not grow with the file. With `MODERATO_LONG=1` the file has a gibibyte.
 #[test]
 fn a_big_file_is_counted_exactly_in_constant_memory() {
-    let n: u64 = if std::env::var_os("MODERATO_LONG").is_some() {
-        940_000
-    } else {
-        30_000
-    };
+    let n: u64 = if is_long() { 940_000 } else { 30_000 };
     let dir = TempDir::new().unwrap();
     let (file, out) = (dir.path().join("big.xml"), dir.path().join("big.jsonl"));
     let bytes = big(&file, n);

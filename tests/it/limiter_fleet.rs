@@ -13,20 +13,13 @@ use moderato::site::Quota;
 use crate::limiter::{author, in_redis, quota, settings, shadow, site};
 use crate::limiter_faults::{NOW, settled, state};
 use crate::support::eventually::eventually;
+use crate::support::is_long;
 use crate::support::proxy::{ChaosProxy, Weather};
 use crate::support::redis::RedisServer;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const REPLICAS: usize = 4;
 const TASKS: u64 = 8;
-
-pub(crate) fn long() -> bool {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "tests/run says by the environment how long to test"
-    )]
-    std::env::var("MODERATO_LONG").is_ok()
-}
 
 /// Takes once; whether it was granted, and by whom.
 async fn spend(limiter: &Limiter, n: u64, quotas: &[Quota], now: Timestamp) -> (bool, Source) {
@@ -57,7 +50,7 @@ fn redis_time(server: &RedisServer) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_fleet_grants_what_one_model_grants() {
-    let takes_per_task: u64 = if long() { 131_072 } else { 2_500 };
+    let takes_per_task: u64 = if is_long() { 131_072 } else { 2_500 };
     let authors: u64 = takes_per_task / 50;
     let server = RedisServer::start().await;
     let mut fleet = Vec::new();
@@ -283,7 +276,7 @@ impl World {
 
 #[tokio::test]
 async fn random_walks_on_a_real_redis() {
-    let (walks, steps) = if long() { (10, 2_000) } else { (2, 150) };
+    let (walks, steps) = if is_long() { (10, 2_000) } else { (2, 150) };
     for seed in 0..walks {
         // Seen only if the test fails.
         println!("seed {seed}");

@@ -8,13 +8,13 @@ use moderato::limit::{Answer, Memory, MemorySettings, Mode, Outcome, Take};
 use moderato::site::Quota;
 
 use crate::limiter::{author, quota, site};
+use crate::support::is_long;
 
 const CAP: usize = 64 << 20;
 
 #[test]
 fn a_flood_of_addresses_stays_under_the_cap_and_forgets_nobody_over_a_quota() {
-    let long = std::env::var_os("MODERATO_LONG").is_some();
-    let n_addresses: u64 = if long { 10_000_000 } else { 1_200_000 };
+    let n_addresses: u64 = if is_long() { 10_000_000 } else { 1_200_000 };
     let settings = MemorySettings::default();
     let memory = Memory::new(&settings);
     let site = site("a");

@@ -20,7 +20,7 @@ use tonic::transport::Channel;
 
 use crate::support::eventually::eventually;
 use crate::support::process::{Service, run, stderr, stdout};
-use crate::support::{PLAIN, http_get, request};
+use crate::support::{PLAIN, http_get, is_long, request};
 
 /// The parts of the model of this number: it knows nothing, and starts from log-odds of its own.
 pub(crate) fn parts(number: u32) -> Parts {
@@ -356,11 +356,7 @@ impl Load {
 /// The proof that issue D asks for: promotions and rollbacks under full load, every tenth artefact corrupt.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn promotions_and_rollbacks_under_load_drop_nothing_and_mix_nothing() {
-    let n: u32 = if std::env::var_os("MODERATO_LONG").is_some() {
-        100
-    } else {
-        20
-    };
+    let n: u32 = if is_long() { 100 } else { 20 };
     let desk = Desk::new();
     let files: Vec<(PathBuf, String)> = (0..=n).map(|number| desk.model(number)).collect();
     let odds = |number: u32| -4.0 + f64::from(number) / 100.0;

@@ -18,14 +18,13 @@ use tonic::transport::Channel;
 use tonic::{Code, Request};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
-use crate::limiter_fleet::long;
 use crate::support::eventually::eventually;
 use crate::support::house::House;
 use crate::support::process::Service;
 use crate::support::proxy::{ChaosProxy, Weather};
 use crate::support::redis::RedisServer;
 use crate::support::slow::SlowCall;
-use crate::support::{PLAIN, request, request_with};
+use crate::support::{PLAIN, is_long, request, request_with};
 
 /// Without the classifier: what is tested here is the way to it.
 const QUICK: &str = "[defaults]\nclassifier = false\n";
@@ -149,7 +148,7 @@ async fn one_connection_too_many_is_refused_and_the_next_has_room_again() {
 #[tokio::test]
 async fn slow_callers_and_an_endless_one_harm_nobody() {
     // With `MODERATO_LONG` as many as a busy day.
-    let (quick, slow) = if long() { (1_500, 500) } else { (150, 50) };
+    let (quick, slow) = if is_long() { (1_500, 500) } else { (150, 50) };
     let house = House::start(&format!(
         "{QUICK}[pressure]\nhandshake_timeout = \"2s\"\nidle_timeout = \"2s\"\ncall_timeout = \"5m\""
     ))
@@ -209,7 +208,7 @@ async fn slow_callers_and_an_endless_one_harm_nobody() {
 
 #[tokio::test]
 async fn told_to_stop_under_load_it_cuts_nothing_that_has_begun() {
-    for round in 0..if long() { 100 } else { 3 } {
+    for round in 0..if is_long() { 100 } else { 3 } {
         stop_under_load(round).await;
     }
 }

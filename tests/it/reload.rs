@@ -12,7 +12,7 @@ use tonic::{Code, Request};
 
 use crate::support::eventually::eventually;
 use crate::support::process::Service;
-use crate::support::{PLAIN, http_get, request};
+use crate::support::{PLAIN, http_get, is_long, request};
 use crate::tls::Folder;
 
 /// How often the files are looked at here.
@@ -199,11 +199,7 @@ async fn certificates_are_replaced_under_load_without_a_failed_call() {
         let (folder, address) = (Arc::clone(&folder), service.address.clone());
         callers.spawn(call_on(folder, address, Arc::clone(&done), Arc::clone(&calls)));
     }
-    let rounds = if std::env::var_os("MODERATO_LONG").is_some() {
-        100
-    } else {
-        5
-    };
+    let rounds = if is_long() { 100 } else { 5 };
     for round in 0..rounds {
         let renewed = folder.authority.server();
         folder.renew(&renewed);
