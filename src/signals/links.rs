@@ -6,9 +6,6 @@ use crate::site::SitePolicy;
 use crate::text::{Hosts, Link, Seen, seen};
 use crate::verdict::ReasonCode;
 
-/// Links beyond so many are not looked at: nobody reads on, and every limit is below it.
-pub(super) const LINKS_MAX: usize = 200;
-
 /// The links of a comment.
 pub(super) struct Links {
     /// Those of the text.
@@ -22,7 +19,7 @@ pub(super) struct Links {
 
 impl Links {
     pub(super) fn of(comment: &Comment, policy: &SitePolicy) -> Self {
-        let seen = seen(comment.content.expose(), LINKS_MAX);
+        let seen = seen(comment.content.expose());
         let article = if seen.links.is_empty() {
             Hosts::default()
         } else {
@@ -32,8 +29,9 @@ impl Links {
         let foreign = || seen.links.iter().filter(|link| !is_free(link));
         let website = comment.author.url.expose();
         Self {
-            n_counted: foreign().filter(|link| link.counts).count(),
-            any_foreign: foreign().next().is_some(),
+            // What was not looked at may lead anywhere.
+            n_counted: foreign().filter(|link| link.counts).count() + seen.n_unread,
+            any_foreign: foreign().next().is_some() || seen.n_unread > 0,
             website: (!website.is_empty())
                 .then(|| Link::of_address(website.trim()))
                 .flatten(),
@@ -41,13 +39,15 @@ impl Links {
         }
     }
 
-    /// Where they lead, the author's website last.
+    /// Where they lead, or seem to lead; the author's website last.
     pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
         self.seen
             .links
             .iter()
             .chain(&self.website)
-            .map(|link| link.host.as_str())
+            .flat_map(|link| [Some(&link.host), link.looks_like.as_ref()])
+            .flatten()
+            .map(String::as_str)
     }
 
     /// Says what is to be said of them.

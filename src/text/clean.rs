@@ -115,7 +115,35 @@ fn compose(content: &str, undone: &mut Undone) -> Vec<(char, u32)> {
             plain(c, undone, &mut |c| out.push((c, at)));
         }
     }
+    without_new_entities(&mut out);
     out
+}
+
+/// Takes the ampersands out that begin an entity only now: something stood between it and the rest, or the rest was
+/// spelled otherwise. No page shows that character, and reading again would find another text.
+fn without_new_entities(letters: &mut Vec<(char, u32)>) {
+    if !letters.iter().any(|&(c, _)| c == '&') {
+        return;
+    }
+    let mut piece = String::new();
+    // From the end, for what stands behind an ampersand that is taken out is read with the one before it.
+    let mut kept = letters.len();
+    for at in (0..letters.len()).rev() {
+        let letter = letters[at];
+        let rest = letters[kept..].iter().map(|&(c, _)| c);
+        let may_begin = |c: char| c == '#' || c.is_ascii_lowercase();
+        if letter.0 == '&' && rest.clone().next().is_some_and(may_begin) {
+            piece.clear();
+            piece.push('&');
+            piece.extend(rest.take(markup::ENTITY_BYTES_MAX));
+            if markup::entity(&piece).is_some() {
+                continue;
+            }
+        }
+        kept -= 1;
+        letters[kept] = letter;
+    }
+    letters.drain(..kept);
 }
 
 /// One character in its plain spelling: NFKC, and without the marks of Latin, Greek and Cyrillic letters.
@@ -275,6 +303,17 @@ mod tests {
         assert_eq!(check("ꜰʀᴇᴇ 🅲🅰🆂🅷", "free cash").styled, 8);
         assert_eq!(check("f\u{301}r\u{308}ee", "free"), Undone::default());
         assert_eq!(check("&lt;a&gt; &amp;amp; b", "<a> & b"), Undone::default());
+    }
+
+    #[test]
+    fn cleaning_makes_no_entities() {
+        check("a &\u{358}#x404e; b", "a #x404e; b");
+        check("a &#\u{200b}65; b", "a #65; b");
+        check("a &\u{ff03}65; b", "a #65; b");
+        check("a &&#35;65; b", "a #65; b");
+        check("a &amp;\u{301}amp;#65; b", "a amp;#65; b");
+        check("a &&&\u{301}lt; b", "a lt; b");
+        check("a &\u{301}b; & &\u{301} R&\u{301}D", "a &b; & & R&D");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
 use linkify::{LinkFinder, LinkKind};
 
 /// A link or an e-mail address in a cleaned text.
@@ -153,12 +154,57 @@ pub(super) fn parse(link: &str, has_scheme: bool) -> Option<Parts> {
     })
 }
 
+/// The host of a link as [`parse`] gives it, if it is plain: ASCII, and nothing about it needs a closer look. That is a
+/// fraction of the cost, and nearly every link is.
+pub(super) fn plain_host(link: &str, has_scheme: bool) -> Option<String> {
+    let rest = if has_scheme {
+        let (scheme, rest) = link.split_once("://")?;
+        if !(scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")) {
+            return None;
+        }
+        rest
+    } else {
+        link
+    };
+    let end = rest.bytes().position(|b| matches!(b, b'/' | b'?' | b'#'));
+    let authority = &rest[..end.unwrap_or(rest.len())];
+    let host = match authority.split_once(':') {
+        Some((host, port)) if (1..=4).contains(&port.len()) && port.bytes().all(|b| b.is_ascii_digit()) => host,
+        Some(_) => return None,
+        None => authority,
+    };
+    let is_plain = host
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+    if !is_plain {
+        return None;
+    }
+    let mut host = host.to_ascii_lowercase();
+    // Numbers at the end are an address, however they are written; `xn--` may be no name at all.
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    let is_named = last.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+    if !is_named || host.contains("xn--") || host.contains("..") || host.starts_with('.') {
+        return None;
+    }
+    if host.starts_with("www.") {
+        host.drain(.."www.".len());
+    }
+    host.truncate(host.trim_end_matches('.').len());
+    (!host.is_empty()).then_some(host)
+}
+
+/// What somebody registered of a host; all of an address.
+fn registered(host: &str) -> &str {
+    let is_address = host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
+    psl::domain_str(host).filter(|_| !is_address).unwrap_or(host)
+}
+
 /// Hosts beyond this many are not looked at.
 const HOSTS_MAX: usize = 256;
 
 /// Hosts that links may lead to without being evidence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Hosts(HashSet<String>);
+pub struct Hosts(HashSet<String, RandomState>);
 
 impl Hosts {
     /// From hosts as a site states them, with or without `www.`. What is no host is passed over.
@@ -172,30 +218,25 @@ impl Hosts {
 
     /// Does the link lead to one of them, or to a part of its site? `blog.example.org` is a part of `example.org`; nothing
     /// is a part of a suffix under which anybody may register, or of a site that merely has the same owner.
-    pub(super) fn have(&self, parts: &Parts) -> bool {
-        self.have_host(&parts.host, parts.domain.len())
-    }
-
-    /// As `have`, of a host whose last `domain_bytes` bytes are what somebody registered.
-    pub(super) fn have_host(&self, mut host: &str, domain_bytes: usize) -> bool {
-        if self.0.contains(host) {
-            return true;
+    pub(super) fn have(&self, host: &str) -> bool {
+        if self.0.is_empty() {
+            return false;
         }
-        while host.len() > domain_bytes
-            && let Some((_, parent)) = host.split_once('.')
-        {
-            host = parent;
-            if self.0.contains(host) {
-                return true;
-            }
+        let mut name = host;
+        while !self.0.contains(name) {
+            let Some((_, parent)) = name.split_once('.') else {
+                return false;
+            };
+            name = parent;
         }
-        false
+        name.len() == host.len() || name.len() >= registered(host).len()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn check(text: &str, expected: &[&str]) {
         let mut found = Vec::new();
@@ -260,7 +301,7 @@ mod tests {
         let check = |link: &str, hosts: &[&str], expected: bool| {
             let hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
             let parts = parse(link, true).unwrap();
-            assert_eq!(Hosts::new(&hosts).have(&parts), expected, "{link} {hosts:?}");
+            assert_eq!(Hosts::new(&hosts).have(&parts.host), expected, "{link} {hosts:?}");
         };
         check("https://blog.example.co.uk/x", &["", "a b", "WWW.Example.co.uk."], true);
         check("https://www.example.org", &["example.org"], true);
@@ -273,5 +314,33 @@ mod tests {
         check("http://10.1.2.3/", &["2.3", "9.1.2.3"], false);
         check("http://10.1.2.3/", &["10.1.2.3"], true);
         check("https://xn--e1afmkfd.example/", &["пример.example"], true);
+    }
+
+    #[test]
+    fn most_hosts_are_plain() {
+        for (link, has_scheme, host) in [
+            ("HTTP://www.Shop.example:8080/x?y", true, Some("shop.example")),
+            ("a-b.example.co.uk./x", false, Some("a-b.example.co.uk")),
+            ("http://10.1.2.3/", true, None),
+            ("http://0x7f.1/", true, None),
+            ("http://u@a.example/", true, None),
+            ("ftp://a.example/", true, None),
+            ("http://m\u{fc}nchen.example/", true, None),
+            ("http://xn--80ak6aa92e.com/", true, None),
+        ] {
+            assert_eq!(plain_host(link, has_scheme).as_deref(), host, "{link}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_host_is_the_one_that_a_closer_look_finds(
+            link in "(http|HTTPS|ftp)?(://)?(www\\.)?[a-zA-Z0-9._\\-@:%]{0,12}(\\.com|\\.0x1|\\.)?(:[0-9]{0,5})?([/?#\\\\][a-z.:@]{0,4})?"
+        ) {
+            let has_scheme = link.contains("://");
+            if let Some(host) = plain_host(&link, has_scheme) {
+                prop_assert_eq!(Some(host), parse(&link, has_scheme).map(|parts| parts.host), "{}", link);
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! HTML and BBCode: entities are read as what they stand for, tags are skipped and counted.
 
 /// The longest entity, from behind its ampersand to its semicolon.
-const ENTITY_BYTES_MAX: usize = 9;
+pub(super) const ENTITY_BYTES_MAX: usize = 9;
 
 /// The character that an entity at the beginning of `text` stands for, and the entity's length in bytes. `&amp;lt;` is
 /// read as `&lt;` and so as `<`, so that reading twice is reading once.

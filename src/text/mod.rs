@@ -13,6 +13,7 @@
 
 pub mod clean;
 mod features;
+mod international;
 mod letters;
 mod links;
 mod markup;

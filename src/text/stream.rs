@@ -82,7 +82,7 @@ impl Scratch {
             let hosts = Hosts::new(article_hosts);
             for link in self.links.iter_mut().take(links::TAKEN_APART_MAX) {
                 let parts = links::parse(&text[link.start..link.end], link.has_scheme);
-                link.is_neutral = !link.is_email && parts.is_some_and(|parts| hosts.have(&parts));
+                link.is_neutral = !link.is_email && parts.is_some_and(|parts| hosts.have(&parts.host));
             }
         }
         self.scan(&cleaned.text);

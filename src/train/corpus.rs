@@ -70,6 +70,37 @@ pub struct Corpus {
     pub files: Vec<FileSummary>,
 }
 
+/// Where labelled comments are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// In a file.
+    File(PathBuf),
+    /// In memory.
+    Rows {
+        /// What to call them.
+        name: String,
+        /// The lines, as a file would hold them.
+        lines: Vec<u8>,
+    },
+}
+
+impl Source {
+    /// The file, or the name of the rows.
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::Rows { name, .. } => Path::new(name),
+        }
+    }
+
+    fn open(&self) -> io::Result<Box<dyn BufRead + '_>> {
+        Ok(match self {
+            Self::File(path) => Box::new(BufReader::with_capacity(1 << 18, File::open(path)?)),
+            Self::Rows { lines, .. } => Box::new(lines.as_slice()),
+        })
+    }
+}
+
 /// One line as it is written. A field that is missing, null or empty is unknown.
 #[derive(Deserialize)]
 struct Row {
@@ -101,22 +132,34 @@ enum Line {
 /// # Errors
 /// [`CorpusError`], naming the file, and the line if one is bad.
 pub fn read<P: AsRef<Path>>(paths: &[P], skip_bad: bool) -> Result<Corpus, CorpusError> {
+    let files: Vec<Source> = paths
+        .iter()
+        .map(|path| Source::File(path.as_ref().to_owned()))
+        .collect();
+    read_all(&files, skip_bad)
+}
+
+/// As [`read`], of files and of rows in memory.
+///
+/// # Errors
+/// [`CorpusError`], naming the source, and the line if one is bad.
+pub fn read_all(sources: &[Source], skip_bad: bool) -> Result<Corpus, CorpusError> {
     let mut corpus = Corpus::default();
-    for path in paths {
-        let summary = read_each(path.as_ref(), skip_bad, &mut |example| corpus.examples.push(example))?;
+    for source in sources {
+        let summary = read_each(source, skip_bad, &mut |example| corpus.examples.push(example))?;
         corpus.files.push(summary);
     }
     Ok(corpus)
 }
 
-/// Reads one file, handing over each comment as it comes, so that a corpus need not fit into memory.
+/// Reads one source, handing over each comment as it comes, so that a corpus need not fit into memory.
 ///
 /// # Errors
-/// [`CorpusError`], naming the file, and the line if one is bad.
-pub fn read_each(path: &Path, skip_bad: bool, take: &mut dyn FnMut(Example)) -> Result<FileSummary, CorpusError> {
+/// [`CorpusError`], naming the source, and the line if one is bad.
+pub fn read_each(source: &Source, skip_bad: bool, take: &mut dyn FnMut(Example)) -> Result<FileSummary, CorpusError> {
     let mut workers = [Vec::new()];
     read_batches(
-        path,
+        source,
         skip_bad,
         &mut workers,
         Vec::push,
@@ -132,20 +175,21 @@ const BATCH_LINES: usize = 4_096;
 /// A batch is read no further once it holds so many bytes.
 const BATCH_BYTES: usize = 8 << 20;
 
-/// Reads one file in batches, and lets the workers share each: in the order of the lines, the first worker has the first
+/// Reads one source in batches, and lets the workers share each: in the order of the lines, the first worker has the first
 /// part of it, and so on. `work` takes each comment and `end` comes after a worker's part, both on the worker's thread;
 /// `after` comes after each batch.
 ///
 /// # Errors
-/// [`CorpusError`], naming the file, and the line if one is bad.
+/// [`CorpusError`], naming the source, and the line if one is bad.
 pub(super) fn read_batches<W: Send>(
-    path: &Path,
+    source: &Source,
     skip_bad: bool,
     workers: &mut [W],
     work: impl Fn(&mut W, Example) + Sync,
     end: impl Fn(&mut W) + Sync,
     mut after: impl FnMut(&mut [W]),
 ) -> Result<FileSummary, CorpusError> {
+    let path = source.path();
     let io_error = |source| CorpusError::Read {
         path: path.to_owned(),
         source,
@@ -155,7 +199,7 @@ pub(super) fn read_batches<W: Send>(
         line,
         problem,
     };
-    let mut reader = BufReader::with_capacity(1 << 18, File::open(path).map_err(io_error)?);
+    let mut reader = source.open().map_err(io_error)?;
     let mut digest = Sha256::new();
     let mut tally = Tally::default();
     let name_of = |name: Option<&std::ffi::OsStr>| name.map(|name| name.to_string_lossy().into_owned());

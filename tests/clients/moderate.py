@@ -1,4 +1,5 @@
 """One comment judged from Python: grpcio, over TLS, with a key. The stubs are made by
+    pip install grpcio grpcio-tools googleapis-common-protos
     python -m grpc_tools.protoc -I proto --python_out=OUT --grpc_python_out=OUT moderato/v1/moderation.proto
 and found through PYTHONPATH. Usage: moderate.py HOST:PORT CA.pem KEY"""
 

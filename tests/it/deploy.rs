@@ -4,8 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use moderato::clock::Timestamp;
+use moderato::record::Opinion;
 use moderato::telemetry::{CATALOG, Kind};
 use yaml_rust2::{Yaml, YamlLoader};
+
+use crate::support::home;
+use crate::support::redis::RedisServer;
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(name)
@@ -110,6 +115,46 @@ fn compose_runs_without_rights_on_a_root_that_cannot_be_written() {
         dockerfile.contains(&toolchain),
         "the image is not built with the Rust of Cargo.toml"
     );
+}
+
+/// What is acknowledged in the Redis of the compose file survives its death, and is not evicted.
+#[tokio::test]
+async fn the_redis_of_compose_keeps_labels() {
+    let file = yaml("compose.yaml");
+    let redis = &file["services"]["redis"];
+    let volume = redis["volumes"][0].as_str().unwrap();
+    let (name, folder) = volume.split_once(':').unwrap();
+    assert_eq!(folder, "/data", "where the image keeps its data");
+    assert!(!file["volumes"][name].is_badvalue(), "{name} is no volume");
+    assert!(redis["tmpfs"].is_badvalue());
+    let words: Vec<&str> = redis["command"]
+        .as_vec()
+        .unwrap()
+        .iter()
+        .map(|word| word.as_str().unwrap())
+        .collect();
+    assert_eq!(words[0], "redis-server");
+    let mut server = RedisServer::start_with(&words[1..]).await;
+    for (setting, value) in [
+        ("appendonly", "yes"),
+        ("appendfsync", "always"),
+        ("maxmemory-policy", "noeviction"),
+    ] {
+        let told: (String, String) = server.ask(&["CONFIG", "GET", setting]).unwrap();
+        assert_eq!(told.1, value, "{setting}");
+    }
+    let now = Timestamp::from_micros(1_700_000_000_000_000);
+    let store = home::redis(server.url(), home::BOUNDS);
+    store.remember(vec![home::record(7, now)], now).await.unwrap();
+    store
+        .label(home::id(7), home::label(Opinion::Ham, now), None)
+        .await
+        .unwrap();
+    server.kill();
+    server.restart().await;
+    let store = home::redis(server.url(), home::BOUNDS);
+    let entry = store.get(home::id(7), now).await.unwrap().unwrap();
+    assert_eq!(entry.label.map(|label| label.opinion), Some(Opinion::Ham));
 }
 
 /// Where systemd is at hand, it reads the unit itself; where it is not, there is nothing to ask.

@@ -11,6 +11,7 @@ use moderato::record::{DecisionId, Entry, Export, Label, Opinion, Record, Select
 use crate::support::cluster::Cluster;
 use crate::support::home::{BOUNDS, DAY, Home, id, label, open_file, record, redis, site};
 use crate::support::is_long;
+use crate::support::redis::RedisServer;
 
 const T: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
@@ -441,4 +442,48 @@ async fn walk(home: &Home, seed: u64) {
         assert_eq!(map[&entry.record.id], (entry.record, entry.label));
     }
     store.close().await;
+}
+
+/// What docs/feedback.md says a user of Redis must be allowed is all that is needed, for the limits as well.
+#[tokio::test]
+async fn the_documented_permissions_are_enough() {
+    let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/feedback.md")).unwrap();
+    let line = docs.lines().find(|line| line.starts_with("ACL SETUSER ")).unwrap();
+    let server = RedisServer::start().await;
+    let words: Vec<&str> = line.split(' ').collect();
+    let () = server.ask(&words).unwrap();
+    let store = redis(format!("redis://moderato:password@127.0.0.1:{}/", server.port), BOUNDS);
+    store.remember(vec![record(1, T), record(2, T)], T).await.unwrap();
+    store
+        .label(id(1), label(Opinion::Spam, T), None)
+        .await
+        .unwrap()
+        .unwrap();
+    store
+        .label(id(3), label(Opinion::Ham, T), Some(record(3, T)))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(store.get(id(2), T).await.unwrap().is_some());
+    assert_eq!(store.labeled(T).await.unwrap().len(), 2);
+    assert_eq!(store.stats(T).await.unwrap().n_labels, 2);
+    let export = Export {
+        sha256: "ab".repeat(32),
+        at: T,
+        site: None,
+    };
+    store.note_export(export).await.unwrap();
+    assert_eq!(store.forget(Selection::Decision(id(1))).await.unwrap().n_records, 1);
+    assert_eq!(
+        store
+            .forget(of_site("gazette", &[], Some(later(1))))
+            .await
+            .unwrap()
+            .n_records,
+        2
+    );
+    // And those of the limits are among them.
+    let limits = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/limits.md")).unwrap();
+    let short = limits.lines().find(|line| line.starts_with("ACL SETUSER ")).unwrap();
+    assert!(short.split(' ').all(|word| words.contains(&word)), "{short}");
 }

@@ -16,6 +16,7 @@ use crate::sensitive::Sensitive;
 
 /// `moderato feedback forget …`
 #[derive(Debug, clap::Args)]
+#[command(mut_group("place", |place| place.required(true)))]
 #[group(id = "selection", required = true, multiple = true, args = ["decision", "author_name", "author_email", "older_than"])]
 pub(super) struct Args {
     #[command(flatten)]

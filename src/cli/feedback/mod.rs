@@ -2,6 +2,7 @@
 
 mod forget;
 mod open;
+mod rows;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,14 +14,12 @@ use sha2::{Digest, Sha256};
 
 use super::{CommandResult, Exit, Failure, output};
 use crate::clock::Clock;
-use crate::feedback;
-use crate::record::{Entry, Export, Kept, Stats};
+use crate::record::{Export, Stats};
 use crate::site::SiteId;
-use crate::text::Features;
 use crate::verdict::Verdict;
 
-use open::Place;
-pub(super) use open::store;
+pub(super) use open::{Place, site, store};
+pub(super) use rows::labeled;
 
 /// `moderato feedback …`
 #[derive(Debug, clap::Args)]
@@ -48,6 +47,7 @@ enum FeedbackCommand {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(mut_group("place", |place| place.required(true)))]
 struct StatsArgs {
     #[command(flatten)]
     place: Place,
@@ -57,6 +57,7 @@ struct StatsArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(mut_group("place", |place| place.required(true)))]
 struct ExportArgs {
     #[command(flatten)]
     place: Place,
@@ -149,14 +150,13 @@ fn text(stats: &Stats) -> String {
 
 fn export(args: &ExportArgs) -> CommandResult {
     let site = args.site.as_deref().map(open::site).transpose()?;
-    let now = Clock::System.now();
     let mut sink: Box<dyn Write> = match &args.out {
         Some(path) => Box::new(std::io::BufWriter::new(std::fs::File::create(path).map_err(
             |error| Failure::new(Exit::Data, anyhow::anyhow!("write {}: {error}", path.display())),
         )?)),
         None => output::bulk(),
     };
-    let (mut n, mut n_stale) = (0_u64, 0_u64);
+    let mut n = 0_u64;
     let mut digest = Sha256::new();
     let mut put = |bytes: &[u8]| -> Result<(), Failure> {
         digest.update(bytes);
@@ -165,17 +165,7 @@ fn export(args: &ExportArgs) -> CommandResult {
     if args.format == Format::Json {
         put(b"[")?;
     }
-    args.place.look(now, &mut |entry| {
-        if site.as_ref().is_some_and(|site| *site != entry.record.site) {
-            return Ok(());
-        }
-        if is_stale(&entry) {
-            n_stale += 1;
-            return Ok(());
-        }
-        let Some(row) = feedback::row(&entry) else {
-            return Ok(());
-        };
+    let left = labeled(&args.place, site.as_ref(), &mut |row, _| {
         let separator = if args.format == Format::Json && n > 0 {
             ",\n"
         } else {
@@ -199,22 +189,13 @@ fn export(args: &ExportArgs) -> CommandResult {
     sink.flush().map_err(output::failed)?;
     let export = Export {
         sha256: hex::encode(digest.finalize()),
-        at: now,
+        at: left.at,
         site,
     };
     if args.format != Format::Text {
         args.place.note_export(export)?;
     }
     output::note(&format!("{n} labeled decisions exported"));
-    if n_stale > 0 {
-        output::note(&format!(
-            "{n_stale} left out: their features were read by another version of moderato"
-        ));
-    }
+    left.note();
     Ok(Exit::Ok)
-}
-
-/// Features that this version cannot read teach nothing.
-fn is_stale(entry: &Entry) -> bool {
-    matches!(&entry.record.kept, Kept::Features(bytes) if Features::from_bytes(bytes).is_err())
 }

@@ -17,11 +17,12 @@ const SEGMENT_BYTES: u64 = 16 << 20;
 /// Redis may take this long for an answer; nobody's comment waits for it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Where feedback is.
+/// Where feedback is. Who needs it requires the group `place`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Place {
+#[group(id = "place", multiple = true, args = ["data_dir", "redis"])]
+pub(in crate::cli) struct Place {
     /// The data directory, as of `serve --data-dir`
-    #[arg(long, value_name = "D", env = "MODERATO_DATA_DIR", required_unless_present = "redis")]
+    #[arg(long, value_name = "D", env = "MODERATO_DATA_DIR")]
     pub(super) data_dir: Option<PathBuf>,
     /// The Redis, as of `serve --redis`
     #[arg(long, value_name = "URL", env = "MODERATO_REDIS_URL", hide_env_values = true)]
@@ -32,6 +33,11 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Is any store named?
+    pub(in crate::cli) const fn is_named(&self) -> bool {
+        self.data_dir.is_some() || self.redis.is_some()
+    }
+
     /// Hands over everything labeled, and returns the statistics. Changes nothing.
     pub(super) fn look(
         &self,
@@ -56,7 +62,7 @@ impl Place {
     }
 
     /// Notes an export.
-    pub(super) fn note_export(&self, export: Export) -> Result<(), Failure> {
+    pub(in crate::cli) fn note_export(&self, export: Export) -> Result<(), Failure> {
         match &self.data_dir {
             Some(dir) => feedback::note_export(dir, &export).map_err(failure),
             None => self.with_redis(&self.config()?, async |store| store.note_export(export).await),
@@ -189,7 +195,7 @@ pub(super) fn failure(error: FeedbackError) -> Failure {
 }
 
 /// A site's id from the command line.
-pub(super) fn site(text: &str) -> Result<SiteId, Failure> {
+pub(in crate::cli) fn site(text: &str) -> Result<SiteId, Failure> {
     SiteId::new(text).map_err(|error| Failure::new(Exit::Usage, anyhow::anyhow!("--site: {text:?} {error}")))
 }
 

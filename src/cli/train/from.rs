@@ -3,7 +3,7 @@
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use super::{Args, exit_of, params, read, show, spam_share};
+use super::{Args, exit_of, params, read, read_all, show, spam_share};
 use crate::artifact;
 use crate::cli::{Exit, Failure};
 use crate::comment::Example;
@@ -11,7 +11,7 @@ use crate::eval::gate::{self, Gate, Promised, Set, Tolerances};
 use crate::eval::report::ThresholdsUsed;
 use crate::eval::{self, Scored};
 use crate::model::{DataFile, SpamModel, SpamProbability};
-use crate::train::corpus::{Corpus, FileSummary};
+use crate::train::corpus::{Corpus, FileSummary, Source};
 use crate::train::{self, Resume, Resumed, Trained, split};
 
 /// What going on gave.
@@ -33,11 +33,12 @@ pub(super) struct Verdict {
 pub(super) fn learn(
     args: &Args,
     from: &std::path::Path,
+    data: &[Source],
     certify: &Corpus,
     bar: &ProgressBar,
 ) -> Result<Learnt, Failure> {
     let (old, version) = artifact::load_parts(from).map_err(|error| Failure::new(Exit::Data, error))?;
-    let data = read(&args.data, args.skip_bad)?;
+    let data = read_all(data, args.skip_bad)?;
     let held_out = read(&args.holdout, args.skip_bad)?;
     let params = params(args, || Ok(spam_share(&data.files)))?;
     let resume = Resume {

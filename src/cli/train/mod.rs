@@ -10,9 +10,10 @@ use crate::artifact;
 use crate::comment::Example;
 use crate::eval::threshold::HoldBudget;
 use crate::model::DataFile;
-use crate::train::corpus::{self, FileSummary};
+use crate::train::corpus::{self, FileSummary, Source};
 use crate::train::{self, BulkError, Hold, Progress, TrainError, TrainParams, Trained};
 
+mod feedback;
 mod from;
 mod report;
 
@@ -23,22 +24,23 @@ mod report;
   moderato train --data a.jsonl --data b.jsonl --certify readers.jsonl --out mine.moderato --require-promise
   moderato train --data comments.jsonl --out mine.moderato --hold-budget 40/day --expect 6600/day
   moderato train --from mine.moderato --data labels.jsonl --certify readers.jsonl --out next.moderato
+  moderato train --from mine.moderato --feedback --data-dir D --certify readers.jsonl --out next.moderato
 
 A line of data: {\"label\": \"spam\" or \"ham\", \"content\": \"…\", \"source\": \"…\"}. At least 20 of each label.")]
 pub(super) struct Args {
     /// Labelled comments, JSON Lines; may be given again
-    #[arg(long, required = true, value_name = "F", num_args = 1..)]
+    #[arg(long, required_unless_present = "feedback", value_name = "F", num_args = 1..)]
     data: Vec<PathBuf>,
     /// Where to write the model
     #[arg(long, value_name = "M")]
     out: PathBuf,
-    /// Go on from this model: --data holds only what is new. The new model is written only if it is not worse than this one
+    /// Go on from this model: --data and --feedback hold only what is new. The new model is written only if it is not worse than this one
     #[arg(long, value_name = "M", conflicts_with = "stream")]
     from: Option<PathBuf>,
     /// With --from: evidence loses half of its worth in so many days, by the dates of the labels
     #[arg(long, value_name = "DAYS", requires = "from")]
     half_life: Option<f64>,
-    /// With --from: of one reviewer's labels of one kind, this many count
+    /// With --from or --feedback: of one reviewer's labels of one kind, this many count, the newest
     #[arg(long, value_name = "N", default_value_t = 100)]
     reviewer_cap: usize,
     /// With --from: labelled comments for the comparison alone
@@ -93,6 +95,8 @@ pub(super) struct Args {
     /// How to print the report
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten)]
+    feedback: feedback::Args,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -123,9 +127,16 @@ pub(super) fn run(args: &Args) -> CommandResult {
     let bar = progress_bar();
     bar.set_message("reading");
     let certify = read(&args.certify, args.skip_bad)?;
+    // Going on caps what one reviewer says of all that is new; training anew must not be the way around it.
+    let rows = args.feedback.rows(args.from.is_none().then_some(args.reviewer_cap))?;
+    let mut data: Vec<Source> = args.data.iter().cloned().map(Source::File).collect();
+    let export = rows.map(|rows| {
+        data.push(rows.source);
+        rows.export
+    });
     let mut verdict = None;
     let (mut trained, files) = if let Some(from) = &args.from {
-        let outcome = from::learn(args, from, &certify, &bar)?;
+        let outcome = from::learn(args, from, &data, &certify, &bar)?;
         if !outcome.verdict.may_pass() && args.force.is_none() {
             bar.finish_and_clear();
             report::refuse(args, &outcome.verdict)?;
@@ -133,16 +144,20 @@ pub(super) fn run(args: &Args) -> CommandResult {
         }
         verdict = Some(outcome.verdict);
         (outcome.trained, outcome.files)
-    } else if args.stream || n_bytes(&args.data) >= STREAM_FROM {
-        learn_streaming(args, &certify.examples, &bar)?
+    } else if args.stream || n_bytes(&data) >= STREAM_FROM {
+        learn_streaming(args, &data, &certify.examples, &bar)?
     } else {
-        learn(args, &certify.examples, &bar)?
+        learn(args, &data, &certify.examples, &bar)?
     };
     if args.from.is_none() {
         trained.parts.card.data = files.iter().map(DataFile::from).collect();
     }
     trained.parts.card.certified_on = certify.files.iter().map(DataFile::from).collect();
     bar.set_message("writing");
+    if let Some(export) = export {
+        // Before the model is there: none may have seen what forgetting does not know of.
+        args.feedback.note(export)?;
+    }
     let model = artifact::save(&trained.parts, &args.out).map_err(|error| Failure::new(Exit::Unexpected, error))?;
     bar.finish_and_clear();
     report::print(args, &files, &trained, &model, verdict.as_ref())?;
@@ -154,8 +169,13 @@ pub(super) fn run(args: &Args) -> CommandResult {
 }
 
 /// Learns from comments in memory.
-fn learn(args: &Args, certify: &[Example], bar: &ProgressBar) -> Result<(Trained, Vec<FileSummary>), Failure> {
-    let data = read(&args.data, args.skip_bad)?;
+fn learn(
+    args: &Args,
+    data: &[Source],
+    certify: &[Example],
+    bar: &ProgressBar,
+) -> Result<(Trained, Vec<FileSummary>), Failure> {
+    let data = read_all(data, args.skip_bad)?;
     let params = params(args, || Ok(spam_share(&data.files)))?;
     let trained = train::train(&data.examples, certify, &params, &mut |progress| show(bar, progress))
         .map_err(|error| Failure::new(exit_of(&error), error))?;
@@ -165,16 +185,17 @@ fn learn(args: &Args, certify: &[Example], bar: &ProgressBar) -> Result<(Trained
 /// Learns from files, which are read twice.
 fn learn_streaming(
     args: &Args,
+    data: &[Source],
     certify: &[Example],
     bar: &ProgressBar,
 ) -> Result<(Trained, Vec<FileSummary>), Failure> {
     let params = params(args, || {
-        let read = |path: &PathBuf| corpus::read_each(path, args.skip_bad, &mut |_| ());
-        let files: Result<Vec<FileSummary>, _> = args.data.iter().map(read).collect();
+        let read = |source: &Source| corpus::read_each(source, args.skip_bad, &mut |_| ());
+        let files: Result<Vec<FileSummary>, _> = data.iter().map(read).collect();
         Ok(spam_share(&files.map_err(|error| Failure::new(Exit::Data, error))?))
     })?;
     let files = train::Files {
-        paths: &args.data,
+        sources: data,
         skip_bad: args.skip_bad,
         certify,
         n_threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
@@ -188,13 +209,20 @@ fn learn_streaming(
     })
 }
 
-fn n_bytes(paths: &[PathBuf]) -> u64 {
-    let len = |path: &PathBuf| std::fs::metadata(path).map_or(0, |file| file.len());
-    paths.iter().map(len).sum()
+fn n_bytes(sources: &[Source]) -> u64 {
+    let len = |source: &Source| match source {
+        Source::File(path) => std::fs::metadata(path).map_or(0, |file| file.len()),
+        Source::Rows { lines, .. } => lines.len() as u64,
+    };
+    sources.iter().map(len).sum()
 }
 
 fn read(paths: &[PathBuf], skip_bad: bool) -> Result<corpus::Corpus, Failure> {
     corpus::read(paths, skip_bad).map_err(|error| Failure::new(Exit::Data, error))
+}
+
+fn read_all(sources: &[Source], skip_bad: bool) -> Result<corpus::Corpus, Failure> {
+    corpus::read_all(sources, skip_bad).map_err(|error| Failure::new(Exit::Data, error))
 }
 
 fn params(args: &Args, spam_share: impl FnOnce() -> Result<f64, Failure>) -> Result<TrainParams, Failure> {

@@ -18,7 +18,7 @@ mod select;
 
 use std::path::{Path, PathBuf};
 
-use super::corpus::{CorpusError, FileSummary};
+use super::corpus::{CorpusError, FileSummary, Source};
 use super::{EXAMPLES_A_LABEL_MIN, Progress, TrainError, TrainParams, Trained, corpus};
 use crate::comment::{Example, Label};
 
@@ -43,7 +43,7 @@ pub enum BulkError {
 #[derive(Debug, Clone, Copy)]
 pub struct Files<'a> {
     /// Labelled comments, JSON Lines.
-    pub paths: &'a [PathBuf],
+    pub sources: &'a [Source],
     /// Are bad lines counted, or errors?
     pub skip_bad: bool,
     /// Labelled comments that only certify, as for [`super::train`].
@@ -90,9 +90,9 @@ fn read_all<W: Send>(
     mut check: impl FnMut(&Path, &FileSummary) -> Result<(), BulkError>,
 ) -> Result<Vec<FileSummary>, BulkError> {
     let mut summaries = Vec::new();
-    for path in files.paths {
-        let summary = corpus::read_batches(path, files.skip_bad, workers, &work, &end, &mut after)?;
-        check(path, &summary)?;
+    for source in files.sources {
+        let summary = corpus::read_batches(source, files.skip_bad, workers, &work, &end, &mut after)?;
+        check(source.path(), &summary)?;
         summaries.push(summary);
     }
     Ok(summaries)

@@ -15,9 +15,9 @@ fn file(examples: &[Example]) -> tempfile::NamedTempFile {
 }
 
 fn learn(path: &Path, n_threads: usize) -> Result<Trained, BulkError> {
-    let paths = [path.to_owned()];
+    let sources = [Source::File(path.to_owned())];
     let files = Files {
-        paths: &paths,
+        sources: &sources,
         skip_bad: false,
         certify: &[],
         n_threads,
