@@ -262,7 +262,7 @@ impl SpamModel {
     }
 
     fn log_odds(&self, tally: &Tally) -> f64 {
-        self.base_log_odds + self.step * tally.sum()
+        self.base_log_odds + self.step * tally.sum(tally.worth_of_spam_alone(self.evidence_min))
     }
 
     fn conclude(&self, tally: &Tally) -> Assessment {
