@@ -57,8 +57,8 @@ mod tests {
         for n in [1, 7, 1 << 21] {
             let slots = Slots::filled(n, |slots| {
                 assert!(slots.iter().all(|&slot| slot == 0));
-                *slots.last_mut().ok_or(())? = 7;
-                Ok(())
+                slots[n - 1] = 7;
+                Ok::<(), ()>(())
             });
             let slots = slots.unwrap().clone();
             assert_eq!((slots.get().len(), slots.get()[n - 1]), (n, 7));
