@@ -79,14 +79,17 @@ pub(super) fn explain(model: &SpamModel, reading: &Reading<'_>) -> Explanation {
         seen.prepare(named.len());
         let named = named.into_iter().filter(|term| seen.insert(term.hash));
         let damping = VIEWS.map(|view| tally.damping(view) * model.step);
+        let worth_of_spam_alone = tally.worth_of_spam_alone(model.evidence_min);
         let mut contributions: Vec<Contribution> = named
             .filter_map(|term| {
                 let steps = weigh(&model.table, term.hash, parent)?;
+                let is_in_ham = model.table.find(term.hash).is_some_and(|worth| worth.in_ham);
+                let counts_for = if is_in_ham { 1.0 } else { worth_of_spam_alone };
                 let (name, span) = spell(&places, scratch, term.place);
                 Some(Contribution {
                     view: term.view.name(),
                     term: name,
-                    log_odds: f64::from(steps) * damping[term.view as usize],
+                    log_odds: f64::from(steps) * damping[term.view as usize] * counts_for,
                     span,
                 })
             })

@@ -24,7 +24,9 @@ pub use types::{Assessment, Contribution, Explanation, Reading, SpamProbability,
 
 use crate::text::{Scratch, emit};
 use score::{Rows, Seen, Tally};
-use table::{Crowded, Table, Worth};
+use table::{Table, Unfit};
+
+pub(crate) use table::Worth;
 
 /// What a model is made of: what its artefact holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,14 +135,26 @@ impl SpamModel {
             terms,
             evidence: _,
         } = parts;
-        Self::of_terms(card, (base_log_odds, weight_step), terms.iter().copied(), version)
+        if terms.iter().any(|term| !term.weight.is_finite()) {
+            return Err(InvalidParts::NotFinite);
+        }
+        let worths = terms.iter().map(|term| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "saturates, and fits by what parts promise"
+            )]
+            let steps = (term.weight / weight_step).round() as i16;
+            let in_ham = term.in_ham;
+            (term.hash, Worth { steps, in_ham })
+        });
+        Self::of_terms(card, (base_log_odds, weight_step), worths, version)
     }
 
-    /// As [`SpamModel::new`], with terms that come one by one: a million of them need not be held.
+    /// As [`SpamModel::new`], with terms that come one by one: a million of them need not be held. Their worth is in steps.
     pub(crate) fn of_terms(
         card: Card,
         (base_log_odds, weight_step): (f64, f32),
-        terms: impl ExactSizeIterator<Item = Term> + Clone,
+        terms: impl ExactSizeIterator<Item = (u32, Worth)> + Clone,
         version: String,
     ) -> Result<Self, InvalidParts> {
         if card.reading != crate::text::READING_VERSION {
@@ -152,16 +166,6 @@ impl SpamModel {
         let is_step = weight_step.is_finite() && weight_step > 0.0;
         if !is_step || !base_log_odds.is_finite() {
             return Err(InvalidParts::NotFinite);
-        }
-        let mut next = 0;
-        for term in terms.clone() {
-            if !term.weight.is_finite() {
-                return Err(InvalidParts::NotFinite);
-            }
-            if u64::from(term.hash) < next {
-                return Err(InvalidParts::Unsorted);
-            }
-            next = u64::from(term.hash) + 1;
         }
         let CardThresholds {
             hold_at,
@@ -179,17 +183,12 @@ impl SpamModel {
             hold_at: SpamProbability::new(hold_at),
             reject_at: reject_at.map(SpamProbability::new),
         };
-        let worths = terms.map(|term| {
-            let Term { hash, weight, in_ham } = term;
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "saturates, and fits by what parts promise"
-            )]
-            let steps = (weight / weight_step).round() as i16;
-            (hash, Worth { steps, in_ham })
-        });
+        let table = Table::new(&terms).map_err(|unfit| match unfit {
+            Unfit::Unsorted => InvalidParts::Unsorted,
+            Unfit::Crowded => InvalidParts::Crowded,
+        })?;
         let model = Self {
-            table: Table::new(&worths).map_err(|Crowded| InvalidParts::Crowded)?,
+            table,
             step: f64::from(weight_step),
             base_log_odds,
             thresholds,
@@ -263,7 +262,7 @@ impl SpamModel {
     }
 
     fn log_odds(&self, tally: &Tally) -> f64 {
-        self.base_log_odds + self.step * tally.sum()
+        self.base_log_odds + self.step * tally.sum(tally.worth_of_spam_alone(self.evidence_min))
     }
 
     fn conclude(&self, tally: &Tally) -> Assessment {

@@ -222,9 +222,37 @@ impl Tally {
         1.0 / f64::from(self.n_distinct[view as usize].max(1)).sqrt()
     }
 
-    /// The sum over the views, in steps.
-    pub(crate) fn sum(&self) -> f64 {
-        self.over(&VIEWS, |sum| sum.steps)
+    /// What terms that training saw in spam alone count for: nothing to all, in [0, 1].
+    ///
+    /// Of scripts other than Latin training may have read little but advertisements, and then all that is said in one looks
+    /// like an advertisement. What spam alone was seen to say counts there only as far as readers were seen to say the
+    /// rest; `enough` is the share of words from which on it counts in full. Links speak for themselves: hardly any spam in
+    /// such scripts does without, and hardly any reader's comment has one.
+    pub(crate) fn worth_of_spam_alone(&self, enough: f64) -> f64 {
+        if !self.is_foreign || self.n_linked + self.n_anchored > 0 {
+            return 1.0;
+        }
+        let needed = enough * f64::from(self.n_spoken);
+        if f64::from(self.n_known) >= needed {
+            1.0
+        } else {
+            f64::from(self.n_known) / needed
+        }
+    }
+
+    /// The sum over the views, in steps, if that is what terms seen in spam alone count for.
+    pub(crate) fn sum(&self, worth_of_spam_alone: f64) -> f64 {
+        let all = self.over(&VIEWS, |sum| sum.steps);
+        if worth_of_spam_alone >= 1.0 {
+            return all;
+        }
+        let in_ham = self.over(&VIEWS, |sum| sum.steps_in_ham);
+        in_ham + worth_of_spam_alone * (all - in_ham)
+    }
+
+    /// What one view says, in steps.
+    pub(crate) fn of_view(&self, view: View) -> f64 {
+        self.over(&[view], |sum| sum.steps)
     }
 
     /// What words, links and shape seen in ham carry, in steps. Characters are left out: those of any language in Latin
@@ -287,6 +315,43 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_spam_alone_said_in_a_foreign_script_counts_as_far_as_readers_are_known() {
+        let mut tally = Tally {
+            n_spoken: 10,
+            is_foreign: true,
+            ..Tally::default()
+        };
+        tally.n_distinct[View::Words as usize] = 4;
+        tally.sums[View::Words as usize] = Sum {
+            steps: 200,
+            steps_in_ham: -20,
+            n_known: 4,
+        };
+        let counts = |tally: &Tally, expected: f64| {
+            let worth = tally.worth_of_spam_alone(0.4);
+            assert!((worth - expected).abs() < 1e-12, "{worth}");
+            let sum = tally.sum(worth);
+            assert!((sum - (-10.0 + 110.0 * expected)).abs() < 1e-9, "{sum}");
+        };
+        counts(&tally, 0.0);
+        tally.n_known = 1;
+        counts(&tally, 0.25);
+        tally.n_known = 4;
+        counts(&tally, 1.0);
+        tally.n_known = 0;
+        for of_a_link in [
+            |tally: &mut Tally| tally.n_linked = 1,
+            |tally: &mut Tally| tally.n_anchored = 1,
+        ] {
+            let mut linked = tally;
+            of_a_link(&mut linked);
+            counts(&linked, 1.0);
+        }
+        tally.is_foreign = false;
+        counts(&tally, 1.0);
     }
 
     #[test]

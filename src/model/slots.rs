@@ -16,8 +16,8 @@ enum Memory {
 }
 
 impl Slots {
-    /// Slots that are 0 but for what `fill` puts there; `None` if it fails.
-    pub(super) fn filled(n: usize, fill: impl FnOnce(&mut [u32]) -> Option<()>) -> Option<Self> {
+    /// Slots that are 0 but for what `fill` puts there.
+    pub(super) fn filled<E>(n: usize, fill: impl FnOnce(&mut [u32]) -> Result<(), E>) -> Result<Self, E> {
         let mut memory = match MmapMut::map_anon(n * size_of::<u32>()) {
             Ok(mapped) => Memory::Mapped(mapped),
             Err(_) => Memory::Heap(vec![0; n]),
@@ -31,7 +31,7 @@ impl Slots {
             Memory::Mapped(mapped) => bytemuck::cast_slice_mut(mapped),
             Memory::Heap(heap) => heap,
         })?;
-        Some(Self(Arc::new(memory)))
+        Ok(Self(Arc::new(memory)))
     }
 
     pub(super) fn get(&self) -> &[u32] {
@@ -57,12 +57,12 @@ mod tests {
         for n in [1, 7, 1 << 21] {
             let slots = Slots::filled(n, |slots| {
                 assert!(slots.iter().all(|&slot| slot == 0));
-                *slots.last_mut()? = 7;
-                Some(())
+                slots[n - 1] = 7;
+                Ok::<(), ()>(())
             });
             let slots = slots.unwrap().clone();
             assert_eq!((slots.get().len(), slots.get()[n - 1]), (n, 7));
         }
-        assert!(Slots::filled(3, |_| None).is_none());
+        assert!(Slots::filled(3, |_| Err(())).is_err());
     }
 }

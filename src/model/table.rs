@@ -38,9 +38,14 @@ pub(crate) struct Table {
     n_terms: usize,
 }
 
-/// Terms crowd so much that no table of a size that they justify holds them.
+/// Why terms make no table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Crowded;
+pub(crate) enum Unfit {
+    /// They crowd so much that no table of a size that they justify holds them.
+    Crowded,
+    /// Their hashes are not in ascending order.
+    Unsorted,
+}
 
 const N_CHECK_BITS: u32 = 15;
 /// One slot away from home.
@@ -55,33 +60,46 @@ const HOME_BITS_MAX: u32 = 27;
 
 impl Table {
     /// A table of distinct hashes in ascending order.
-    pub(crate) fn new(terms: &(impl ExactSizeIterator<Item = (u32, Worth)> + Clone)) -> Result<Self, Crowded> {
+    pub(crate) fn new(terms: &(impl ExactSizeIterator<Item = (u32, Worth)> + Clone)) -> Result<Self, Unfit> {
         let n_terms = terms.len();
         // Half full at most: hardly a term stands further than two slots from home.
         let fits = (2 * n_terms).next_power_of_two().trailing_zeros();
         let least = fits.max(HOME_BITS_MIN);
-        (least..=HOME_BITS_MAX.min(least + 1))
-            .find_map(|home_bits| Self::fill(home_bits, terms.clone()))
-            .ok_or(Crowded)
+        let mut made = Err(Unfit::Crowded);
+        for home_bits in least..=HOME_BITS_MAX.min(least + 1) {
+            made = Self::fill(home_bits, terms.clone());
+            if made.as_ref().err() != Some(&Unfit::Crowded) {
+                break;
+            }
+        }
+        made
     }
 
-    fn fill(home_bits: u32, terms: impl ExactSizeIterator<Item = (u32, Worth)>) -> Option<Self> {
+    fn fill(home_bits: u32, terms: impl ExactSizeIterator<Item = (u32, Worth)>) -> Result<Self, Unfit> {
         let n_terms = terms.len();
         let distance_max = (1_usize << distance_bits(home_bits)) - 2;
         let slots = Slots::filled((1 << home_bits) + distance_max + 1, |slots| {
             let mut free = 0;
+            let mut least = 0;
             for (hash, worth) in terms {
+                if u64::from(hash) < least {
+                    return Err(Unfit::Unsorted);
+                }
+                least = u64::from(hash) + 1;
                 let (home, check) = place(home_bits, hash);
                 let at = free.max(home);
-                let distance = u32::try_from(at - home).ok().filter(|_| at - home <= distance_max)?;
+                let distance = u32::try_from(at - home)
+                    .ok()
+                    .filter(|_| at - home <= distance_max)
+                    .ok_or(Unfit::Crowded)?;
                 #[expect(clippy::cast_sign_loss, reason = "the sixteen bits are read back as they are")]
                 let steps = u32::from(worth.steps as u16);
                 slots[at] = (check + distance * DISTANCE) | (u32::from(worth.in_ham) * HAM) | steps;
                 free = at + 1;
             }
-            Some(())
+            Ok(())
         })?;
-        Some(Self {
+        Ok(Self {
             slots,
             home_bits,
             distance_mask: ((1 << distance_bits(home_bits)) - 1) * DISTANCE,
@@ -189,7 +207,7 @@ mod tests {
         }
     }
 
-    fn table(hashes: &[u32]) -> Result<Table, Crowded> {
+    fn table(hashes: &[u32]) -> Result<Table, Unfit> {
         let terms: BTreeMap<u32, Worth> = hashes.iter().map(|&hash| (hash, worth(hash))).collect();
         Table::new(&terms.into_iter().collect::<Vec<_>>().into_iter())
     }
@@ -222,6 +240,10 @@ mod tests {
         let table_of = table(&crowd).unwrap();
         assert!(crowd.iter().all(|&hash| table_of.find(hash) == Some(worth(hash))));
         assert!(table_of.find(20).is_none());
-        assert_eq!(table(&(0..100).collect::<Vec<_>>()).unwrap_err(), Crowded);
+        assert_eq!(
+            Table::new(&[(7, worth(7)), (7, worth(7))].into_iter()).unwrap_err(),
+            Unfit::Unsorted
+        );
+        assert_eq!(table(&(0..100).collect::<Vec<_>>()).unwrap_err(), Unfit::Crowded);
     }
 }

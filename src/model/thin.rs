@@ -7,11 +7,12 @@
 //!
 //! Nor is a subject evidence. Single words, and the characters in them, say what a comment is about, and several views
 //! see the same words: readers who review telephones talk of what advertisements talk of. Pairs and triples see what is said,
-//! and must not take back what the words suggest.
+//! and must not take back what the words suggest. And no single view carries a reject: one may be mistaken, as shape is
+//! of a reader who writes a link as markup.
 
 use super::SpamProbability;
 use super::score::Tally;
-use crate::text::View;
+use crate::text::{VIEWS, View};
 
 /// A link stands for this many words that nobody has seen.
 const WORDS_A_LINK: u32 = 3;
@@ -32,6 +33,9 @@ const SUSPECTED_FROM: f64 = 0.5;
 const N_SPOKEN_AROUND_A_LINK: u32 = 8;
 /// Unless their letters, which see nothing of the link, speak against them by this much, in log-odds: "buy cialis".
 const LETTERS_AGAINST_FROM: f64 = 0.6;
+/// Without what the comment's links and lines look like, one with a link must be this probable: markup around a link is
+/// the advertisers' in training, and some readers' elsewhere.
+const UNSEEN_FROM: f64 = 0.9;
 /// So many links may carry a comment in a script of which too little was learnt: one is a reader's source.
 const FOREIGN_LINKS_MIN: u32 = 2;
 /// So many links are no reader's, in any language.
@@ -70,15 +74,32 @@ pub(super) fn is_thin(tally: &Tally, scale: &Scale) -> bool {
     if is_somebodys_source(tally, scale) {
         return true;
     }
+    if tally.n_linked >= HEAP_OF_LINKS {
+        return false;
+    }
+    let sum = tally.sum(tally.worth_of_spam_alone(scale.evidence_min));
+    if hangs_on_one_view(tally, sum, scale) {
+        return true;
+    }
     let known = scale.probability(tally.sum_in_ham());
-    if tally.n_linked >= HEAP_OF_LINKS || (known >= SURE_FROM && !is_bare_link(tally)) {
+    if known >= SURE_FROM && !is_bare_link(tally) {
         return false;
     }
     let is_enough = evidence(tally) >= scale.evidence_min || is_recognized(tally) || is_carried(tally, known);
-    let in_context = scale.probability(tally.sum() + tally.sum_in_context()) >= SURE_FROM;
+    let in_context = scale.probability(sum + tally.sum_in_context()) >= SURE_FROM;
     // Where nothing is suspected, there is nothing to be sure of.
-    let is_suspected = scale.probability(tally.sum()) >= SUSPECTED_FROM;
+    let is_suspected = scale.probability(sum) >= SUSPECTED_FROM;
     !is_enough || is_bare_link(tally) || (is_suspected && (tally.n_spoken < N_SPOKEN_MIN || !in_context))
+}
+
+/// Is it suspected, and no longer so, or not as much, without what a single view says?
+fn hangs_on_one_view(tally: &Tally, sum: f64, scale: &Scale) -> bool {
+    if scale.probability(sum) < SUSPECTED_FROM {
+        return false;
+    }
+    let without = |view: View| scale.probability(sum - tally.of_view(view).max(0.0));
+    let is_linked = tally.n_linked + tally.n_anchored > 0;
+    VIEWS.into_iter().any(|view| without(view) < SUSPECTED_FROM) || (is_linked && without(View::Shape) < UNSEEN_FROM)
 }
 
 /// Is it a link with hardly a word? "Read this" may be an advertiser's or a reader's.
@@ -149,7 +170,7 @@ mod tests {
     #[test]
     fn one_link_in_an_unknown_language_carries_nothing_that_is_not_sure_of_itself() {
         let rejectable = |n_known, is_foreign, n_linked, hundredths| {
-            let mut tally = weighing(tally(8, n_known, n_linked), View::Shape, hundredths, 900 - hundredths);
+            let mut tally = weighing(tally(8, n_known, n_linked), View::Links, hundredths, 900 - hundredths);
             tally.is_foreign = is_foreign;
             !is_thin(&tally, &SCALE)
         };
@@ -174,7 +195,7 @@ mod tests {
     #[test]
     fn a_few_words_around_one_link_are_a_source_unless_they_speak_against_it() {
         let thin = |n_spoken, n_linked, n_anchored, letters| {
-            let mut tally = weighing(tally(n_spoken, n_spoken, n_linked), View::Shape, 900, 0);
+            let mut tally = weighing(tally(n_spoken, n_spoken, n_linked), View::Links, 900, 0);
             tally.n_anchored = n_anchored;
             is_thin(&weighing(tally, View::Letters, letters, 0), &SCALE)
         };
@@ -188,11 +209,30 @@ mod tests {
     fn a_subject_is_no_evidence_against_what_is_said_of_it() {
         let about = |said| {
             let words = weighing(tally(9, 9, 0), View::Words, 450, 50);
-            is_thin(&weighing(words, View::Pairs, said, 0), &SCALE)
+            let letters = weighing(words, View::Letters, 100, 0);
+            is_thin(&weighing(letters, View::Pairs, said, 0), &SCALE)
         };
-        assert!(!about(0));
-        // Log-odds 5, and 4.7 when pairs take .3 back: twice that, and it is no longer sure.
-        assert!(about(-30));
+        assert!(!about(0) && !about(-60));
+        // Log-odds 6, and 5.2 when pairs take .8 back: twice that, and it is no longer sure.
+        assert!(about(-80));
+    }
+
+    #[test]
+    fn no_view_carries_a_reject_alone() {
+        let scale = Scale {
+            base_log_odds: -2.0,
+            ..SCALE
+        };
+        let thin = |n_linked, words, letters, shape| {
+            let said = weighing(tally(9, 9, n_linked), View::Words, words, 0);
+            let spelled = weighing(said, View::Letters, letters, 0);
+            is_thin(&weighing(spelled, View::Shape, shape, 0), &scale)
+        };
+        assert!(thin(0, 800, 199, 0));
+        assert!(!thin(0, 800, 201, 0));
+        // Without its shape .88, and .953.
+        assert!(thin(1, 300, 100, 300) && !thin(0, 300, 100, 300));
+        assert!(!thin(1, 300, 200, 300));
     }
 
     #[test]

@@ -49,8 +49,8 @@ pub enum Hold {
 
 /// The share of readers that is held unless an operator says otherwise. One in a hundred should be held at most, and
 /// readers of places that training never saw are held several times as often as those of the training data (figures in
-/// models/README.md). It costs one spam in a hundred that would otherwise be held.
-pub const HOLD_SHARE: f64 = 0.0015;
+/// models/README.md). It costs two spam in a hundred that would otherwise be held.
+pub const HOLD_SHARE: f64 = 0.0008;
 
 impl Default for TrainParams {
     fn default() -> Self {

@@ -21,6 +21,7 @@ use moderato::privacy::Pseudonymizer;
 use moderato::telemetry::{Events, Metrics, Traces};
 use prost::Message;
 use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Takes any bytes, and panics if what must hold does not.
 pub type Target = fn(&[u8]);
@@ -97,7 +98,13 @@ fn weigh(reading: &Reading<'_>) {
 /// Any bytes: a model or an error. Once as they are, once with a right checksum, behind which they are believed more.
 pub fn artifact(data: &[u8]) {
     let _ = artifact::decode(data);
-    let sealed = [data, &Sha256::digest(data)[..]].concat();
+    // Formats before the third end with another checksum.
+    let checksum = if data.get(8).is_some_and(|&format| format > 2) {
+        xxh3_128(data).to_be_bytes().to_vec()
+    } else {
+        Sha256::digest(data).to_vec()
+    };
+    let sealed = [data, &checksum[..]].concat();
     if let Ok(model) = artifact::decode(&sealed) {
         let probability = model
             .assess(&Reading::of("a model that can be read can weigh"))
