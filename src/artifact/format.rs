@@ -164,7 +164,7 @@ pub fn decode(bytes: &[u8]) -> Result<SpamModel, FormatError> {
         version,
         ..
     } = open(bytes)?;
-    Ok(SpamModel::of_terms(card, scale, body.terms(), version)?)
+    Ok(SpamModel::of_terms(card, scale, &body.terms(), version)?)
 }
 
 /// Is the evidence wanted?

@@ -174,7 +174,7 @@ mod tests {
                 put_varint(&mut differences, hash - last);
                 last = hash;
             }
-            let weights: Vec<u8> = (0..hashes.len()).flat_map(|i| (i as i16 - 7).to_le_bytes()).collect();
+            let weights: Vec<u8> = (-7_i16..).take(hashes.len()).flat_map(i16::to_le_bytes).collect();
             let marks = vec![0b0101_0101; hashes.len().div_ceil(8)];
             for read in [
                 Hashes::of(hashes.iter().copied()),
@@ -182,8 +182,8 @@ mod tests {
             ] {
                 prop_assert_eq!(read.count(), Some(hashes.len()));
                 let terms: Vec<_> = Terms::new(&read, &weights, &marks).collect();
-                let expected = hashes.iter().enumerate().map(|(i, &hash)| {
-                    (hash, Worth { steps: i as i16 - 7, in_ham: i % 2 == 0 })
+                let expected = hashes.iter().zip(-7_i16..).map(|(&hash, steps)| {
+                    (hash, Worth { steps, in_ham: steps % 2 != 0 })
                 });
                 prop_assert_eq!(terms, expected.collect::<Vec<_>>());
             }

@@ -147,14 +147,14 @@ impl SpamModel {
             let in_ham = term.in_ham;
             (term.hash, Worth { steps, in_ham })
         });
-        Self::of_terms(card, (base_log_odds, weight_step), worths, version)
+        Self::of_terms(card, (base_log_odds, weight_step), &worths, version)
     }
 
     /// As [`SpamModel::new`], with terms that come one by one: a million of them need not be held. Their worth is in steps.
     pub(crate) fn of_terms(
         card: Card,
         (base_log_odds, weight_step): (f64, f32),
-        terms: impl ExactSizeIterator<Item = (u32, Worth)> + Clone,
+        terms: &(impl ExactSizeIterator<Item = (u32, Worth)> + Clone),
         version: String,
     ) -> Result<Self, InvalidParts> {
         if card.reading != crate::text::READING_VERSION {
@@ -183,7 +183,7 @@ impl SpamModel {
             hold_at: SpamProbability::new(hold_at),
             reject_at: reject_at.map(SpamProbability::new),
         };
-        let table = Table::new(&terms).map_err(|unfit| match unfit {
+        let table = Table::new(terms).map_err(|unfit| match unfit {
             Unfit::Unsorted => InvalidParts::Unsorted,
             Unfit::Crowded => InvalidParts::Crowded,
         })?;
