@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Anchored, Input, MatchKind, StartKind};
 use foldhash::fast::RandomState;
 
 use super::InvalidEntry;
@@ -16,6 +16,10 @@ use crate::text::{fold, has_unspaced};
 pub(super) const PHRASE_WORDS_MAX: usize = 8;
 /// Parts have at least this many characters, unless their script has no spaces.
 const PART_CHARS_MIN: usize = 3;
+/// Bytes that every part has at least: three letters, or one of a script without spaces.
+const PART_BYTES_MIN: usize = 3;
+/// Bits of a [`Gate`].
+const GATE_BITS: u32 = 16;
 /// The bit of a word that is an entry by itself; bit n says that a phrase of n words begins with it.
 const ALONE: u16 = 1 << 1;
 
@@ -25,6 +29,7 @@ pub struct Words {
     /// Folded words and phrases, without the spaces around; what begins here.
     whole: HashMap<Box<str>, u16, RandomState>,
     parts: Option<AhoCorasick>,
+    gate: Gate,
     part_texts: Vec<Box<str>>,
     n: usize,
 }
@@ -91,9 +96,11 @@ impl WordsBuilder {
         if !self.words.part_texts.is_empty() {
             self.words.part_texts.sort_unstable();
             self.words.part_texts.dedup();
+            self.words.gate = Gate::of(&self.words.part_texts);
             self.words.parts = AhoCorasick::builder()
                 .match_kind(MatchKind::LeftmostLongest)
                 .kind(Some(AhoCorasickKind::ContiguousNFA))
+                .start_kind(StartKind::Anchored)
                 .build(self.words.part_texts.iter().map(|part| part.as_bytes()))
                 .ok();
         }
@@ -139,7 +146,11 @@ impl Words {
     }
 
     fn find_part(&self, folded: &str) -> Option<&str> {
-        let found = self.parts.as_ref()?.find(folded.as_bytes())?;
+        let parts = self.parts.as_ref()?;
+        let found = self.gate.places(folded.as_bytes()).find_map(|at| {
+            let here = Input::new(folded.as_bytes()).range(at..).anchored(Anchored::Yes);
+            parts.find(here)
+        })?;
         self.part_texts.get(found.pattern().as_usize()).map(|part| &**part)
     }
 
@@ -151,6 +162,53 @@ impl Words {
     /// Whether there are none.
     pub const fn is_empty(&self) -> bool {
         self.n == 0
+    }
+}
+
+/// The first three bytes of all parts, as a set that may have others in it. It stays in the processor's nearest memory,
+/// and hardly a place in a text has to be looked at in the automaton, which does not.
+#[derive(Clone, Default)]
+struct Gate {
+    bits: Vec<u64>,
+}
+
+impl Gate {
+    fn of(parts: &[Box<str>]) -> Self {
+        let mut bits = vec![0; 1 << (GATE_BITS - 6)];
+        for part in parts {
+            match part.as_bytes().first_chunk::<PART_BYTES_MIN>() {
+                Some(first) => bits[Self::word(*first)] |= Self::bit(*first),
+                // It cannot be; but if it were, every place would have to be looked at.
+                None => bits.fill(u64::MAX),
+            }
+        }
+        Self { bits }
+    }
+
+    /// Places in the text where a part may begin.
+    fn places(&self, text: &[u8]) -> impl Iterator<Item = usize> {
+        text.windows(PART_BYTES_MIN)
+            .enumerate()
+            .filter(|(_, window)| {
+                let first = [window[0], window[1], window[2]];
+                self.bits
+                    .get(Self::word(first))
+                    .is_some_and(|bits| bits & Self::bit(first) != 0)
+            })
+            .map(|(at, _)| at)
+    }
+
+    /// A multiplicative hash (Knuth, The Art of Computer Programming 3, 6.4).
+    const fn hash([a, b, c]: [u8; PART_BYTES_MIN]) -> u32 {
+        u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9e37_79b1) >> (32 - GATE_BITS)
+    }
+
+    const fn word(first: [u8; PART_BYTES_MIN]) -> usize {
+        (Self::hash(first) >> 6) as usize
+    }
+
+    const fn bit(first: [u8; PART_BYTES_MIN]) -> u64 {
+        1 << (Self::hash(first) & 63)
     }
 }
 
@@ -253,6 +311,22 @@ mod tests {
     }
 
     proptest! {
+        /// The first place counts, and there the longest.
+        #[test]
+        fn a_part_is_found_wherever_it_stands(
+            parts in prop::collection::vec("[ab]{3,5}|賭[場ab]?", 1..6),
+            text in "[ab賭場 ]{0,24}",
+        ) {
+            let words = list(&[], &parts.iter().map(String::as_str).collect::<Vec<_>>());
+            let mut folded = String::new();
+            fold(&text, &mut folded);
+            let expected = (0..folded.len()).filter(|&at| folded.is_char_boundary(at)).find_map(|at| {
+                let here = parts.iter().filter(|part| folded[at..].starts_with(part.as_str()));
+                here.max_by_key(|part| part.len()).map(String::as_str)
+            });
+            prop_assert_eq!(words.find(&folded), expected);
+        }
+
         #[test]
         fn a_word_is_found_where_it_stands_whole(word in "[a-z]{2,6}", before in "([a-z]{1,5} ){0,4}", after in "( [a-z]{1,5}){0,4}") {
             let words = list(&[&word], &[]);
