@@ -57,10 +57,10 @@ pub fn fold(text: &str, out: &mut String) {
 /// What a byte of ASCII becomes: letters and digits themselves in lower case, all others a space.
 const FOLDED: [u8; 128] = {
     let mut folded = [b' '; 128];
-    let mut b = 0;
+    let mut b = 0_u8;
     while b < 128 {
-        if (b as u8).is_ascii_alphanumeric() {
-            folded[b] = (b as u8).to_ascii_lowercase();
+        if b.is_ascii_alphanumeric() {
+            folded[b as usize] = b.to_ascii_lowercase();
         }
         b += 1;
     }
