@@ -30,11 +30,12 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use load::Load;
 
 /// What is measured, with what it is compared to.
-const VARIANTS: [Variant; 8] = [
+const VARIANTS: [Variant; 9] = [
     variant("echo", Kind::Echo, None),
     variant("moderate, limits in memory", Kind::Moderate, Some(0)),
     variant("echo + one EVALSHA", Kind::EchoRedis, None),
     variant("moderate, limits in Redis", Kind::ModerateRedis, Some(2)),
+    variant("moderate, decisions there too", Kind::ModerateRedisStore, Some(2)),
     variant("moderate, a key", Kind::ModerateKey, Some(0)),
     variant("echo, TLS", Kind::EchoTls, Some(0)),
     variant("moderate, TLS and a key", Kind::ModerateTlsKey, Some(0)),
@@ -58,7 +59,10 @@ enum Kind {
     EchoRedis,
     EchoTls,
     Moderate,
+    /// Decisions are remembered nowhere.
     ModerateRedis,
+    /// As `serve --redis` does unless told otherwise.
+    ModerateRedisStore,
     ModerateKey,
     ModerateTlsKey,
     /// 100,000 entries in lists, and 1 % of the calls traced. Metrics are always on.
@@ -71,7 +75,7 @@ impl Kind {
     }
 
     const fn has_redis(self) -> bool {
-        matches!(self, Self::EchoRedis | Self::ModerateRedis)
+        matches!(self, Self::EchoRedis | Self::ModerateRedis | Self::ModerateRedisStore)
     }
 
     const fn has_tls(self) -> bool {
@@ -101,16 +105,9 @@ fn number(args: &[String], flag: &str, default: usize) -> usize {
 fn compare(rounds: usize, calls: usize) {
     let redis = server::Redis::start();
     let protection = protection::Protection::new();
-    let collector = sink::collector();
     let mut servers: Vec<_> = VARIANTS
         .iter()
-        .map(|variant| {
-            let mut command = Server::command(variant, &redis.url, &protection);
-            if variant.kind == Kind::ModerateAll {
-                command.env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector);
-            }
-            Server::spawn(command)
-        })
+        .map(|variant| Server::start(variant, &redis.url, &protection))
         .collect();
     let mut load = Load::new();
     let mut per_call = vec![Vec::new(); VARIANTS.len()];

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use moderato::site::KeyHash;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
-use crate::Kind;
 use crate::load::Door;
+use crate::{Kind, sink};
 
 /// The callers' key; it opens nothing but this run's servers.
 const KEY: &str = "moderato_0000000000000000000000000000000000000000000000000000000000000000";
@@ -17,6 +17,8 @@ pub(crate) struct Protection {
     certificate: String,
     /// How many calls may wait for a processor.
     backlog_max: usize,
+    /// Where traces go, if any are sent.
+    collector: String,
 }
 
 impl Protection {
@@ -30,6 +32,7 @@ impl Protection {
             dir,
             certificate,
             backlog_max: 100_000,
+            collector: sink::collector(),
         }
     }
 
@@ -60,8 +63,12 @@ impl Protection {
             ));
         }
         text.push_str(&format!("[pressure]\nbacklog_max = {}\n", self.backlog_max));
+        if kind == Kind::ModerateRedis {
+            text.push_str("[feedback]\nredis = false\n");
+        }
         if kind == Kind::ModerateAll {
             text.push_str(&self.lists());
+            text.push_str(&format!("[telemetry]\notlp_endpoint = \"{}\"\n", self.collector));
         }
         let name = format!("moderato-{}.toml", kind as u8);
         let path = self.dir.path().join(name);
