@@ -21,8 +21,8 @@ use crate::text::{Features, Persona, Scratch, redact};
 /// Decisions that are written together at most.
 const BATCH: usize = 64;
 
-/// A comment of this many bytes is redacted and read where answers are made, in some 50 µs; a longer one elsewhere. To
-/// hand a short one to another thread would cost as much again.
+/// A comment of this many bytes at most is redacted and read where answers are made: that takes no longer than a few
+/// answers, and wakes no other thread. A longer one is read elsewhere.
 const BRIEF_BYTES_MAX: usize = 2_048;
 
 /// Of a longer text, this many bytes are kept: its features are as many as its characters.

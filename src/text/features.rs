@@ -43,8 +43,8 @@ pub enum InvalidFeatures {
     },
 }
 
-/// A usual text has no more terms than this for each byte; the room of one that has grows.
-const TERMS_PER_BYTE: usize = 5;
+/// Room for terms, for each byte of a text: one of 300 bytes has some 700. It grows where that is too little.
+const TERMS_PER_BYTE: usize = 3;
 
 /// Names of link terms that may name a person begin so: domains of addresses, hosts and domains of links.
 const NAMING: [&str; 3] = ["mail at ", "host ", "domain "];
@@ -70,7 +70,7 @@ impl Features {
             n_anchored,
         } = collector;
         // The first view that a hash came in keeps it: each term is one number, hash, place and view from the highest bit
-        // on, which sort five times as fast as pairs in a stable sort.
+        // on, so that a plain sort of numbers does what a stable sort of pairs did.
         terms.sort_unstable();
         terms.dedup_by_key(|term| *term >> 32);
         let mut out = Self {
