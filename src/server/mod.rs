@@ -1,10 +1,11 @@
 //! Wiring: from a configuration to a house behind its doors, and the life of that process. Start reading in
-//! [`Server::run`]; `incoming.rs`, `tls.rs` and `opening.rs` are what connections may do.
+//! [`Server::run`]; `incoming.rs`, `tls.rs` and `opening.rs` are what connections may do, `serving.rs` is what is said on them.
 
 mod incoming;
 mod models;
 mod opening;
 mod reload;
+mod serving;
 mod tls;
 
 use std::net::SocketAddr;
@@ -20,7 +21,7 @@ use tokio_stream::StreamExt;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::api::grpc::{self, Bounds, CallBounds, Gate, StreamBounds};
+use crate::api::grpc::{self, Bounds, CallBounds, Doors, Gate, StreamBounds};
 use crate::api::ops::{self, Ops};
 use crate::config::Config;
 use crate::limit::RedisState;
@@ -28,6 +29,7 @@ use crate::moderator::Moderator;
 
 use incoming::Incoming;
 use opening::Opened;
+use serving::serve;
 use tls::TlsIncoming;
 
 pub use incoming::ConnectionBounds;
@@ -58,9 +60,6 @@ pub enum ServerError {
     /// The descriptors for reflection cannot be read.
     #[error("set up reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// A gRPC listener failed.
-    #[error("serve gRPC: {0}")]
-    Transport(#[from] tonic::transport::Error),
     /// A task of the server ended before its time.
     #[error("a server task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -155,22 +154,21 @@ impl Server {
         let connections = Arc::new(Semaphore::new(
             self.connections.connections_max.min(Semaphore::MAX_PERMITS),
         ));
-        let mut doors: JoinSet<Result<(), ServerError>> = JoinSet::new();
+        let mut doors = JoinSet::new();
+        let grpc = Doors::new(&self.moderator, self.bounds, &gate, health)?;
         for listener in self.grpc.listeners {
-            let router = grpc::router(&self.moderator, self.bounds, &gate, health.clone())?;
-            let until = ended(stopped.clone());
-            let bounds = self.connections;
+            let (grpc, gate, stopped, bounds) = (grpc.clone(), gate.clone(), stopped.clone(), self.connections);
             let incoming = Incoming::new(listener, Arc::clone(&connections));
             match self.grpc.tls.clone() {
                 None => {
-                    let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds)));
-                    doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) })
+                    let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds, gate.clone())));
+                    doors.spawn(serve(incoming, grpc, self.bounds, stopped))
                 }
                 Some(tls) => {
                     let incoming =
                         TlsIncoming::new(incoming, tls, bounds.handshake_timeout, Arc::clone(&self.moderator));
-                    let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds)));
-                    doors.spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, until).await?) })
+                    let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds, gate.clone())));
+                    doors.spawn(serve(incoming, grpc, self.bounds, stopped))
                 }
             };
         }
@@ -214,7 +212,7 @@ impl Server {
         tokio::select! {
             () = shutdown => {}
             // A door that closes by itself takes the others with it: half a service is none.
-            Some(ended) = doors.join_next() => ended??,
+            Some(ended) = doors.join_next() => ended?,
         }
         report(&reporter, ServingStatus::NotServing).await;
         tracing::info!("stopping: finishing the calls under way");
@@ -223,7 +221,7 @@ impl Server {
         let moderator = Arc::clone(&self.moderator);
         let drained = tokio::time::timeout(self.drain_timeout, async {
             while let Some(ended) = doors.join_next().await {
-                ended??;
+                ended?;
             }
             Ok(())
         });
@@ -276,11 +274,6 @@ async fn report(reporter: &HealthReporter, status: ServingStatus) {
     for service in grpc::SERVICES.into_iter().chain([""]) {
         reporter.set_service_status(service, status).await;
     }
-}
-
-async fn ended(mut stopped: watch::Receiver<bool>) {
-    // An error means that the sender is gone, which is the end as well.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 /// Histograms keep every value until they are looked at; this looks, whether anybody scrapes or not.

@@ -1,6 +1,6 @@
 //! What goes on on one connection, so that one on which nothing does can be closed.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
@@ -15,6 +15,8 @@ struct Inner {
     under_way: AtomicUsize,
     /// When the last call ended, or the connection began.
     rests_since: Mutex<Instant>,
+    /// The call that has just come needs nothing any more but to be answered.
+    is_answered: AtomicBool,
 }
 
 impl Activity {
@@ -23,6 +25,7 @@ impl Activity {
         Self(Arc::new(Inner {
             under_way: AtomicUsize::new(0),
             rests_since: Mutex::new(Instant::now()),
+            is_answered: AtomicBool::new(false),
         }))
     }
 
@@ -30,6 +33,16 @@ impl Activity {
     pub fn rests_since(&self) -> Option<Instant> {
         let rests = self.0.under_way.load(Ordering::Acquire) == 0;
         rests.then(|| *self.0.rests_since.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The call that has just come is turned away: it needs no turn of its own.
+    pub(super) fn turns_away(&self) {
+        self.0.is_answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the call that has just come was turned away. Asked once for each.
+    pub fn has_turned_away(&self) -> bool {
+        self.0.is_answered.swap(false, Ordering::Relaxed)
     }
 
     /// The connection that a request came on.
@@ -72,5 +85,14 @@ mod tests {
         assert_eq!(activity.rests_since(), None);
         drop(two);
         assert!(activity.rests_since().unwrap() > begun);
+    }
+
+    #[test]
+    fn what_was_turned_away_is_told_once() {
+        let activity = Activity::begin();
+        assert!(!activity.has_turned_away());
+        activity.turns_away();
+        assert!(activity.has_turned_away());
+        assert!(!activity.has_turned_away());
     }
 }

@@ -5,15 +5,18 @@
 //! have none, and what reflection tells is public.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tonic::body::Body;
-use tonic::codegen::{BoxFuture, Service, http};
+use tonic::codegen::{Bytes, Service, http};
 use tonic::server::NamedService;
 use tonic::{Request, Status};
 use tonic_types::FieldViolation;
 
+use super::activity::Activity;
+use super::refusal::Refusal;
 use super::status;
 use crate::moderator::{Caller, Denied, Moderator};
 use crate::site::SiteId;
@@ -44,11 +47,12 @@ impl<S: NamedService> NamedService for Guarded<S> {
 impl<S, B> Service<http::Request<B>> for Guarded<S>
 where
     S: Service<http::Request<B>, Response = http::Response<Body>, Error = Infallible>,
-    S::Future: Send + 'static,
+    S::Future: Unpin,
+    B: http_body::Body<Data = Bytes> + Unpin,
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<Self::Response, Infallible>;
+    type Future = Admitted<S::Future, B>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
@@ -60,12 +64,39 @@ where
                 // Nothing that comes later has a use for it, or could let it slip.
                 request.headers_mut().remove(HEADER);
                 request.extensions_mut().insert(caller);
-                Box::pin(self.inner.call(request))
+                Admitted::GoesOn(self.inner.call(request))
             }
             Err(denied) => {
-                let refusal = refuse(&self.moderator, denied).into_http();
-                Box::pin(async { Ok(refusal) })
+                if let Some(activity) = Activity::of(&request) {
+                    activity.turns_away();
+                }
+                Admitted::Not(Refusal::new(
+                    refuse(&self.moderator, denied).into_http(),
+                    request.into_body(),
+                ))
             }
+        }
+    }
+}
+
+/// The answer to a caller who may call, or not.
+#[derive(Debug)]
+pub(super) enum Admitted<F, B> {
+    GoesOn(F),
+    Not(Refusal<B>),
+}
+
+impl<F, B> Future for Admitted<F, B>
+where
+    F: Future<Output = Result<http::Response<Body>, Infallible>> + Unpin,
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        match &mut *self {
+            Self::GoesOn(answer) => Pin::new(answer).poll(context),
+            Self::Not(refusal) => Pin::new(refusal).poll(context),
         }
     }
 }

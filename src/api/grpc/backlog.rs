@@ -6,11 +6,12 @@
 //! a crowd.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
 /// How long a burst is let in: what it brings is then worked off well before a patient caller's deadline.
@@ -49,6 +50,11 @@ impl Backlog {
         self.ready.load(Ordering::Relaxed) < self.max || self.is_burst(Instant::now())
     }
 
+    /// Whether it is half full.
+    pub(super) fn is_busy(&self) -> bool {
+        2 * self.ready.load(Ordering::Relaxed) >= self.max
+    }
+
     /// There is a crowd at `now`: whether it is a burst.
     fn is_burst(&self, now: Instant) -> bool {
         let mut crowd = self.crowd.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,14 +74,66 @@ const READY: u8 = 1;
 /// It is over; who wakes it now wakes nobody.
 const OVER: u8 = 2;
 
-/// What wakes a counted call.
-struct Mark {
+/// A call: what wakes it, and how long it has been here.
+#[derive(Debug)]
+pub(super) struct Mark {
     backlog: Arc<Backlog>,
     state: AtomicU8,
     outer: Mutex<Option<Waker>>,
+    /// When its head came.
+    came: Instant,
+    /// Since when it waits for its own bytes, after `came`, in ns; 0 if it does not.
+    lacks_since: AtomicU64,
+    /// How long it waited for them, in ns.
+    lacked: AtomicU64,
 }
 
 impl Mark {
+    /// A call that came now. It counts at once, for it has yet to begin.
+    pub(super) fn begin(backlog: &Arc<Backlog>) -> Arc<Self> {
+        backlog.ready.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Self {
+            backlog: Arc::clone(backlog),
+            state: AtomicU8::new(READY),
+            outer: Mutex::new(None),
+            came: Instant::now(),
+            lacks_since: AtomicU64::new(0),
+            lacked: AtomicU64::new(0),
+        })
+    }
+
+    /// When its head came.
+    pub(super) const fn came(&self) -> Instant {
+        self.came
+    }
+
+    /// How long it is here, without what its caller took to send its bytes: on a busy caller, head and message are far
+    /// apart.
+    pub(super) fn took(&self, now: Instant) -> Duration {
+        let lacked = Duration::from_nanos(self.lacked.load(Ordering::Relaxed));
+        now.saturating_duration_since(self.came).saturating_sub(lacked)
+    }
+
+    /// It waits for its own bytes from now on.
+    fn lacks(&self, now: Instant) {
+        self.lacks_since.store(self.nanos(now), Ordering::Relaxed);
+    }
+
+    /// It is woken, perhaps because they are there.
+    fn lacks_no_more(&self, now: impl FnOnce() -> Instant) {
+        if self.lacks_since.load(Ordering::Relaxed) > 0 {
+            let since = self.lacks_since.swap(0, Ordering::Relaxed);
+            let lacked = self.nanos(now()).saturating_sub(since);
+            self.lacked.fetch_add(lacked, Ordering::Relaxed);
+        }
+    }
+
+    /// Since it came; never 0.
+    fn nanos(&self, now: Instant) -> u64 {
+        let nanos = now.saturating_duration_since(self.came).as_nanos();
+        u64::try_from(nanos).unwrap_or(u64::MAX).max(1)
+    }
+
     fn goes(&self, from: u8, to: u8) -> bool {
         self.state
             .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
@@ -93,6 +151,7 @@ impl Wake for Mark {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        self.lacks_no_more(Instant::now);
         if self.goes(RESTS, READY) {
             self.backlog.ready.fetch_add(1, Ordering::Relaxed);
         }
@@ -103,7 +162,46 @@ impl Wake for Mark {
     }
 }
 
+/// The message of a call, which notices how long its caller lets it wait.
+#[derive(Debug)]
+pub(super) struct Message<B> {
+    inner: B,
+    mark: Arc<Mark>,
+}
+
+impl<B> Message<B> {
+    /// The message of this call.
+    pub(super) const fn new(inner: B, mark: Arc<Mark>) -> Self {
+        Self { inner, mark }
+    }
+}
+
+impl<B: Body + Unpin> Body for Message<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(context);
+        if polled.is_pending() {
+            self.mark.lacks(Instant::now());
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
 /// A future that counts as part of the backlog while it could go on.
+#[derive(Debug)]
 pub(super) struct Counted<F> {
     inner: F,
     mark: Arc<Mark>,
@@ -111,23 +209,8 @@ pub(super) struct Counted<F> {
 }
 
 impl<F> Counted<F> {
-    /// Counts from now: it has yet to begin.
-    pub(super) fn new(backlog: &Arc<Backlog>, inner: F) -> Self {
-        backlog.ready.fetch_add(1, Ordering::Relaxed);
-        Self::in_state(READY, backlog, inner)
-    }
-
-    /// Never counts: a refusal must not keep others out.
-    pub(super) fn aside(backlog: &Arc<Backlog>, inner: F) -> Self {
-        Self::in_state(OVER, backlog, inner)
-    }
-
-    fn in_state(state: u8, backlog: &Arc<Backlog>, inner: F) -> Self {
-        let mark = Arc::new(Mark {
-            backlog: Arc::clone(backlog),
-            state: AtomicU8::new(state),
-            outer: Mutex::new(None),
-        });
+    /// What this call does.
+    pub(super) fn new(mark: Arc<Mark>, inner: F) -> Self {
         let waker = Waker::from(Arc::clone(&mark));
         Self { inner, mark, waker }
     }
@@ -164,12 +247,22 @@ impl<F> Drop for Counted<F> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BURST, Backlog, CALM, Counted};
+    use super::{BURST, Backlog, Body, CALM, Counted, Mark, Message};
+    use http_body::Frame;
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::pin::Pin;
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
+    use std::task::{Context, Poll, Waker};
     use std::time::Duration;
     use tokio::sync::oneshot;
     use tokio::time::Instant;
+    use tonic::codegen::Bytes;
+
+    fn counted<F>(backlog: &Arc<Backlog>, inner: F) -> Counted<F> {
+        Counted::new(Mark::begin(backlog), inner)
+    }
 
     fn ready(backlog: &Backlog) -> usize {
         backlog.ready.load(Ordering::Relaxed)
@@ -179,7 +272,7 @@ mod tests {
     async fn a_call_counts_while_it_could_go_on() {
         let backlog = Arc::new(Backlog::new(1));
         let (send, receive) = oneshot::channel::<()>();
-        let call = Counted::new(&backlog, Box::pin(receive));
+        let call = counted(&backlog, Box::pin(receive));
         assert_eq!(ready(&backlog), 1, "it has yet to begin");
         let task = tokio::spawn(call);
         tokio::task::yield_now().await;
@@ -193,10 +286,10 @@ mod tests {
     #[tokio::test]
     async fn one_that_is_dropped_counts_no_more_whoever_wakes_it() {
         let backlog = Arc::new(Backlog::new(1));
-        drop(Counted::new(&backlog, Box::pin(async {})));
+        drop(counted(&backlog, Box::pin(async {})));
         assert_eq!(ready(&backlog), 0);
         let (send, receive) = oneshot::channel::<()>();
-        let mut call = Counted::new(&backlog, Box::pin(receive));
+        let mut call = counted(&backlog, Box::pin(receive));
         let waker = call.waker.clone();
         assert!(tokio::time::timeout(Duration::ZERO, &mut call).await.is_err());
         drop(call);
@@ -208,16 +301,65 @@ mod tests {
     #[tokio::test]
     async fn one_that_wakes_itself_counts_once() {
         let backlog = Arc::new(Backlog::new(1));
-        let call = Counted::new(&backlog, Box::pin(tokio::task::yield_now()));
+        let call = counted(&backlog, Box::pin(tokio::task::yield_now()));
         tokio::spawn(call).await.unwrap();
         assert_eq!(ready(&backlog), 0);
+    }
+
+    /// Pieces of a message; `None` where the next has not come yet.
+    struct Pieces(VecDeque<Option<Bytes>>);
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            match self.0.pop_front() {
+                None => Poll::Ready(None),
+                Some(None) => Poll::Pending,
+                Some(Some(piece)) => Poll::Ready(Some(Ok(Frame::data(piece)))),
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_caller_takes_to_send_is_not_our_time() {
+        let second = Duration::from_secs(1);
+        let mark = Mark::begin(&Arc::new(Backlog::new(1)));
+        let mut now = mark.came() + second;
+        assert_eq!(mark.took(now), second, "it waits for its turn");
+        mark.lacks(now);
+        now += second;
+        mark.lacks_no_more(|| now);
+        assert_eq!(mark.took(now), second, "its bytes came only now");
+        now += second;
+        mark.lacks_no_more(|| now);
+        assert_eq!(
+            mark.took(now),
+            2 * second,
+            "it waits for its turn again; what wakes it is not its message"
+        );
+    }
+
+    #[test]
+    fn a_message_notices_what_it_lacks() {
+        let mark = Mark::begin(&Arc::new(Backlog::new(1)));
+        let piece = || Some(Bytes::from_static(b"piece"));
+        let mut message = Message::new(Pieces([piece(), None, piece()].into()), Arc::clone(&mark));
+        let mut poll = || Pin::new(&mut message).poll_frame(&mut Context::from_waker(Waker::noop()));
+        let lacks = || mark.lacks_since.load(Ordering::Relaxed) > 0;
+        assert!(poll().is_ready() && !lacks());
+        assert!(poll().is_pending() && lacks());
+        Waker::from(Arc::clone(&mark)).wake();
+        assert!(!lacks());
+        assert!(poll().is_ready() && !lacks());
     }
 
     #[test]
     fn a_burst_is_let_in_and_a_crowd_is_not() {
         let backlog = Arc::new(Backlog::new(1));
         assert!(backlog.admits());
-        let call = Counted::new(&backlog, Box::pin(async {}));
+        let call = counted(&backlog, Box::pin(async {}));
         let mut now = Instant::now();
         assert!(backlog.is_burst(now), "a burst begins");
         assert!(backlog.is_burst(now + BURST / 2));

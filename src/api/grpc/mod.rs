@@ -1,6 +1,6 @@
 //! The gRPC door: services, reflection, health, and the bounds that protect this process.
 //!
-//! It must never judge: what an author did wrong passes through as a fact. Start reading in [`router`], then
+//! It must never judge: what an author did wrong passes through as a fact. Start reading in [`Doors`], then
 //! `service.rs` and `convert.rs`.
 
 mod activity;
@@ -9,36 +9,30 @@ mod auth;
 mod backlog;
 mod convert;
 mod deadline;
+mod doors;
 mod ending;
 mod feedback;
 mod model;
 mod observe;
 mod pressure;
+mod refusal;
 mod service;
 mod stats;
 mod status;
 mod stream;
 
-use std::sync::Arc;
 use std::time::Duration;
-
-use tonic::transport::Server;
-use tonic::transport::server::Router;
-use tonic_health::pb::health_server::{Health, HealthServer};
 
 use crate::moderator::Moderator;
 use crate::site::FieldSet;
 
 pub use activity::Activity;
 pub use admin::AdminDoor;
+pub use doors::{Answer, Door, Doors};
 pub use model::ModelDoor;
 pub use pressure::{CallBounds, Gate};
 pub use service::ModerationDoor;
 pub use stream::{StreamBounds, item_status, retry_delay};
-
-use auth::Guarded;
-use observe::Observed;
-use pressure::Bounded;
 
 /// The wire types, generated from `proto/moderato/v1/moderation.proto`.
 pub mod proto {
@@ -55,10 +49,6 @@ pub mod proto {
     /// The descriptors of the same protos, as reflection serves them.
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/moderato.v1.descriptors"));
 }
-
-use proto::admin_service_server::AdminServiceServer;
-use proto::model_service_server::ModelServiceServer;
-use proto::moderation_service_server::ModerationServiceServer;
 
 /// The services' full names, as health and reflection know them.
 pub const SERVICES: [&str; 3] = [
@@ -103,52 +93,4 @@ pub struct Bounds {
     pub keep_alive_timeout: Duration,
     /// When a connection is asked to close.
     pub connection_age_max: Duration,
-}
-
-/// Everything this door serves.
-///
-/// # Errors
-/// If the embedded descriptors cannot be read, which a test would have found.
-pub fn router<H: Health>(
-    moderator: &Arc<Moderator>,
-    bounds: Bounds,
-    gate: &Gate,
-    health: HealthServer<H>,
-) -> Result<Router, tonic_reflection::server::Error> {
-    let moderation = ModerationServiceServer::new(ModerationDoor::with_streams(
-        Arc::clone(moderator),
-        gate.streams(bounds.streams),
-    ))
-    .max_decoding_message_size(bounds.message_bytes_max);
-    let model = ModelServiceServer::new(ModelDoor::new(Arc::clone(moderator)))
-        .max_decoding_message_size(bounds.message_bytes_max);
-    let admin = AdminServiceServer::new(AdminDoor::new(Arc::clone(moderator)))
-        .max_decoding_message_size(bounds.message_bytes_max);
-    // Older tools (grpcurl up to 1.8.6) ask for v1alpha only; the types of error details let them decode those.
-    let reflection = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-    };
-    Ok(Server::builder()
-        .max_concurrent_streams(bounds.calls_per_connection_max)
-        .http2_max_header_list_size(bounds.header_list_bytes_max)
-        .http2_keepalive_interval(Some(bounds.keep_alive_interval))
-        .http2_keepalive_timeout(Some(bounds.keep_alive_timeout))
-        .max_connection_age(bounds.connection_age_max)
-        // Nothing that has begun lasts longer.
-        .max_connection_age_grace(bounds.streams.age_max.max(bounds.calls.timeout))
-        .add_service(gate.ending(health))
-        .add_service(gate.ending(reflection().build_v1()?))
-        .add_service(gate.ending(reflection().build_v1alpha()?))
-        .add_service(ours(moderation, gate, moderator))
-        .add_service(ours(model, gate, moderator))
-        .add_service(ours(admin, gate, moderator)))
-}
-
-/// A service of ours with what stands before it, outermost first: every call is counted; strangers are turned away, so that
-/// they take no caller's place; then what is too much.
-fn ours<S>(service: S, gate: &Gate, moderator: &Arc<Moderator>) -> Observed<Guarded<Bounded<S>>> {
-    Observed::new(Guarded::new(gate.bound(service), moderator), moderator)
 }

@@ -2,16 +2,17 @@
 //! any of our code sees them.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tonic::body::Body;
-use tonic::codegen::{BoxFuture, Service, http};
+use tonic::codegen::{Service, http};
 use tonic::server::NamedService;
 use tonic::{Code, Status};
 
 use crate::moderator::Moderator;
-use crate::telemetry::Method;
+use crate::telemetry::{Call, Method};
 
 /// A service whose calls are counted.
 #[derive(Debug, Clone)]
@@ -35,11 +36,11 @@ impl<S: NamedService> NamedService for Observed<S> {
 impl<S, B> Service<http::Request<B>> for Observed<S>
 where
     S: Service<http::Request<B>, Response = http::Response<Body>, Error = Infallible>,
-    S::Future: Send + 'static,
+    S::Future: Unpin,
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<Self::Response, Infallible>;
+    type Future = Observing<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
@@ -58,19 +59,46 @@ where
             // The door tells it what was decided.
             request.extensions_mut().insert(call.clone());
         }
-        let answer = self.inner.call(request);
-        Box::pin(async move {
-            let answer = answer.await?;
-            // A call that fails as a whole says so in the head; what befalls one item of a stream is no failed call.
-            let code = Status::from_header_map(answer.headers()).map_or(Code::Ok, |status| status.code());
-            if code != Code::Ok {
-                moderator.metrics().failed(code as i32);
-            }
-            // A stream that has begun tells itself how it ends.
-            if let Some(call) = call.filter(|_| method != Method::ModerateStream || code != Code::Ok) {
-                moderator.traced(&call, method, code as i32);
-            }
-            Ok(answer)
-        })
+        Observing {
+            inner: self.inner.call(request),
+            moderator,
+            method,
+            call,
+        }
+    }
+}
+
+/// A call under way, which is counted and traced when it is answered.
+#[derive(Debug)]
+pub(super) struct Observing<F> {
+    inner: F,
+    moderator: Arc<Moderator>,
+    method: Method,
+    call: Option<Call>,
+}
+
+impl<F> Future for Observing<F>
+where
+    F: Future<Output = Result<http::Response<Body>, Infallible>> + Unpin,
+{
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let Ok(answer) = ready!(Pin::new(&mut self.inner).poll(context));
+        // A call that fails as a whole says so in the head; what befalls one item of a stream is no failed call.
+        let code = Status::from_header_map(answer.headers()).map_or(Code::Ok, |status| status.code());
+        if code != Code::Ok {
+            self.moderator.metrics().failed(code as i32);
+        }
+        let method = self.method;
+        // A stream that has begun tells itself how it ends.
+        if let Some(call) = self
+            .call
+            .take()
+            .filter(|_| method != Method::ModerateStream || code != Code::Ok)
+        {
+            self.moderator.traced(&call, method, code as i32);
+        }
+        Poll::Ready(Ok(answer))
     }
 }

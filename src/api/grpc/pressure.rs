@@ -1,7 +1,8 @@
-//! What one process takes on at once, and for how long. The excess is turned away before its message is read, with a hint
-//! when to come back: a queue that grows makes everybody wait past their deadline.
+//! What one process takes on at once, and for how long. The excess is turned away as it comes in, with a hint when to come
+//! back: a queue that grows makes everybody wait past their deadline.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
@@ -10,13 +11,14 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout_at};
 use tonic::body::Body;
-use tonic::codegen::{BoxFuture, Service, http};
+use tonic::codegen::{BoxFuture, Bytes, Service, http};
 use tonic::server::NamedService;
 
 use super::activity::{Activity, Busy};
-use super::backlog::{Backlog, Counted};
+use super::backlog::{Backlog, Counted, Mark, Message};
 use super::deadline::Deadline;
 use super::ending::Ending;
+use super::refusal::Refusal;
 use super::status;
 use super::stream::{StreamBounds, Streams};
 use crate::moderator::Moderator;
@@ -88,6 +90,11 @@ impl Gate {
         }
     }
 
+    /// Whether enough calls wait for a processor to keep it busy for a while.
+    pub fn is_busy(&self) -> bool {
+        self.0.backlog.is_busy()
+    }
+
     fn place(&self) -> Option<OwnedSemaphorePermit> {
         let free = || Arc::clone(&self.0.places).try_acquire_owned().ok();
         self.0.backlog.admits().then(free).flatten()
@@ -118,42 +125,67 @@ impl<S: NamedService> NamedService for Bounded<S> {
 
 impl<S, B> Service<http::Request<B>> for Bounded<S>
 where
-    S: Service<http::Request<B>, Response = http::Response<Body>, Error = Infallible>,
+    S: Service<http::Request<Message<B>>, Response = http::Response<Body>, Error = Infallible>,
     S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes> + Unpin,
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
-    type Future = Counted<BoxFuture<Self::Response, Infallible>>;
+    type Future = LetIn<B>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
-        let Inner { backlog, timeout, .. } = &*self.gate.0;
+        let activity = Activity::of(&request);
         let Some(place) = self.gate.place() else {
-            let refusal = self.gate.refuse();
-            return Counted::aside(backlog, Box::pin(async { Ok(refusal) }));
+            if let Some(activity) = activity {
+                activity.turns_away();
+            }
+            return LetIn::Not(Refusal::new(self.gate.refuse(), request.into_body()));
         };
-        let came = Instant::now();
-        let deadline = Deadline::of(request.headers(), came);
+        let Inner { backlog, timeout, .. } = &*self.gate.0;
+        let mark = Mark::begin(backlog);
+        let deadline = Deadline::of(request.headers(), mark.came());
         let held = Held {
-            _held: Some(Arc::new((place, Activity::of(&request).map(Activity::call)))),
+            _held: Some(Arc::new((place, activity.map(Activity::call)))),
         };
         request.extensions_mut().insert(deadline);
         request.extensions_mut().insert(held.clone());
-        let ours = came + *timeout;
+        let ours = mark.came() + *timeout;
         let until = deadline.0.map_or(ours, |theirs| theirs.min(ours));
-        let answer = self.inner.call(request);
+        let answer = self
+            .inner
+            .call(request.map(|message| Message::new(message, Arc::clone(&mark))));
         let moderator = Arc::clone(&self.gate.0.moderator);
+        let counted = Arc::clone(&mark);
         let bounded = async move {
             let answer = timeout_at(until, answer)
                 .await
                 .unwrap_or_else(|_| Ok(status::too_late().into_http()));
-            moderator.metrics().called(came.elapsed().as_secs_f64());
+            moderator.metrics().called(counted.took(Instant::now()).as_secs_f64());
             drop(held);
             answer
         };
-        Counted::new(backlog, Box::pin(bounded))
+        LetIn::Is(Counted::new(mark, Box::pin(bounded)))
+    }
+}
+
+/// The answer to a call that was let in, or not.
+pub(super) enum LetIn<B> {
+    Is(Counted<BoxFuture<http::Response<Body>, Infallible>>),
+    /// It never counts: a refusal must not keep others out.
+    Not(Refusal<B>),
+}
+
+impl<B: http_body::Body<Data = Bytes> + Unpin> Future for LetIn<B> {
+    type Output = Result<http::Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::Is(answer) => Pin::new(answer).poll(context),
+            Self::Not(refusal) => Pin::new(refusal).poll(context),
+        }
     }
 }

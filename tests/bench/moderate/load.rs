@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClient;
 use moderato::api::grpc::proto::{Comment, ModerateRequest, Verdict};
 use tokio::task::JoinSet;
-use tonic::Code;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::Endpoint;
 
-const CONNECTIONS: usize = 16;
+use crate::flood::{self, Flood};
+
+pub(crate) const CONNECTIONS: usize = 16;
 const STREAMS: usize = 32;
 
 /// Comments as readers write them, of some 300 bytes each.
@@ -128,55 +129,10 @@ impl Load {
         latencies
     }
 
-    /// Calls by 512 callers at once for some seconds, who come again at once when they are turned away.
-    pub(crate) fn flood(&mut self, door: &Door, seconds: u32) -> Flood {
-        let authors = Arc::clone(&self.authors);
-        self.runtime.block_on(async {
-            let mut tasks = JoinSet::new();
-            let end = Instant::now() + Duration::from_secs(seconds.into());
-            for _ in 0..CONNECTIONS {
-                let channel = door.endpoint.connect().await.expect("the server is there");
-                let client = ModerationServiceClient::new(channel);
-                for _ in 0..STREAMS {
-                    let (mut client, authors) = (client.clone(), Arc::clone(&authors));
-                    let authorization = door.authorization.clone();
-                    tasks.spawn(async move {
-                        let mut flood = Flood::default();
-                        while Instant::now() < end {
-                            let request = request(authors.fetch_add(1, Ordering::Relaxed));
-                            let request = authorized(request, authorization.as_ref());
-                            let began = Instant::now();
-                            match client.moderate(request).await {
-                                Ok(_) => flood.answered += 1,
-                                Err(status) if status.code() == Code::ResourceExhausted => flood
-                                    .refused
-                                    .push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX)),
-                                Err(_) => flood.failed += 1,
-                            }
-                        }
-                        flood
-                    });
-                }
-            }
-            let mut all = Flood::default();
-            for flood in tasks.join_all().await {
-                all.answered += flood.answered;
-                all.failed += flood.failed;
-                all.refused.extend(flood.refused);
-            }
-            all.refused.sort_unstable();
-            all
-        })
+    /// Calls that cost next to nothing here: see [`flood`].
+    pub(crate) fn flood(&mut self, address: &str, callers: usize, seconds: u32) -> Flood {
+        self.runtime.block_on(flood::flood(address, callers, seconds))
     }
-}
-
-/// What became of a flood.
-#[derive(Default)]
-pub(crate) struct Flood {
-    pub(crate) answered: usize,
-    pub(crate) failed: usize,
-    /// How long refusals took, at the caller's side, in µs, sorted.
-    pub(crate) refused: Vec<u32>,
 }
 
 fn authorized(request: ModerateRequest, authorization: Option<&AsciiMetadataValue>) -> tonic::Request<ModerateRequest> {
@@ -187,7 +143,7 @@ fn authorized(request: ModerateRequest, authorization: Option<&AsciiMetadataValu
     request
 }
 
-fn request(author: usize) -> ModerateRequest {
+pub(crate) fn request(author: usize) -> ModerateRequest {
     let octets = u32::try_from(0x0100_0000 + author % 0x0800_0000)
         .expect("below 2^32")
         .to_be_bytes();

@@ -4,6 +4,7 @@
 //!     cargo bench --bench moderate -- --rounds 9 --calls 50000
 //!     cargo bench --bench moderate -- half --seconds 5        latency at half of saturation, beside the baseline's
 //!     cargo bench --bench moderate -- overload --seconds 30   far more calls than there are places
+//!     cargo bench --bench moderate -- calls --to 127.0.0.1:50051 --calls 2000   calls to a server that runs in a profiler
 //!
 //! Every variant is a process of its own with one worker thread; this process is the client, over loopback, with 16
 //! connections of 32 streams. CPU time is what the kernel has booked on the server's process (`/proc/PID/stat`), so the
@@ -17,6 +18,7 @@
     reason = "a benchmark that cannot go on has nothing better to do than to say why and stop"
 )]
 
+mod flood;
 mod half;
 mod load;
 mod overload;
@@ -92,6 +94,7 @@ fn main() {
     match args.first().map(String::as_str) {
         Some("--serve-echo") => server::echo(&args[1..]),
         Some("half") => half::run(number(&args, "--rounds", 5), number(&args, "--seconds", 3)),
+        Some("calls") => calls(&args, number(&args, "--calls", 20_000)),
         Some("overload") => overload::run(number(&args, "--seconds", 30)),
         _ => compare(number(&args, "--rounds", 5), number(&args, "--calls", 20_000)),
     }
@@ -100,6 +103,16 @@ fn main() {
 fn number(args: &[String], flag: &str, default: usize) -> usize {
     let value = args.iter().position(|arg| arg == flag).and_then(|at| args.get(at + 1));
     value.map_or(default, |value| value.parse().expect("a whole number"))
+}
+
+fn calls(args: &[String], calls: usize) {
+    let to = args
+        .iter()
+        .position(|arg| arg == "--to")
+        .and_then(|at| args.get(at + 1));
+    let to = to.expect("--to and where the server is");
+    let door = protection::Protection::new().door(to, Kind::Moderate);
+    println!("{} of {calls} approved", Load::new().run(&door, calls));
 }
 
 fn compare(rounds: usize, calls: usize) {

@@ -1,0 +1,155 @@
+//! Which service a call is for, and what stands before it.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tonic::body::Body;
+use tonic::codegen::{BoxFuture, Bytes, Service, StdError, http};
+use tonic::server::NamedService;
+use tonic::service::Routes;
+use tonic_health::pb::health_server::{Health, HealthServer};
+
+use super::activity::Activity;
+use super::auth::{Admitted, Guarded};
+use super::observe::{Observed, Observing};
+use super::pressure::{Bounded, Gate, LetIn};
+use super::proto::admin_service_server::AdminServiceServer;
+use super::proto::model_service_server::ModelServiceServer;
+use super::proto::moderation_service_server::ModerationServiceServer;
+use super::{AdminDoor, Bounds, ModelDoor, ModerationDoor, proto};
+use crate::moderator::Moderator;
+
+/// Everything that is served here. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Doors(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    moderation: Ours<ModerationServiceServer<ModerationDoor>>,
+    model: Ours<ModelServiceServer<ModelDoor>>,
+    admin: Ours<AdminServiceServer<AdminDoor>>,
+    /// Health and reflection; and what nobody has heard of is `UNIMPLEMENTED`.
+    others: Routes,
+}
+
+/// A service of ours with what stands before it, outermost first: every call is counted; strangers are turned away, so that
+/// they take no caller's place; then what is too much.
+type Ours<S> = Observed<Guarded<Bounded<S>>>;
+
+impl Doors {
+    /// The doors of this house, behind this gate.
+    ///
+    /// # Errors
+    /// If the embedded descriptors cannot be read, which a test would have found.
+    pub fn new<H: Health>(
+        moderator: &Arc<Moderator>,
+        bounds: Bounds,
+        gate: &Gate,
+        health: HealthServer<H>,
+    ) -> Result<Self, tonic_reflection::server::Error> {
+        let moderation = ModerationServiceServer::new(ModerationDoor::with_streams(
+            Arc::clone(moderator),
+            gate.streams(bounds.streams),
+        ))
+        .max_decoding_message_size(bounds.message_bytes_max);
+        let model = ModelServiceServer::new(ModelDoor::new(Arc::clone(moderator)))
+            .max_decoding_message_size(bounds.message_bytes_max);
+        let admin = AdminServiceServer::new(AdminDoor::new(Arc::clone(moderator)))
+            .max_decoding_message_size(bounds.message_bytes_max);
+        // Older tools (grpcurl up to 1.8.6) ask for v1alpha only; the types of error details let them decode those.
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let others = Routes::new(gate.ending(health))
+            .add_service(gate.ending(reflection().build_v1()?))
+            .add_service(gate.ending(reflection().build_v1alpha()?));
+        Ok(Self(Arc::new(Inner {
+            moderation: ours(moderation, gate, moderator),
+            model: ours(model, gate, moderator),
+            admin: ours(admin, gate, moderator),
+            others: others.prepare(),
+        })))
+    }
+
+    /// As one connection sees them.
+    pub fn of(&self, activity: Activity) -> Door {
+        Door {
+            doors: self.clone(),
+            activity,
+        }
+    }
+}
+
+fn ours<S>(service: S, gate: &Gate, moderator: &Arc<Moderator>) -> Ours<S> {
+    Observed::new(Guarded::new(gate.bound(service), moderator), moderator)
+}
+
+/// All services on one connection.
+#[derive(Debug)]
+pub struct Door {
+    doors: Doors,
+    activity: Activity,
+}
+
+impl Door {
+    /// A call has come: at once, and before anything else is done for it, it has a place or is turned away. What it asks for
+    /// is done as its answer is awaited.
+    pub fn call<B>(&self, mut request: http::Request<B>) -> Answer<B>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<StdError> + Send,
+    {
+        request.extensions_mut().insert(self.activity.clone());
+        let Inner {
+            moderation,
+            model,
+            admin,
+            others,
+        } = &*self.doors.0;
+        Answer(match service(request.uri().path()) {
+            ModerationServiceServer::<ModerationDoor>::NAME => Awaited::Ours(moderation.clone().call(request)),
+            ModelServiceServer::<ModelDoor>::NAME => Awaited::Ours(model.clone().call(request)),
+            AdminServiceServer::<AdminDoor>::NAME => Awaited::Ours(admin.clone().call(request)),
+            _ => Awaited::Others(Box::pin(others.clone().call(request))),
+        })
+    }
+}
+
+/// The service that a path names: `/service/method`.
+fn service(path: &str) -> &str {
+    let named = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+    named.map_or("", |(service, _)| service)
+}
+
+/// An answer that is awaited.
+pub struct Answer<B>(Awaited<B>);
+
+enum Awaited<B> {
+    /// From a service of ours.
+    Ours(Observing<Admitted<LetIn<B>, B>>),
+    /// From another.
+    Others(BoxFuture<http::Response<Body>, Infallible>),
+}
+
+impl<B: http_body::Body<Data = Bytes> + Unpin> Future for Answer<B> {
+    type Output = Result<http::Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            Awaited::Ours(answer) => Pin::new(answer).poll(context),
+            Awaited::Others(answer) => Pin::new(answer).poll(context),
+        }
+    }
+}
+
+impl<B> fmt::Debug for Answer<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answer")
+    }
+}

@@ -1,0 +1,132 @@
+//! The answer to a call that is turned away: given when its message has come, which is thrown away. A caller that is still
+//! sending to a stream that is over breaks the protocol without meaning to, and a connection on which that happens too often
+//! is cut, with all the calls on it.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Sleep, sleep};
+use tonic::body::Body;
+use tonic::codegen::{Bytes, http};
+
+/// So much of a message is waited for: a comment's usual length many times over.
+const BYTES_MAX: usize = 64 << 10;
+
+/// And so long.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// A refusal that waits for the message.
+#[derive(Debug)]
+pub(super) struct Refusal<B> {
+    answer: Option<http::Response<Body>>,
+    message: B,
+    /// Bytes that are still waited for, at most.
+    left: usize,
+    /// Until when, once it has to be waited.
+    until: Option<Pin<Box<Sleep>>>,
+}
+
+impl<B> Refusal<B> {
+    /// This answer, to this message.
+    pub(super) const fn new(answer: http::Response<Body>, message: B) -> Self {
+        Self {
+            answer: Some(answer),
+            message,
+            left: BYTES_MAX,
+            until: None,
+        }
+    }
+}
+
+impl<B: http_body::Body<Data = Bytes> + Unpin> Refusal<B> {
+    fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while self.left > 0 {
+            match Pin::new(&mut self.message).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    let bytes = frame.data_ref().map_or(0, Bytes::len);
+                    self.left = self.left.saturating_sub(bytes);
+                }
+                Poll::Ready(_) => break,
+                Poll::Pending => {
+                    let until = self.until.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+                    return until.as_mut().poll(context);
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<B: http_body::Body<Data = Bytes> + Unpin> Future for Refusal<B> {
+    type Output = Result<http::Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.poll_message(context).is_pending() {
+            return Poll::Pending;
+        }
+        self.answer
+            .take()
+            .map_or(Poll::Pending, |answer| Poll::Ready(Ok(answer)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
+    use http_body::Frame;
+    use tokio::time::Instant;
+    use tonic::Status;
+    use tonic::codegen::Bytes;
+
+    use super::{BYTES_MAX, PATIENCE, Refusal};
+
+    /// Pieces of a message; `None` where the next has not come yet.
+    struct Pieces(VecDeque<Option<usize>>);
+
+    impl http_body::Body for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            match self.0.pop_front() {
+                None => Poll::Ready(None),
+                Some(None) => Poll::Pending,
+                Some(Some(n)) => Poll::Ready(Some(Ok(Frame::data(vec![0; n].into())))),
+            }
+        }
+    }
+
+    fn refusal(pieces: impl IntoIterator<Item = Option<usize>>) -> Refusal<Pieces> {
+        let message = Pieces(pieces.into_iter().collect());
+        Refusal::new(Status::resource_exhausted("full").into_http(), message)
+    }
+
+    fn is_answered(refusal: &mut Refusal<Pieces>) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        Pin::new(refusal).poll(&mut context).is_ready()
+    }
+
+    #[tokio::test]
+    async fn it_waits_for_the_message_but_not_for_long() {
+        assert!(is_answered(&mut refusal([Some(3), Some(4)])));
+        let mut late = refusal([Some(3), None, Some(4)]);
+        assert!(!is_answered(&mut late), "more is to come");
+        assert!(is_answered(&mut late), "it has come");
+        let begun = Instant::now();
+        let answer = refusal(std::iter::repeat_n(None, 100)).await.unwrap();
+        assert!(begun.elapsed() >= PATIENCE, "the message never came");
+        assert_eq!(answer.headers()["grpc-status"], "8");
+    }
+
+    #[tokio::test]
+    async fn it_does_not_wait_for_a_message_without_end() {
+        assert!(is_answered(&mut refusal([Some(BYTES_MAX), None])));
+        assert!(!is_answered(&mut refusal([Some(BYTES_MAX - 1), None])));
+    }
+}

@@ -1,0 +1,139 @@
+//! One listener's connections: each speaks HTTP/2 until its caller hangs up, it has grown old, or the process stops.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use hyper::body::Incoming as Message;
+use hyper::rt::Executor;
+use hyper::server::conn::http2::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_stream::{Stream, StreamExt};
+use tonic::body::Body;
+use tonic::codegen::http;
+
+use super::opening::Opened;
+use crate::api::grpc::{Activity, Answer, Bounds, Door, Doors};
+
+/// Serves the connections that come in until `stopped` is true, or there are no more; then those that are open, until they
+/// have answered what they have begun. Dropped before, it cuts them off.
+pub(super) async fn serve<T>(
+    incoming: impl Stream<Item = io::Result<Opened<T>>>,
+    doors: Doors,
+    bounds: Bounds,
+    stopped: watch::Receiver<bool>,
+) where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut connections = JoinSet::new();
+    {
+        // It ends with this block: nobody is let in who would not be served.
+        let mut incoming = pin!(incoming);
+        let mut stop = pin!(ended(stopped.clone()));
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                peer = incoming.next() => match peer {
+                    Some(Ok(peer)) => {
+                        connections.spawn(speak(peer, doors.clone(), bounds, stopped.clone()));
+                    }
+                    Some(Err(error)) => tracing::debug!(%error, "a connection failed as it came in"),
+                    None => break,
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        }
+    }
+    while connections.join_next().await.is_some() {}
+}
+
+/// The life of one connection.
+async fn speak<T>(peer: Opened<T>, doors: Doors, bounds: Bounds, stopped: watch::Receiver<bool>)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let activity = peer.activity().clone();
+    let service = Calls(doors.of(activity.clone()));
+    let mut builder = Builder::new(Turns(activity));
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(bounds.calls_per_connection_max)
+        .max_header_list_size(bounds.header_list_bytes_max)
+        .keep_alive_interval(Some(bounds.keep_alive_interval))
+        .keep_alive_timeout(bounds.keep_alive_timeout)
+        // gRPC has no use for it.
+        .auto_date_header(false);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(peer), service));
+    let mut stop = pin!(ended(stopped));
+    let mut old = pin!(sleep(bounds.connection_age_max));
+    let (mut is_stopping, mut is_old) = (false, false);
+    loop {
+        tokio::select! {
+            spoken = &mut connection => {
+                if let Err(error) = spoken {
+                    tracing::debug!(%error, "a connection failed");
+                }
+                return;
+            }
+            () = &mut stop, if !is_stopping => {
+                is_stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = &mut old => {
+                if is_old {
+                    tracing::debug!("a connection is cut off: it was asked to close, and did not");
+                    return;
+                }
+                is_old = true;
+                connection.as_mut().graceful_shutdown();
+                // Nothing that has begun lasts longer.
+                old.set(sleep(bounds.streams.age_max.max(bounds.calls.timeout)));
+            }
+        }
+    }
+}
+
+pub(super) async fn ended(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is the end as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// What hyper hands the calls of one connection to.
+struct Calls(Door);
+
+impl hyper::service::Service<http::Request<Message>> for Calls {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Answer<Message>;
+
+    fn call(&self, request: http::Request<Message>) -> Answer<Message> {
+        self.0.call(request)
+    }
+}
+
+/// Who gives the calls of one connection their turns: each is a task of its own. What is turned away is answered where it
+/// stands, if its message is there: in the queue with the others it would keep them waiting.
+#[derive(Clone)]
+struct Turns(Activity);
+
+impl<F> Executor<F> for Turns
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn execute(&self, call: F) {
+        if !self.0.has_turned_away() {
+            tokio::spawn(call);
+            return;
+        }
+        let mut call = Box::pin(call);
+        let mut context = Context::from_waker(Waker::noop());
+        if call.as_mut().poll(&mut context).is_pending() {
+            tokio::spawn(call);
+        }
+    }
+}
