@@ -28,6 +28,7 @@ const ALONE: u16 = 1 << 1;
 pub struct Words {
     /// Folded words and phrases, without the spaces around; what begins here.
     whole: HashMap<Box<str>, u16, RandomState>,
+    sieve: Sieve,
     parts: Option<AhoCorasick>,
     gate: Gate,
     part_texts: Vec<Box<str>>,
@@ -93,6 +94,7 @@ impl WordsBuilder {
     /// The list, ready to be asked. An automaton that cannot be built (beyond 2³¹ states) is left out; the limit on the
     /// size of lists comes first.
     pub fn build(mut self) -> Words {
+        self.words.sieve = Sieve::of(self.words.whole.keys().map(|entry| &**entry));
         if !self.words.part_texts.is_empty() {
             self.words.part_texts.sort_unstable();
             self.words.part_texts.dedup();
@@ -118,17 +120,21 @@ impl Words {
         if self.whole.is_empty() {
             return None;
         }
-        let mut rest = folded.strip_prefix(' ')?;
-        while let Some((word, after)) = rest.split_once(' ') {
-            if let Some((entry, &begins)) = self.whole.get_key_value(word) {
+        let text = folded.as_bytes();
+        // Behind the first space there are words, each with a space behind it.
+        let mut start = 1;
+        while let Some((end, mark)) = Sieve::word(text, start) {
+            if self.sieve.may_hold(mark)
+                && let Some((entry, &begins)) = self.whole.get_key_value(&folded[start..end])
+            {
                 if begins & ALONE != 0 {
                     return Some(entry);
                 }
-                if let Some(phrase) = self.phrase(rest, begins) {
+                if let Some(phrase) = self.phrase(&folded[start..], begins) {
                     return Some(phrase);
                 }
             }
-            rest = after;
+            start = end + 1;
         }
         None
     }
@@ -162,6 +168,79 @@ impl Words {
     /// Whether there are none.
     pub const fn is_empty(&self) -> bool {
         self.n == 0
+    }
+}
+
+/// The length and the first eight bytes of the words that entries begin with, as a set that may have others in it. It is
+/// small enough to stay near the processor, where the table with the entries does not.
+#[derive(Clone, Default)]
+struct Sieve {
+    bits: Vec<u64>,
+}
+
+/// A space in each byte, a one, and the highest bit.
+const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+const HIGHEST: u64 = u64::from_le_bytes([0x80; 8]);
+
+impl Sieve {
+    /// Sixteen bits for each: one word in sixteen that is in no list passes.
+    fn of<'a>(entries: impl ExactSizeIterator<Item = &'a str>) -> Self {
+        let mut sieve = Self {
+            bits: vec![0; (entries.len() * 16).next_power_of_two().max(64) / 64],
+        };
+        for entry in entries {
+            // The first word is an entry as well.
+            let first = format!("{} ", entry.split(' ').next().unwrap_or(entry));
+            if let Some((_, mark)) = Self::word(first.as_bytes(), 0) {
+                let (word, bit) = sieve.place(mark);
+                sieve.bits[word] |= bit;
+            }
+        }
+        sieve
+    }
+
+    /// The word that begins at `start`: where its space stands, and what is looked at of it. `None` at the end of the text.
+    fn word(text: &[u8], start: usize) -> Option<(usize, u64)> {
+        let rest = text.get(start..)?;
+        let Some(chunk) = rest.first_chunk() else {
+            let end = rest.iter().position(|&b| b == b' ')?;
+            let mut first = [b' '; 8];
+            first[..end].copy_from_slice(&rest[..end]);
+            return Some((start + end, Self::mark(first, end)));
+        };
+        // The lowest of the bytes that are spaces (Warren, Hacker's Delight, 6-1: it is exact up to the first one).
+        let others = u64::from_le_bytes(*chunk) ^ SPACES;
+        let found = others.wrapping_sub(ONES) & !others & HIGHEST;
+        let end = if found == 0 {
+            8 + rest[8..].iter().position(|&b| b == b' ')?
+        } else {
+            found.trailing_zeros() as usize / 8
+        };
+        Some((start + end, Self::mark(*chunk, end)))
+    }
+
+    /// The first bytes of a word of this length, mixed with it (Knuth, The Art of Computer Programming 3, 6.4).
+    const fn mark(first: [u8; 8], length: usize) -> u64 {
+        let first = u64::from_le_bytes(first);
+        // What stands behind the word does not count.
+        let kept = if length < 8 {
+            first & ((1 << (8 * length)) - 1)
+        } else {
+            first
+        };
+        (kept ^ (length as u64) << 58).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// Where the bit is. There are two to the power of something bits, 64 at least.
+    fn place(&self, mark: u64) -> (usize, u64) {
+        let place = mark >> (u64::BITS - (self.bits.len() * 64).trailing_zeros());
+        (usize::try_from(place / 64).unwrap_or(usize::MAX), 1 << (place % 64))
+    }
+
+    fn may_hold(&self, mark: u64) -> bool {
+        let (word, bit) = self.place(mark);
+        self.bits.get(word).is_some_and(|bits| bits & bit != 0)
     }
 }
 
@@ -220,7 +299,7 @@ impl fmt::Debug for Words {
 
 #[cfg(test)]
 mod tests {
-    use super::{Words, WordsBuilder};
+    use super::{Sieve, Words, WordsBuilder};
     use crate::text::fold;
     use proptest::prelude::*;
 
@@ -325,6 +404,24 @@ mod tests {
                 here.max_by_key(|part| part.len()).map(String::as_str)
             });
             prop_assert_eq!(words.find(&folded), expected);
+        }
+
+        #[test]
+        fn words_are_cut_at_their_spaces(words in prop::collection::vec("[a-zß-ü]{1,20}", 0..6)) {
+            let text = format!(" {}", words.iter().map(|word| format!("{word} ")).collect::<String>());
+            let (mut start, mut cut) = (1, Vec::new());
+            while let Some((end, mark)) = Sieve::word(text.as_bytes(), start) {
+                let alone = format!("{} ", &text[start..end]);
+                prop_assert_eq!(Sieve::word(alone.as_bytes(), 0), Some((end - start, mark)), "wherever it stands");
+                cut.push(text[start..end].to_owned());
+                start = end + 1;
+            }
+            prop_assert_eq!(&cut, &words);
+            let sieve = Sieve::of(words.iter().map(String::as_str));
+            for word in &words {
+                let (_, mark) = Sieve::word(format!("{word} ").as_bytes(), 0).unwrap();
+                prop_assert!(sieve.may_hold(mark));
+            }
         }
 
         #[test]
