@@ -69,9 +69,10 @@ impl RedisServer {
         redis::Client::open(self.url()).unwrap().get_connection().unwrap()
     }
 
-    /// Asks it something.
+    /// Asks it something; one that is not there is an error.
     pub(crate) fn ask<T: FromRedisValue>(&self, command: &[&str]) -> RedisResult<T> {
-        redis::cmd(command[0]).arg(&command[1..]).query(&mut self.connection())
+        let mut connection = redis::Client::open(self.url())?.get_connection()?;
+        redis::cmd(command[0]).arg(&command[1..]).query(&mut connection)
     }
 
     /// `kill -9`.
