@@ -157,17 +157,17 @@ impl Server {
         let mut doors = JoinSet::new();
         let grpc = Doors::new(&self.moderator, self.bounds, &gate, health)?;
         for listener in self.grpc.listeners {
-            let (grpc, gate, stopped, bounds) = (grpc.clone(), gate.clone(), stopped.clone(), self.connections);
-            let incoming = Incoming::new(listener, Arc::clone(&connections));
+            let (grpc, stopped, bounds) = (grpc.clone(), stopped.clone(), self.connections);
+            let incoming = Incoming::new(listener, Arc::clone(&connections), gate.clone());
             match self.grpc.tls.clone() {
                 None => {
-                    let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds, gate.clone())));
+                    let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds)));
                     doors.spawn(serve(incoming, grpc, self.bounds, stopped))
                 }
                 Some(tls) => {
                     let incoming =
                         TlsIncoming::new(incoming, tls, bounds.handshake_timeout, Arc::clone(&self.moderator));
-                    let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds, gate.clone())));
+                    let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds)));
                     doors.spawn(serve(incoming, grpc, self.bounds, stopped))
                 }
             };

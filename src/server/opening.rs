@@ -4,19 +4,15 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::incoming::ConnectionBounds;
-use crate::api::grpc::{Activity, Gate};
+use crate::api::grpc::Activity;
 
 /// What every HTTP/2 client begins with: its preface, and the head of its settings.
 const OPENING_BYTES: usize = 24 + 9;
-
-/// How long a connection may go unread while calls that were let in wait for a processor: they go first.
-const UNREAD_MAX: Duration = Duration::from_millis(1);
 
 /// A connection that may speak, or has to.
 #[derive(Debug)]
@@ -26,24 +22,18 @@ pub(super) struct Opened<T> {
     bounds: ConnectionBounds,
     /// Bytes of the opening that are still to come.
     opening: usize,
-    /// Who knows whether calls wait.
-    gate: Gate,
-    /// When it was read last.
-    read: Instant,
     /// When it is looked at next.
     look: Pin<Box<Sleep>>,
 }
 
 impl<T> Opened<T> {
     /// It has the time of a handshake from now on.
-    pub(super) fn new(stream: T, bounds: ConnectionBounds, gate: Gate) -> Self {
+    pub(super) fn new(stream: T, bounds: ConnectionBounds) -> Self {
         Self {
             stream,
             activity: Activity::begin(),
             bounds,
             opening: OPENING_BYTES,
-            gate,
-            read: Instant::now(),
             look: Box::pin(sleep(bounds.handshake_timeout)),
         }
     }
@@ -88,15 +78,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Opened<T> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.gate.is_busy() && self.read.elapsed() < UNREAD_MAX {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
         if polled.is_ready() {
             let bytes = buffer.filled().len() - before;
-            self.read = Instant::now();
             self.heard(bytes);
             // One that sends its opening byte by byte has no longer than any other.
             if self.opening == 0 || bytes == 0 || !self.is_over(context) {

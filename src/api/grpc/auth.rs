@@ -15,7 +15,6 @@ use tonic::server::NamedService;
 use tonic::{Request, Status};
 use tonic_types::FieldViolation;
 
-use super::activity::Activity;
 use super::refusal::Refusal;
 use super::status;
 use crate::moderator::{Caller, Denied, Moderator};
@@ -67,13 +66,8 @@ where
                 Admitted::GoesOn(self.inner.call(request))
             }
             Err(denied) => {
-                if let Some(activity) = Activity::of(&request) {
-                    activity.turns_away();
-                }
-                Admitted::Not(Refusal::new(
-                    refuse(&self.moderator, denied).into_http(),
-                    request.into_body(),
-                ))
+                let refusal = refuse(&self.moderator, denied).into_http();
+                Admitted::Not(Box::new(Refusal::new(refusal, request)))
             }
         }
     }
@@ -83,7 +77,7 @@ where
 #[derive(Debug)]
 pub(super) enum Admitted<F, B> {
     GoesOn(F),
-    Not(Refusal<B>),
+    Not(Box<Refusal<B>>),
 }
 
 impl<F, B> Future for Admitted<F, B>

@@ -52,7 +52,7 @@ impl Backlog {
 
     /// Whether it is half full.
     pub(super) fn is_busy(&self) -> bool {
-        2 * self.ready.load(Ordering::Relaxed) >= self.max
+        self.ready.load(Ordering::Relaxed) >= self.max.div_ceil(2)
     }
 
     /// There is a crowd at `now`: whether it is a burst.
@@ -89,9 +89,8 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    /// A call that came now. It counts at once, for it has yet to begin.
+    /// A call that came now.
     pub(super) fn begin(backlog: &Arc<Backlog>) -> Arc<Self> {
-        backlog.ready.fetch_add(1, Ordering::Relaxed);
         Arc::new(Self {
             backlog: Arc::clone(backlog),
             state: AtomicU8::new(READY),
@@ -140,6 +139,10 @@ impl Mark {
             .is_ok()
     }
 
+    fn enters(&self) {
+        self.backlog.ready.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn leaves(&self) {
         self.backlog.ready.fetch_sub(1, Ordering::Relaxed);
     }
@@ -152,8 +155,12 @@ impl Wake for Mark {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.lacks_no_more(Instant::now);
-        if self.goes(RESTS, READY) {
-            self.backlog.ready.fetch_add(1, Ordering::Relaxed);
+        if self.state.load(Ordering::Acquire) == RESTS {
+            // First the count: who runs it meanwhile takes it back.
+            self.enters();
+            if !self.goes(RESTS, READY) {
+                self.leaves();
+            }
         }
         let outer = self.outer.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(waker) = &*outer {
@@ -187,6 +194,9 @@ impl<B: Body + Unpin> Body for Message<B> {
         let polled = Pin::new(&mut self.inner).poll_frame(context);
         if polled.is_pending() {
             self.mark.lacks(Instant::now());
+        } else {
+            // What woke it may have done so before it was said that it waits.
+            self.mark.lacks_no_more(Instant::now);
         }
         polled
     }
@@ -209,8 +219,9 @@ pub(super) struct Counted<F> {
 }
 
 impl<F> Counted<F> {
-    /// What this call does.
+    /// What this call does. It counts at once, for it has yet to begin.
     pub(super) fn new(mark: Arc<Mark>, inner: F) -> Self {
+        mark.enters();
         let waker = Waker::from(Arc::clone(&mark));
         Self { inner, mark, waker }
     }
@@ -228,12 +239,17 @@ impl<F: Future + Unpin> Future for Counted<F> {
             }
         }
         // Before it runs, so that what wakes it meanwhile is not lost.
-        let was_counted = mark.goes(READY, RESTS);
-        let polled = Pin::new(inner).poll(&mut Context::from_waker(waker));
-        if was_counted {
-            mark.leaves();
-        }
-        polled
+        let _running = mark.goes(READY, RESTS).then(|| Running(mark));
+        Pin::new(inner).poll(&mut Context::from_waker(waker))
+    }
+}
+
+/// A call that has a processor counts until it gives it back, and also if it panics.
+struct Running<'a>(&'a Mark);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.leaves();
     }
 }
 
@@ -295,6 +311,14 @@ mod tests {
         drop(call);
         waker.wake();
         drop(send);
+        assert_eq!(ready(&backlog), 0);
+    }
+
+    #[tokio::test]
+    async fn one_that_panics_counts_no_more() {
+        let backlog = Arc::new(Backlog::new(1));
+        let call = counted(&backlog, Box::pin(async { panic!("a fault of ours") }));
+        assert!(tokio::spawn(call).await.unwrap_err().is_panic());
         assert_eq!(ready(&backlog), 0);
     }
 

@@ -138,18 +138,14 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
-        let activity = Activity::of(&request);
         let Some(place) = self.gate.place() else {
-            if let Some(activity) = activity {
-                activity.turns_away();
-            }
-            return LetIn::Not(Refusal::new(self.gate.refuse(), request.into_body()));
+            return LetIn::Not(Box::new(Refusal::new(self.gate.refuse(), request)));
         };
         let Inner { backlog, timeout, .. } = &*self.gate.0;
         let mark = Mark::begin(backlog);
         let deadline = Deadline::of(request.headers(), mark.came());
         let held = Held {
-            _held: Some(Arc::new((place, activity.map(Activity::call)))),
+            _held: Some(Arc::new((place, Activity::of(&request).map(Activity::call)))),
         };
         request.extensions_mut().insert(deadline);
         request.extensions_mut().insert(held.clone());
@@ -176,7 +172,7 @@ where
 pub(super) enum LetIn<B> {
     Is(Counted<BoxFuture<http::Response<Body>, Infallible>>),
     /// It never counts: a refusal must not keep others out.
-    Not(Refusal<B>),
+    Not(Box<Refusal<B>>),
 }
 
 impl<B: http_body::Body<Data = Bytes> + Unpin> Future for LetIn<B> {

@@ -11,6 +11,8 @@ use tokio::time::{Sleep, sleep};
 use tonic::body::Body;
 use tonic::codegen::{Bytes, http};
 
+use super::activity::{Activity, Busy};
+
 /// So much of a message is waited for: a comment's usual length many times over.
 const BYTES_MAX: usize = 64 << 10;
 
@@ -26,14 +28,21 @@ pub(super) struct Refusal<B> {
     left: usize,
     /// Until when, once it has to be waited.
     until: Option<Pin<Box<Sleep>>>,
+    /// The connection is not at rest meanwhile.
+    _busy: Option<Busy>,
 }
 
 impl<B> Refusal<B> {
-    /// This answer, to this message.
-    pub(super) const fn new(answer: http::Response<Body>, message: B) -> Self {
+    /// This answer, to this request: it needs no turn of its own.
+    pub(super) fn new(answer: http::Response<Body>, request: http::Request<B>) -> Self {
+        let activity = Activity::of(&request);
+        if let Some(activity) = activity {
+            activity.turns_away();
+        }
         Self {
             answer: Some(answer),
-            message,
+            _busy: activity.map(Activity::call),
+            message: request.into_body(),
             left: BYTES_MAX,
             until: None,
         }
@@ -82,7 +91,7 @@ mod tests {
     use http_body::Frame;
     use tokio::time::Instant;
     use tonic::Status;
-    use tonic::codegen::Bytes;
+    use tonic::codegen::{Bytes, http};
 
     use super::{BYTES_MAX, PATIENCE, Refusal};
 
@@ -104,7 +113,10 @@ mod tests {
 
     fn refusal(pieces: impl IntoIterator<Item = Option<usize>>) -> Refusal<Pieces> {
         let message = Pieces(pieces.into_iter().collect());
-        Refusal::new(Status::resource_exhausted("full").into_http(), message)
+        Refusal::new(
+            Status::resource_exhausted("full").into_http(),
+            http::Request::new(message),
+        )
     }
 
     fn is_answered(refusal: &mut Refusal<Pieces>) -> bool {

@@ -35,7 +35,7 @@ pub(crate) fn run(seconds: usize) {
     let before = calls(&ops);
     load.paced(&door, 1_000, 5);
     let calm = calls(&ops);
-    let memory = memory_kib(&server);
+    let (memory, turned_away) = (memory_kib(&server), counter(&ops, "moderato_turned_away_total"));
     let flood = load.flood(&server.address, CALLERS, u32::try_from(seconds).expect("a few"));
     let crowded = calls(&ops);
     let (memory_after, peak) = (memory_kib(&server), peak_kib(&server));
@@ -67,21 +67,39 @@ pub(crate) fn run(seconds: usize) {
             at(990)
         );
     }
+    println!(
+        "by the server's own count: {} turned away",
+        counter(&ops, "moderato_turned_away_total") - turned_away
+    );
     println!("resident memory: {memory} KiB before, {memory_after} KiB after, peak {peak} KiB");
 }
 
-/// The histogram of calls: upper bounds in seconds, with how many were at most that.
-fn calls(ops: &str) -> Vec<(f64, f64)> {
+/// What operators see.
+fn metrics(ops: &str) -> String {
     let mut stream = TcpStream::connect(ops).expect("operators may look in");
     write!(stream, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("it listens");
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("it answers");
+    text
+}
+
+/// A counter without labels; 0 until it is counted for the first time.
+fn counter(ops: &str, name: &str) -> f64 {
+    let text = metrics(ops);
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.unwrap_or(0.0)
+}
+
+/// The histogram of calls: upper bounds in seconds, with how many were at most that.
+fn calls(ops: &str) -> Vec<(f64, f64)> {
     let bucket = |line: &str| {
         let rest = line.strip_prefix("moderato_call_seconds_bucket{le=\"")?;
         let (bound, count) = rest.split_once("\"} ")?;
         Some((bound.parse().unwrap_or(f64::INFINITY), count.trim().parse().ok()?))
     };
-    text.lines().filter_map(bucket).collect()
+    metrics(ops).lines().filter_map(bucket).collect()
 }
 
 /// The bound, in µs, below which this share of the calls between two looks lies.
