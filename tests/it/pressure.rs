@@ -145,6 +145,55 @@ async fn one_connection_too_many_is_refused_and_the_next_has_room_again() {
     house.stop().await;
 }
 
+/// A frame of HTTP/2 (RFC 9113, 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// Reads frames until so many streams have ended.
+async fn streams_end(stream: &mut TcpStream, n: usize) {
+    let (mut ended, mut head) = (0, [0; 9]);
+    while ended < n {
+        stream.read_exact(&mut head).await.unwrap();
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        stream.read_exact(&mut payload).await.unwrap();
+        let (kind, flags) = (head[3], head[4]);
+        assert_ne!(kind, 7, "the connection is cut: {}", String::from_utf8_lossy(&payload));
+        ended += usize::from(kind == 1 && flags & 1 == 1);
+    }
+}
+
+/// Whoever sends a message to a call that was refused long ago breaks the protocol, and does not know it.
+#[tokio::test]
+async fn messages_that_come_too_late_do_not_cost_a_connection() {
+    let house = House::start("[site.gazette]\nkeys = [{ hash = \"sha256:0000000000000000000000000000000000000000000000000000000000000000\" }]").await;
+    let mut stream = TcpStream::connect(house.address).await.unwrap();
+    stream.write_all(OPENING).await.unwrap();
+    // `:method: POST`, `:scheme: http`, then literals: `:path`, `:authority`, `content-type` (RFC 7541, A and 6.2.2).
+    let mut head = vec![0x83, 0x86];
+    for (name, value) in [
+        (&[0x04][..], "/moderato.v1.ModerationService/Moderate"),
+        (&[0x01], "localhost"),
+        (&[0x0f, 0x10], "application/grpc"),
+    ] {
+        head.extend_from_slice(name);
+        head.push(u8::try_from(value.len()).unwrap());
+        head.extend_from_slice(value.as_bytes());
+    }
+    let (rounds, calls) = (8, 200);
+    for round in 0..rounds {
+        let ids = (0..calls).map(|n| 2 * (round * calls + n) + 1);
+        let heads: Vec<_> = ids.clone().flat_map(|id| frame(1, 4, id, &head)).collect();
+        stream.write_all(&heads).await.unwrap();
+        streams_end(&mut stream, 200).await;
+        let messages: Vec<_> = ids.flat_map(|id| frame(0, 1, id, &[0; 5])).collect();
+        stream.write_all(&messages).await.unwrap();
+    }
+    house.stop().await;
+}
+
 #[tokio::test]
 async fn slow_callers_and_an_endless_one_harm_nobody() {
     // With `MODERATO_LONG` as many as a busy day.
