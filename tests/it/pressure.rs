@@ -120,6 +120,29 @@ async fn connections_that_only_sit_there_are_closed() {
 }
 
 #[tokio::test]
+async fn an_old_connection_is_asked_to_close_and_cut_off_if_it_does_not() {
+    let settings = "[pressure]\nconnection_age_max = \"200ms\"\ncall_timeout = \"300ms\"\nstream_age_max = \"300ms\"";
+    let house = House::start(&format!("{QUICK}{settings}")).await;
+    let mut idle = TcpStream::connect(house.address).await.unwrap();
+    idle.write_all(OPENING).await.unwrap();
+    let mut said = Vec::new();
+    idle.read_to_end(&mut said).await.unwrap();
+    // GOAWAY: the last stream that it would answer, and NO_ERROR.
+    let goaway = frame(7, 0, 0, &[0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
+    assert!(said.windows(goaway.len()).any(|frame| frame == goaway));
+    // A watch has no end of its own.
+    let mut health = HealthClient::new(house.channel().await);
+    let mut watch = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert!(watch.message().await.unwrap().is_some());
+    assert!(watch.message().await.is_err(), "it is cut off");
+    // To callers it makes no difference.
+    for n in 0..3 {
+        house.moderate(readers(n)).await.unwrap();
+    }
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn one_connection_too_many_is_refused_and_the_next_has_room_again() {
     // One is the house's own client.
     let house = House::start(&format!("{QUICK}[pressure]\nconnections_max = 3")).await;
