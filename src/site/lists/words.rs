@@ -20,6 +20,7 @@ const PART_CHARS_MIN: usize = 3;
 const PART_BYTES_MIN: usize = 3;
 /// Bits of a [`Gate`].
 const GATE_BITS: u32 = 16;
+const GATE_WORDS: usize = 1 << (GATE_BITS - 6);
 /// The bit of a word that is an entry by itself; bit n says that a phrase of n words begins with it.
 const ALONE: u16 = 1 << 1;
 
@@ -248,46 +249,41 @@ impl Sieve {
 /// and hardly a place in a text has to be looked at in the automaton, which does not.
 #[derive(Clone, Default)]
 struct Gate {
-    bits: Vec<u64>,
+    bits: Option<Box<[u64; GATE_WORDS]>>,
 }
 
 impl Gate {
     fn of(parts: &[Box<str>]) -> Self {
-        let mut bits = vec![0; 1 << (GATE_BITS - 6)];
+        let mut bits = Box::new([0; GATE_WORDS]);
         for part in parts {
             match part.as_bytes().first_chunk::<PART_BYTES_MIN>() {
-                Some(first) => bits[Self::word(*first)] |= Self::bit(*first),
+                Some(&[a, b, c]) => {
+                    let place = Self::place(u32::from_be_bytes([0, a, b, c]));
+                    bits[place / 64] |= 1 << (place % 64);
+                }
                 // It cannot be; but if it were, every place would have to be looked at.
                 None => bits.fill(u64::MAX),
             }
         }
-        Self { bits }
+        Self { bits: Some(bits) }
     }
 
     /// Places in the text where a part may begin.
     fn places(&self, text: &[u8]) -> impl Iterator<Item = usize> {
-        text.windows(PART_BYTES_MIN)
-            .enumerate()
-            .filter(|(_, window)| {
-                let first = [window[0], window[1], window[2]];
-                self.bits
-                    .get(Self::word(first))
-                    .is_some_and(|bits| bits & Self::bit(first) != 0)
-            })
-            .map(|(at, _)| at)
+        let bits = self.bits.as_deref();
+        let mut last = 0;
+        text.iter().enumerate().filter_map(move |(at, &byte)| {
+            last = last << 8 | u32::from(byte);
+            let place = Self::place(last);
+            let may_begin = bits.is_some_and(|bits| bits[place / 64] & 1 << (place % 64) != 0);
+            may_begin.then(|| at.checked_sub(PART_BYTES_MIN - 1)).flatten()
+        })
     }
 
-    /// A multiplicative hash (Knuth, The Art of Computer Programming 3, 6.4).
-    const fn hash([a, b, c]: [u8; PART_BYTES_MIN]) -> u32 {
-        u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9e37_79b1) >> (32 - GATE_BITS)
-    }
-
-    const fn word(first: [u8; PART_BYTES_MIN]) -> usize {
-        (Self::hash(first) >> 6) as usize
-    }
-
-    const fn bit(first: [u8; PART_BYTES_MIN]) -> u64 {
-        1 << (Self::hash(first) & 63)
+    /// Where the bit of the last three of these bytes is: a multiplicative hash (Knuth, The Art of Computer Programming 3,
+    /// 6.4).
+    const fn place(bytes: u32) -> usize {
+        ((bytes << 8).wrapping_mul(0x9e37_79b1) >> (32 - GATE_BITS)) as usize
     }
 }
 
