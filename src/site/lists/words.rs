@@ -153,11 +153,16 @@ impl Words {
     }
 
     fn find_part(&self, folded: &str) -> Option<&str> {
-        let parts = self.parts.as_ref()?;
-        let found = self.gate.places(folded.as_bytes()).find_map(|at| {
-            let here = Input::new(folded.as_bytes()).range(at..).anchored(Anchored::Yes);
-            parts.find(here)
-        })?;
+        let (parts, text) = (self.parts.as_ref()?, folded.as_bytes());
+        let mut at = 0;
+        let found = loop {
+            at = self.gate.next_place(text, at)?;
+            let here = Input::new(text).range(at..).anchored(Anchored::Yes);
+            if let Some(found) = parts.find(here) {
+                break found;
+            }
+            at += 1;
+        };
         self.part_texts.get(found.pattern().as_usize()).map(|part| &**part)
     }
 
@@ -268,16 +273,17 @@ impl Gate {
         Self { bits: Some(bits) }
     }
 
-    /// Places in the text where a part may begin.
-    fn places(&self, text: &[u8]) -> impl Iterator<Item = usize> {
-        let bits = self.bits.as_deref();
-        let mut last = 0;
-        text.iter().enumerate().filter_map(move |(at, &byte)| {
+    /// The first place from `start` on where a part may begin.
+    fn next_place(&self, text: &[u8], start: usize) -> Option<usize> {
+        let bits = self.bits.as_deref()?;
+        let (&[first, second], rest) = text.get(start..)?.split_first_chunk()?;
+        let mut last = u32::from_be_bytes([0, 0, first, second]);
+        let found = rest.iter().position(|&byte| {
             last = last << 8 | u32::from(byte);
             let place = Self::place(last);
-            let may_begin = bits.is_some_and(|bits| bits[place / 64] & 1 << (place % 64) != 0);
-            may_begin.then(|| at.checked_sub(PART_BYTES_MIN - 1)).flatten()
-        })
+            bits[place / 64] & 1 << (place % 64) != 0
+        })?;
+        Some(start + found)
     }
 
     /// Where the bit of the last three of these bytes is: a multiplicative hash (Knuth, The Art of Computer Programming 3,
