@@ -2,11 +2,12 @@
 //! go on and has to wait its turn delays everybody behind it. So calls are counted from when something wakes them to
 //! when they rest again, and new ones are turned away while too many are in between.
 //!
-//! A burst is no overload: for [`BURST`] after it begins, all are let in that find a place. It ends with [`CALM`] without
-//! a crowd.
+//! A burst is no overload: all are let in that find a place, until for [`BURST`] there were never less than half as many as
+//! may be (a queue that does not drain is a standing one: Nichols and Jacobson, Controlling Delay, 2012). It is over when
+//! for [`CALM`] there was no crowd.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -14,10 +15,10 @@ use std::time::Duration;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-/// How long a burst is let in: what it brings is then worked off well before a patient caller's deadline.
+/// How long a burst may last: what it brings is then worked off well before a patient caller's deadline.
 const BURST: Duration = Duration::from_millis(50);
 
-/// How long there is no crowd before the next one is a burst again.
+/// How long there is no crowd before all are let in again.
 const CALM: Duration = Duration::from_millis(100);
 
 /// Calls that wait for a processor, or have one.
@@ -25,14 +26,18 @@ const CALM: Duration = Duration::from_millis(100);
 pub(super) struct Backlog {
     ready: AtomicUsize,
     max: usize,
-    crowd: Mutex<Option<Crowd>>,
+    /// There were less than half as many since this was last asked.
+    has_drained: AtomicBool,
+    crowd: Mutex<Crowd>,
 }
 
-/// When there were too many.
+/// What is known of crowds.
 #[derive(Debug, Clone, Copy)]
-struct Crowd {
-    since: Instant,
-    last: Instant,
+enum Crowd {
+    /// There is none, or it is a burst, since then.
+    Burst(Option<Instant>),
+    /// It has stayed for too long; there were too many at that time.
+    Overload(Instant),
 }
 
 impl Backlog {
@@ -41,7 +46,8 @@ impl Backlog {
         Self {
             ready: AtomicUsize::new(0),
             max,
-            crowd: Mutex::new(None),
+            has_drained: AtomicBool::new(false),
+            crowd: Mutex::new(Crowd::Burst(None)),
         }
     }
 
@@ -55,15 +61,30 @@ impl Backlog {
         self.ready.load(Ordering::Relaxed) >= self.max.div_ceil(2)
     }
 
-    /// There is a crowd at `now`: whether it is a burst.
+    /// There are too many at `now`: whether it is a burst.
     fn is_burst(&self, now: Instant) -> bool {
         let mut crowd = self.crowd.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_drained = self.has_drained.swap(false, Ordering::Relaxed);
         let since = match *crowd {
-            Some(Crowd { since, last }) if now.saturating_duration_since(last) < CALM => since,
-            _ => now,
+            Crowd::Overload(last) if now.saturating_duration_since(last) < CALM => None,
+            Crowd::Burst(Some(since)) if !has_drained => {
+                (now.saturating_duration_since(since) < BURST).then_some(since)
+            }
+            Crowd::Burst(_) | Crowd::Overload(_) => Some(now),
         };
-        *crowd = Some(Crowd { since, last: now });
-        now.saturating_duration_since(since) < BURST
+        *crowd = since.map_or(Crowd::Overload(now), |since| Crowd::Burst(Some(since)));
+        since.is_some()
+    }
+
+    fn enters(&self) {
+        self.ready.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn leaves(&self) {
+        let left = self.ready.fetch_sub(1, Ordering::Relaxed) - 1;
+        if left < self.max.div_ceil(2) && !self.has_drained.load(Ordering::Relaxed) {
+            self.has_drained.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -138,14 +159,6 @@ impl Mark {
             .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
     }
-
-    fn enters(&self) {
-        self.backlog.ready.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn leaves(&self) {
-        self.backlog.ready.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl Wake for Mark {
@@ -157,9 +170,9 @@ impl Wake for Mark {
         self.lacks_no_more(Instant::now);
         if self.state.load(Ordering::Acquire) == RESTS {
             // First the count: who runs it meanwhile takes it back.
-            self.enters();
+            self.backlog.enters();
             if !self.goes(RESTS, READY) {
-                self.leaves();
+                self.backlog.leaves();
             }
         }
         let outer = self.outer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -221,7 +234,7 @@ pub(super) struct Counted<F> {
 impl<F> Counted<F> {
     /// What this call does. It counts at once, for it has yet to begin.
     pub(super) fn new(mark: Arc<Mark>, inner: F) -> Self {
-        mark.enters();
+        mark.backlog.enters();
         let waker = Waker::from(Arc::clone(&mark));
         Self { inner, mark, waker }
     }
@@ -249,14 +262,14 @@ struct Running<'a>(&'a Mark);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.leaves();
+        self.0.backlog.leaves();
     }
 }
 
 impl<F> Drop for Counted<F> {
     fn drop(&mut self) {
         if self.mark.state.swap(OVER, Ordering::AcqRel) == READY {
-            self.mark.leaves();
+            self.mark.backlog.leaves();
         }
     }
 }
@@ -380,6 +393,23 @@ mod tests {
     }
 
     #[test]
+    fn bursts_that_drain_are_let_in_however_often_they_come() {
+        let backlog = Arc::new(Backlog::new(2));
+        let mut now = Instant::now();
+        for _ in 0..100 {
+            let calls = [(); 3].map(|()| counted(&backlog, Box::pin(async {})));
+            assert!(backlog.is_burst(now));
+            now += BURST / 2;
+            drop(calls);
+        }
+        let calls = [(); 3].map(|()| counted(&backlog, Box::pin(async {})));
+        assert!(backlog.is_burst(now));
+        assert!(!backlog.is_burst(now + BURST), "this one stays");
+        drop(calls);
+        assert!(!backlog.is_burst(now + BURST + CALM / 2), "it may come again");
+    }
+
+    #[test]
     fn a_burst_is_let_in_and_a_crowd_is_not() {
         let backlog = Arc::new(Backlog::new(1));
         assert!(backlog.admits());
@@ -394,6 +424,7 @@ mod tests {
         }
         now += CALM;
         assert!(backlog.is_burst(now), "after a calm it is a burst again");
+        assert!(!backlog.is_burst(now + BURST));
         drop(call);
         assert!(backlog.admits(), "nobody waits");
     }
