@@ -1,6 +1,6 @@
 //! How many calls wait for a processor. A call that waits for Redis, or for its own bytes, costs nothing; one that could
-//! go on and has to wait its turn delays everybody behind it. So calls are counted from when something wakes them to
-//! when they rest again, and new ones are turned away while too many are in between.
+//! go on and has to wait its turn delays everybody behind it. So calls are counted from when they come, or something
+//! wakes them, to when they rest again, and new ones are turned away while too many are in between.
 //!
 //! A burst is no overload: all are let in that find a place, until for [`BURST`] there were never less than half as many as
 //! may be (a queue that does not drain is a standing one: Nichols and Jacobson, Controlling Delay, 2012). It is over when
@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
 /// How long a burst may last: what it brings is then worked off well before a patient caller's deadline.
@@ -135,12 +134,18 @@ impl Mark {
     }
 
     /// It waits for its own bytes from now on.
-    fn lacks(&self, now: Instant) {
+    pub(super) fn lacks(&self, now: Instant) {
         self.lacks_since.store(self.nanos(now), Ordering::Relaxed);
     }
 
+    /// Whether it waits for them.
+    #[cfg(test)]
+    pub(super) fn is_lacking(&self) -> bool {
+        self.lacks_since.load(Ordering::Relaxed) > 0
+    }
+
     /// It is woken, perhaps because they are there.
-    fn lacks_no_more(&self, now: impl FnOnce() -> Instant) {
+    pub(super) fn lacks_no_more(&self, now: impl FnOnce() -> Instant) {
         if self.lacks_since.load(Ordering::Relaxed) > 0 {
             let since = self.lacks_since.swap(0, Ordering::Relaxed);
             let lacked = self.nanos(now()).saturating_sub(since);
@@ -179,47 +184,6 @@ impl Wake for Mark {
         if let Some(waker) = &*outer {
             waker.wake_by_ref();
         }
-    }
-}
-
-/// The message of a call, which notices how long its caller lets it wait.
-#[derive(Debug)]
-pub(super) struct Message<B> {
-    inner: B,
-    mark: Arc<Mark>,
-}
-
-impl<B> Message<B> {
-    /// The message of this call.
-    pub(super) const fn new(inner: B, mark: Arc<Mark>) -> Self {
-        Self { inner, mark }
-    }
-}
-
-impl<B: Body + Unpin> Body for Message<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(context);
-        if polled.is_pending() {
-            self.mark.lacks(Instant::now());
-        } else {
-            // What woke it may have done so before it was said that it waits.
-            self.mark.lacks_no_more(Instant::now);
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }
 
@@ -276,18 +240,12 @@ impl<F> Drop for Counted<F> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BURST, Backlog, Body, CALM, Counted, Mark, Message};
-    use http_body::Frame;
-    use std::collections::VecDeque;
-    use std::convert::Infallible;
-    use std::pin::Pin;
+    use super::{BURST, Backlog, CALM, Counted, Mark};
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
-    use std::task::{Context, Poll, Waker};
     use std::time::Duration;
     use tokio::sync::oneshot;
     use tokio::time::Instant;
-    use tonic::codegen::Bytes;
 
     fn counted<F>(backlog: &Arc<Backlog>, inner: F) -> Counted<F> {
         Counted::new(Mark::begin(backlog), inner)
@@ -343,22 +301,6 @@ mod tests {
         assert_eq!(ready(&backlog), 0);
     }
 
-    /// Pieces of a message; `None` where the next has not come yet.
-    struct Pieces(VecDeque<Option<Bytes>>);
-
-    impl Body for Pieces {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            match self.0.pop_front() {
-                None => Poll::Ready(None),
-                Some(None) => Poll::Pending,
-                Some(Some(piece)) => Poll::Ready(Some(Ok(Frame::data(piece)))),
-            }
-        }
-    }
-
     #[test]
     fn what_the_caller_takes_to_send_is_not_our_time() {
         let second = Duration::from_secs(1);
@@ -376,20 +318,6 @@ mod tests {
             2 * second,
             "it waits for its turn again; what wakes it is not its message"
         );
-    }
-
-    #[test]
-    fn a_message_notices_what_it_lacks() {
-        let mark = Mark::begin(&Arc::new(Backlog::new(1)));
-        let piece = || Some(Bytes::from_static(b"piece"));
-        let mut message = Message::new(Pieces([piece(), None, piece()].into()), Arc::clone(&mark));
-        let mut poll = || Pin::new(&mut message).poll_frame(&mut Context::from_waker(Waker::noop()));
-        let lacks = || mark.lacks_since.load(Ordering::Relaxed) > 0;
-        assert!(poll().is_ready() && !lacks());
-        assert!(poll().is_pending() && lacks());
-        Waker::from(Arc::clone(&mark)).wake();
-        assert!(!lacks());
-        assert!(poll().is_ready() && !lacks());
     }
 
     #[test]

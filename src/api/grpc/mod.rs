@@ -12,6 +12,7 @@ mod deadline;
 mod doors;
 mod ending;
 mod feedback;
+mod message;
 mod model;
 mod observe;
 mod pressure;

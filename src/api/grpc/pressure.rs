@@ -15,9 +15,10 @@ use tonic::codegen::{BoxFuture, Bytes, Service, http};
 use tonic::server::NamedService;
 
 use super::activity::{Activity, Busy};
-use super::backlog::{Backlog, Counted, Mark, Message};
+use super::backlog::{Backlog, Counted, Mark};
 use super::deadline::Deadline;
 use super::ending::Ending;
+use super::message::Message;
 use super::refusal::Refusal;
 use super::status;
 use super::stream::{StreamBounds, Streams};

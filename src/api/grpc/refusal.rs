@@ -83,33 +83,15 @@ impl<B: http_body::Body<Data = Bytes> + Unpin> Future for Refusal<B> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
-    use std::convert::Infallible;
     use std::pin::Pin;
-    use std::task::{Context, Poll, Waker};
+    use std::task::{Context, Waker};
 
-    use http_body::Frame;
     use tokio::time::Instant;
     use tonic::Status;
-    use tonic::codegen::{Bytes, http};
+    use tonic::codegen::http;
 
     use super::{BYTES_MAX, PATIENCE, Refusal};
-
-    /// Pieces of a message; `None` where the next has not come yet.
-    struct Pieces(VecDeque<Option<usize>>);
-
-    impl http_body::Body for Pieces {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            match self.0.pop_front() {
-                None => Poll::Ready(None),
-                Some(None) => Poll::Pending,
-                Some(Some(n)) => Poll::Ready(Some(Ok(Frame::data(vec![0; n].into())))),
-            }
-        }
-    }
+    use crate::api::grpc::message::tests::Pieces;
 
     fn refusal(pieces: impl IntoIterator<Item = Option<usize>>) -> Refusal<Pieces> {
         let message = Pieces(pieces.into_iter().collect());
