@@ -169,6 +169,14 @@ impl AuthorKey {
     }
 }
 
+/// The 32 hexadecimal digits of a keyed hash. (`hex::encode` makes them one character at a time.)
+pub fn digits(hash: &[u8; 16]) -> String {
+    let mut digits = vec![0; 2 * hash.len()];
+    // It cannot fail: there is a place for each digit.
+    let _ = hex::encode_to_slice(hash, &mut digits);
+    String::from_utf8(digits).unwrap_or_default()
+}
+
 impl fmt::Debug for AuthorKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AuthorKey(..)")

@@ -15,7 +15,7 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Claim;
-use crate::comment::AuthorKey;
+use crate::comment::{AuthorKey, digits};
 use crate::site::{Quota, SiteId};
 
 /// Before every key: the product and the version of the layout.
@@ -32,17 +32,17 @@ pub enum Layout {
 
 /// The key that holds every quota of a subject.
 pub fn subject(site: &SiteId, subject: AuthorKey) -> String {
-    format!("{PREFIX}{{{site}:{}}}", hex::encode(subject.as_bytes()))
+    format!("{PREFIX}{{{site}:{}}}", digits(subject.as_bytes()))
 }
 
 /// The key that holds a claimed request id.
 ///
 /// A take's `subject` goes before the claim's author: in a cluster both keys of one script must lie in one slot.
 pub fn claim(layout: Layout, site: &SiteId, subject: Option<AuthorKey>, claim: &Claim<'_>) -> String {
-    let request = hex::encode(claim.request);
+    let request = digits(&claim.request);
     match (layout, subject.or(claim.beside)) {
         (Layout::Cluster, Some(author)) => {
-            format!("{PREFIX}{{{site}:{}}}:r:{request}", hex::encode(author.as_bytes()))
+            format!("{PREFIX}{{{site}:{}}}:r:{request}", digits(author.as_bytes()))
         }
         _ => format!("{PREFIX}{{{site}:r:{request}}}"),
     }

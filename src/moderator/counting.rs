@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::memo::Memo;
+use super::weighing::Weighing;
 use super::{Moderator, Refusal, Submission};
 use crate::clock::Timestamp;
 use crate::comment::{Action, Author, AuthorKey, Trust};
@@ -19,8 +20,10 @@ pub(super) struct Measured {
     pub(super) velocity: Velocity,
     /// Redis was to be asked, and this process answered alone.
     pub(super) redis_away: bool,
+    /// What the model said, and of which decision.
+    pub(super) memo: Memo,
     /// The request was answered before, like this.
-    pub(super) replay: Option<Memo>,
+    pub(super) replayed: bool,
 }
 
 /// Who is counted.
@@ -38,8 +41,7 @@ pub(super) struct Inquiry<'a> {
     pub(super) submission: &'a Submission,
     pub(super) policy: &'a SitePolicy,
     pub(super) counted: Counted,
-    /// What a repetition of the request will be told.
-    pub(super) memo: &'a Memo,
+    pub(super) weighing: &'a Weighing<'a>,
     pub(super) now: Timestamp,
     pub(super) patience: Duration,
 }
@@ -158,23 +160,27 @@ impl Moderator {
     }
 
     /// Asks the limiter, once, for the quotas and for the request id.
-    pub(super) async fn measure(&self, inquiry: Inquiry<'_>) -> Result<Measured, Refusal> {
+    pub(super) async fn measure(&self, inquiry: &Inquiry<'_>) -> Result<Measured, Refusal> {
         let Inquiry {
             submission,
             policy,
             counted,
-            memo,
+            weighing,
             now,
             patience,
-        } = inquiry;
-        let payload = memo.encode();
+        } = *inquiry;
+        // A repetition of the request will be told what the model said, so then the text is weighed first. Otherwise the
+        // quotas come first: a call that waits for Redis has little in its hands then that is cold when it goes on.
         // A dry run is remembered nowhere, so there is nothing that could be replayed.
+        let remembered = (submission.request.is_some() && !submission.dry_run).then(|| weighing.memo());
+        let payload = remembered.as_ref().map(Memo::encode).unwrap_or_default();
         let claim = Self::claim(&self.pseudonymizer, submission, policy, &payload).filter(|_| !submission.dry_run);
-        if let (Some(velocity), None) = (memo.measure.unmeasured(), &claim) {
+        if let (Some(velocity), None) = (weighing.measure.unmeasured(), &claim) {
             return Ok(Measured {
                 velocity,
                 redis_away: false,
-                replay: None,
+                memo: weighing.memo(),
+                replayed: false,
             });
         }
         let subject = counted.subject();
@@ -185,18 +191,18 @@ impl Moderator {
             claim,
             mode: if submission.dry_run { Mode::Peek } else { Mode::Spend },
         };
+        let asked_at = weighing.stopwatch.mark();
         let taken = self.take(&take, submission, policy, (now, patience)).await;
+        weighing.stopwatch.counted(asked_at);
+        let memo = || remembered.unwrap_or_else(|| weighing.memo());
         let redis_away = taken.source == Source::LocalForRedis;
-        let (outcomes, replay) = match taken.answer {
+        let (outcomes, memo, replayed) = match taken.answer {
             Answer::Conflict => return Err(Refusal::RequestIdReused),
-            Answer::Fresh(outcomes) => (outcomes, None),
+            Answer::Fresh(outcomes) => (outcomes, memo(), false),
             // A payload of another version of moderato cannot be read: the text is judged anew, on the first's counts.
-            Answer::Replayed { outcomes, payload } => {
-                (outcomes, Some(Memo::decode(&payload).unwrap_or_else(|| memo.clone())))
-            }
+            Answer::Replayed { outcomes, payload } => (outcomes, Memo::decode(&payload).unwrap_or_else(memo), true),
         };
-        let measure = replay.as_ref().map_or(memo.measure, |first| first.measure);
-        let velocity = match (measure.unmeasured(), redis_away, policy.redis_away) {
+        let velocity = match (memo.measure.unmeasured(), redis_away, policy.redis_away) {
             (Some(unmeasured), ..) => unmeasured,
             (None, true, RedisAway::Hold) => Velocity::Unknown { hold: true },
             (None, true, RedisAway::Ignore) => Velocity::Unknown { hold: false },
@@ -205,7 +211,8 @@ impl Moderator {
         Ok(Measured {
             velocity,
             redis_away,
-            replay,
+            memo,
+            replayed,
         })
     }
 }

@@ -11,7 +11,6 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use tokio::sync::OnceCell;
 
-use super::memo::Memo;
 use super::{Inquiry, Measured, Moderator, Refusal, Submission};
 use crate::clock::Timestamp;
 use crate::comment::Action;
@@ -31,7 +30,6 @@ const CLICKS_MAX: usize = 1_024;
 /// part of the comment, such as its age.
 #[derive(Debug, Clone)]
 pub(super) struct First {
-    memo: Memo,
     measured: Measured,
     signals: Vec<Signal>,
 }
@@ -139,7 +137,7 @@ impl Moderator {
     pub(super) async fn measure_once(
         &self,
         click: Option<Key>,
-        inquiry: Inquiry<'_>,
+        inquiry: &Inquiry<'_>,
         signals: &mut Vec<Signal>,
     ) -> Result<Measured, Refusal> {
         let measure = || self.measure(inquiry);
@@ -151,19 +149,17 @@ impl Moderator {
         let found = first
             .get_or_try_init(|| async {
                 is_first = true;
-                let measured = measure().await?;
                 Ok(First {
-                    memo: measured.replay.clone().unwrap_or_else(|| inquiry.memo.clone()),
-                    measured,
+                    measured: measure().await?,
                     signals: signals.clone(),
                 })
             })
             .await?;
         let mut measured = found.measured.clone();
         if !is_first {
-            self.refuse_reused_id(inquiry.submission, inquiry.policy, inquiry.now)
-                .await?;
-            measured.replay = Some(found.memo.clone());
+            // Boxed, or every call that waits would be larger for it.
+            Box::pin(self.refuse_reused_id(inquiry.submission, inquiry.policy, inquiry.now)).await?;
+            measured.replayed = true;
             signals.clone_from(&found.signals);
         }
         Ok(measured)

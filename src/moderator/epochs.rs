@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::{Moderator, Submission};
 use crate::clock::Timestamp;
 use crate::limit::{Answer, Source, Take, Taken};
+use crate::privacy::Pseudonymizer;
 use crate::site::SitePolicy;
 
 impl Moderator {
@@ -21,9 +22,21 @@ impl Moderator {
         policy: &SitePolicy,
         (now, patience): (Timestamp, Duration),
     ) -> Taken {
-        let Some(previous) = self.pseudonymizer.previous() else {
-            return self.limiter.take_within(take, now, patience).await;
-        };
+        match self.pseudonymizer.previous() {
+            None => self.limiter.take_within(take, now, patience).await,
+            // Boxed, or every call that waits would be larger for it.
+            Some(previous) => Box::pin(self.take_twice(previous, take, submission, policy, (now, patience))).await,
+        }
+    }
+
+    async fn take_twice(
+        &self,
+        previous: &Pseudonymizer,
+        take: &Take<'_>,
+        submission: &Submission,
+        policy: &SitePolicy,
+        (now, patience): (Timestamp, Duration),
+    ) -> Taken {
         let before = Take {
             subject: take
                 .subject

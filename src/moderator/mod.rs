@@ -17,6 +17,7 @@ mod report;
 mod statistics;
 mod status;
 mod submission;
+mod weighing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,10 +27,9 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::artifact::{Live, LoadedModel};
 use crate::clock::Clock;
-use crate::comment::{Comment, Trust};
+use crate::comment::digits;
 use crate::feedback::Recorder;
 use crate::limit::Limiter;
-use crate::model::{Reading, SpamProbability, Thresholds};
 use crate::policy::{self, Classifier, Evidence, Velocity};
 use crate::privacy::Pseudonymizer;
 use crate::signals::{self, Signal};
@@ -43,6 +43,8 @@ use counting::{Counted, Inquiry, Measure, Measured};
 use double::{Clicks, First};
 use memo::Memo;
 use proxies::Proxies;
+use report::Stopwatch;
+use weighing::{Weighing, reading, version};
 
 pub use admission::{Caller, Denied};
 pub use feedback::{Feedback, FeedbackRefusal, Forget, author_keys_of_all};
@@ -170,40 +172,37 @@ impl Moderator {
         // One snapshot from beginning to end: another model may be promoted while this call runs.
         let model = self.models.current();
         let mut signals = signals::collect(&submission.comment, policy, FieldSet::default());
-        let classifier = weigh(model.as_deref(), &submission.comment, policy);
-        // The clock costs more than most stations: it is read between them only for those who look on.
-        let mark = || submission.call.as_ref().map(|_| self.clock.now());
-        let weighed_at = mark();
         let counted = if returned_to_author(&signals, policy) {
             // Nobody spends a quota on a form that has to be mended first.
             Counted::NotMeasured
         } else {
             Self::counted(&self.pseudonymizer, submission, policy)
         };
-        let memo = Memo {
-            decision_id: self.next_decision_id(),
-            measure: counted.measure(),
-            classifier,
-            model_version: version(model.as_deref()),
-        };
         self.watch_address(submission, policy, counted);
         let click = self.click(submission);
+        let stopwatch = Stopwatch::of(submission, &self.clock);
+        let weighing = Weighing {
+            submission,
+            policy,
+            model: model.as_deref(),
+            decision_id: self.next_decision_id(),
+            measure: counted.measure(),
+            stopwatch: &stopwatch,
+        };
         let inquiry = Inquiry {
             submission,
             policy,
             counted,
-            memo: &memo,
+            weighing: &weighing,
             now: started,
             patience,
         };
         let Measured {
             velocity,
             redis_away,
-            replay,
-        } = self.measure_once(click, inquiry, &mut signals).await?;
-        let counted_at = mark();
-        let replayed = replay.is_some();
-        let memo = replay.unwrap_or(memo);
+            memo,
+            replayed,
+        } = self.measure_once(click, &inquiry, &mut signals).await?;
         let evidence = Evidence {
             trust: submission.comment.author.trust,
             signals,
@@ -216,8 +215,8 @@ impl Moderator {
             // Sending it again is what its author was asked for.
             self.clicks.forget(key);
         }
-        if let Some(((call, weighed_at), counted_at)) = submission.call.as_ref().zip(weighed_at).zip(counted_at) {
-            report::traced(call, &submission.site, &judgement, weighed_at, counted_at);
+        if let Some(call) = &submission.call {
+            report::traced(call, &submission.site, &judgement, &stopwatch);
         }
         if !submission.dry_run {
             if !replayed {
@@ -240,12 +239,15 @@ impl Moderator {
     pub fn check(&self, submission: &Submission, unknown: FieldSet) -> Result<Judgement, Refusal> {
         let policy = &*self.policy(&submission.site)?;
         let model = self.models.current();
-        let memo = Memo {
+        let weighing = Weighing {
+            submission,
+            policy,
+            model: model.as_deref(),
             decision_id: [0; 16],
             measure: Measure::NotMeasured,
-            classifier: weigh(model.as_deref(), &submission.comment, policy),
-            model_version: version(model.as_deref()),
+            stopwatch: &Stopwatch::of(submission, &self.clock),
         };
+        let memo = weighing.memo();
         let evidence = Evidence {
             trust: submission.comment.author.trust,
             signals: signals::collect(&submission.comment, policy, unknown),
@@ -281,27 +283,6 @@ impl Moderator {
     }
 }
 
-/// The model's reading of the text.
-fn weigh(model: Option<&LoadedModel>, comment: &Comment, policy: &SitePolicy) -> Classifier {
-    if !policy.classifier || comment.author.trust == Trust::Staff {
-        return Classifier::Off;
-    }
-    if signals::is_blank(comment.content.expose()) {
-        return Classifier::NoText;
-    }
-    let Some(loaded) = model else {
-        return Classifier::Unavailable;
-    };
-    let assessment = loaded.model.assess(&reading(comment));
-    Classifier::Scored(assessment, thresholds(loaded.model.thresholds(), policy))
-}
-
-fn version(model: Option<&LoadedModel>) -> String {
-    model
-        .map(|loaded| loaded.model.version().to_owned())
-        .unwrap_or_default()
-}
-
 fn judgement(
     submission: &Submission,
     policy: &SitePolicy,
@@ -322,7 +303,7 @@ fn judgement(
         decision_id: if submission.dry_run {
             String::new()
         } else {
-            hex::encode(memo.decision_id)
+            digits(&memo.decision_id)
         },
         decision,
         model_version: if scored { memo.model_version } else { String::new() },
@@ -335,25 +316,4 @@ fn judgement(
 /// Whether the form goes back to its author.
 fn returned_to_author(signals: &[Signal], policy: &SitePolicy) -> bool {
     policy.effects.form == Effect::Pull(Verdict::Reject) && signals.iter().any(|signal| signal.code.is_of_form())
-}
-
-/// The site's thresholds, where it has its own, else the model's. Holding never begins above rejecting.
-fn thresholds(model: Thresholds, policy: &SitePolicy) -> Thresholds {
-    let reject_at = policy.reject_at.map(SpamProbability::new).or(model.reject_at);
-    let hold_at = policy.hold_at.map_or(model.hold_at, SpamProbability::new);
-    let hold_at = match reject_at {
-        Some(reject_at) if reject_at < hold_at => reject_at,
-        _ => hold_at,
-    };
-    Thresholds { hold_at, reject_at }
-}
-
-/// What the model may read: nothing of the author, so neither the e-mail address nor the network address.
-fn reading(comment: &Comment) -> Reading<'_> {
-    let known = |text: &'_ str| !text.trim().is_empty();
-    Reading {
-        content: comment.content.expose(),
-        article_hosts: &comment.article_hosts,
-        parent_content: Some(comment.parent_content.expose().as_str()).filter(|parent| known(parent)),
-    }
 }

@@ -1,9 +1,10 @@
 //! One event for each decision, made from the decision itself. It names the site, what was decided and why; never a
 //! text, a name or an address.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::moderator::{Judgement, Submission};
 use crate::site::SiteId;
 use crate::telemetry::{Call, Events, Judged};
@@ -35,7 +36,7 @@ pub(super) fn decided(events: &Events, submission: &Submission, judgement: &Judg
 }
 
 /// Tells the span of a traced call.
-pub(super) fn traced(call: &Call, site: &SiteId, judgement: &Judgement, weighed_at: Timestamp, counted_at: Timestamp) {
+pub(super) fn traced(call: &Call, site: &SiteId, judgement: &Judgement, stopwatch: &Stopwatch<'_>) {
     call.judged(&Judged {
         site,
         decision_id: &judgement.decision_id,
@@ -43,9 +44,52 @@ pub(super) fn traced(call: &Call, site: &SiteId, judgement: &Judgement, weighed_
         model_version: &judgement.model_version,
         policy_version: &judgement.policy_version,
         replayed: judgement.replayed,
-        weighed_at,
-        counted_at,
+        weighed: stopwatch.weighed.get().copied(),
+        counted: stopwatch.counted.get().copied(),
     });
+}
+
+/// How long the stations of a traced call took.
+pub(super) struct Stopwatch<'a> {
+    /// Only for those who look on: the clock costs more than most stations.
+    clock: Option<&'a Clock>,
+    weighed: OnceLock<Took>,
+    counted: OnceLock<Took>,
+}
+
+/// From when to when.
+type Took = (Timestamp, Timestamp);
+
+impl<'a> Stopwatch<'a> {
+    /// One that runs if the submission's call is traced.
+    pub(super) fn of(submission: &Submission, clock: &'a Clock) -> Self {
+        Self {
+            clock: submission.call.as_ref().map(|_| clock),
+            weighed: OnceLock::new(),
+            counted: OnceLock::new(),
+        }
+    }
+
+    /// Now, if it runs.
+    pub(super) fn mark(&self) -> Option<Timestamp> {
+        self.clock.map(Clock::now)
+    }
+
+    /// The text has been weighed since `from`.
+    pub(super) fn weighed(&self, from: Option<Timestamp>) {
+        self.note(&self.weighed, from);
+    }
+
+    /// The quotas have been counted since `from`.
+    pub(super) fn counted(&self, from: Option<Timestamp>) {
+        self.note(&self.counted, from);
+    }
+
+    fn note(&self, station: &OnceLock<Took>, from: Option<Timestamp>) {
+        if let Some(took) = from.zip(self.mark()) {
+            let _ = station.set(took);
+        }
+    }
 }
 
 fn exceeded(decision: &Decision) -> impl Iterator<Item = &str> {

@@ -89,7 +89,6 @@ impl Traces {
             .start_with_context(&otlp.tracer, &parent);
         span.is_recording().then(|| Call {
             trace_id: span.span_context().trace_id().to_string(),
-            began,
             tracer: otlp.tracer.clone(),
             span: Arc::new(Mutex::new(span)),
         })
@@ -122,7 +121,6 @@ impl Extractor for Parent<'_> {
 #[derive(Clone)]
 pub struct Call {
     trace_id: String,
-    began: Timestamp,
     tracer: SdkTracer,
     span: Arc<Mutex<opentelemetry_sdk::trace::Span>>,
 }
@@ -142,10 +140,10 @@ pub struct Judged<'a> {
     pub policy_version: &'a str,
     /// It was given before.
     pub replayed: bool,
-    /// When the text had been weighed.
-    pub weighed_at: Timestamp,
-    /// When the quotas had been counted.
-    pub counted_at: Timestamp,
+    /// From when to when the text was weighed; `None` where it was not, as for what was decided before.
+    pub weighed: Option<(Timestamp, Timestamp)>,
+    /// From when to when the quotas were counted, if they were.
+    pub counted: Option<(Timestamp, Timestamp)>,
 }
 
 impl Call {
@@ -181,11 +179,9 @@ impl Call {
             span.set_attributes(attributes.into_iter().chain(probability));
             Context::new().with_remote_span_context(span.span_context().clone())
         };
-        let stations = [
-            ("weigh the text", self.began, judged.weighed_at),
-            ("count the quotas", judged.weighed_at, judged.counted_at),
-        ];
-        for (name, from, to) in stations {
+        let stations = [("weigh the text", judged.weighed), ("count the quotas", judged.counted)];
+        for (name, took) in stations {
+            let Some((from, to)) = took else { continue };
             let span = self
                 .tracer
                 .span_builder(Cow::Borrowed(name))
@@ -211,7 +207,6 @@ impl Call {
             .start_with_context(&self.tracer, &Context::new().with_remote_span_context(stream));
         Self {
             trace_id: self.trace_id.clone(),
-            began: now,
             tracer: self.tracer.clone(),
             span: Arc::new(Mutex::new(span)),
         }

@@ -11,7 +11,6 @@ use std::task::{Context, Poll};
 
 use tonic::body::Body;
 use tonic::codegen::{Bytes, Service, http};
-use tonic::server::NamedService;
 use tonic::{Request, Status};
 use tonic_types::FieldViolation;
 
@@ -37,10 +36,6 @@ impl<S> Guarded<S> {
         let moderator = Arc::clone(moderator);
         Self { inner, moderator }
     }
-}
-
-impl<S: NamedService> NamedService for Guarded<S> {
-    const NAME: &'static str = S::NAME;
 }
 
 impl<S, B> Service<http::Request<B>> for Guarded<S>

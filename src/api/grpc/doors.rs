@@ -14,6 +14,7 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 
 use super::activity::Activity;
 use super::auth::{Admitted, Guarded};
+use super::endpoint::{Generated, Moderation};
 use super::observe::{Observed, Observing};
 use super::pressure::{Bounded, Gate, LetIn};
 use super::proto::admin_service_server::AdminServiceServer;
@@ -28,9 +29,9 @@ pub struct Doors(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    moderation: Ours<ModerationServiceServer<ModerationDoor>>,
-    model: Ours<ModelServiceServer<ModelDoor>>,
-    admin: Ours<AdminServiceServer<AdminDoor>>,
+    moderation: Ours<Moderation>,
+    model: Ours<Generated<ModelServiceServer<ModelDoor>>>,
+    admin: Ours<Generated<AdminServiceServer<AdminDoor>>>,
     /// Health and reflection; and what nobody has heard of is `UNIMPLEMENTED`.
     others: Routes,
 }
@@ -50,11 +51,10 @@ impl Doors {
         gate: &Gate,
         health: HealthServer<H>,
     ) -> Result<Self, tonic_reflection::server::Error> {
-        let moderation = ModerationServiceServer::new(ModerationDoor::with_streams(
-            Arc::clone(moderator),
-            gate.streams(bounds.streams),
-        ))
-        .max_decoding_message_size(bounds.message_bytes_max);
+        let moderation = Moderation::new(
+            ModerationDoor::with_streams(Arc::clone(moderator), gate.streams(bounds.streams)),
+            bounds.message_bytes_max,
+        );
         let model = ModelServiceServer::new(ModelDoor::new(Arc::clone(moderator)))
             .max_decoding_message_size(bounds.message_bytes_max);
         let admin = AdminServiceServer::new(AdminDoor::new(Arc::clone(moderator)))
@@ -71,8 +71,8 @@ impl Doors {
             .add_service(gate.ending(reflection().build_v1alpha()?));
         Ok(Self(Arc::new(Inner {
             moderation: ours(moderation, gate, moderator),
-            model: ours(model, gate, moderator),
-            admin: ours(admin, gate, moderator),
+            model: ours(Generated(model), gate, moderator),
+            admin: ours(Generated(admin), gate, moderator),
             others: others.prepare(),
         })))
     }

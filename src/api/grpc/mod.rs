@@ -11,6 +11,7 @@ mod convert;
 mod deadline;
 mod doors;
 mod ending;
+mod endpoint;
 mod feedback;
 mod message;
 mod model;

@@ -8,7 +8,6 @@ use std::task::{Context, Poll, ready};
 
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
-use tonic::server::NamedService;
 use tonic::{Code, Status};
 
 use crate::moderator::Moderator;
@@ -27,10 +26,6 @@ impl<S> Observed<S> {
         let moderator = Arc::clone(moderator);
         Self { inner, moderator }
     }
-}
-
-impl<S: NamedService> NamedService for Observed<S> {
-    const NAME: &'static str = S::NAME;
 }
 
 impl<S, B> Service<http::Request<B>> for Observed<S>

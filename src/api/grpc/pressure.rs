@@ -2,7 +2,7 @@
 //! back: a queue that grows makes everybody wait past their deadline.
 
 use std::convert::Infallible;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
@@ -12,12 +12,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout_at};
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Bytes, Service, http};
-use tonic::server::NamedService;
 
 use super::activity::{Activity, Busy};
 use super::backlog::{Backlog, Counted, Mark};
 use super::deadline::Deadline;
 use super::ending::Ending;
+use super::endpoint::Endpoint;
 use super::message::Message;
 use super::refusal::Refusal;
 use super::status;
@@ -120,22 +120,17 @@ pub(super) struct Bounded<S> {
     gate: Gate,
 }
 
-impl<S: NamedService> NamedService for Bounded<S> {
-    const NAME: &'static str = S::NAME;
-}
-
 impl<S, B> Service<http::Request<B>> for Bounded<S>
 where
-    S: Service<http::Request<Message<B>>, Response = http::Response<Body>, Error = Infallible>,
-    S::Future: Send + 'static,
-    B: http_body::Body<Data = Bytes> + Unpin,
+    S: Endpoint<Message<B>> + Clone + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = LetIn<B>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(context)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
@@ -152,18 +147,17 @@ where
         request.extensions_mut().insert(held.clone());
         let ours = mark.came() + *timeout;
         let until = deadline.0.map_or(ours, |theirs| theirs.min(ours));
-        let answer = self
-            .inner
-            .call(request.map(|message| Message::new(message, Arc::clone(&mark))));
+        let request = request.map(|message| Message::new(message, Arc::clone(&mark)));
+        let endpoint = self.inner.clone();
         let moderator = Arc::clone(&self.gate.0.moderator);
         let counted = Arc::clone(&mark);
         let bounded = async move {
-            let answer = timeout_at(until, answer)
+            let answer = timeout_at(until, pin!(endpoint.answer(request)))
                 .await
-                .unwrap_or_else(|_| Ok(status::too_late().into_http()));
+                .unwrap_or_else(|_| status::too_late().into_http());
             moderator.metrics().called(counted.took(Instant::now()).as_secs_f64());
             drop(held);
-            answer
+            Ok(answer)
         };
         LetIn::Is(Counted::new(mark, Box::pin(bounded)))
     }

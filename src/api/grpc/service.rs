@@ -16,7 +16,7 @@ use super::proto::{
 };
 use super::stream::{Answers, Judge, Streams};
 use super::{auth, convert, feedback, stats, status};
-use crate::moderator::{Caller, Moderator};
+use crate::moderator::{Caller, Moderator, Submission};
 use crate::telemetry::{Call, Method};
 
 /// The door to [`Moderator::moderate`].
@@ -32,28 +32,56 @@ impl ModerationDoor {
         Self::with_streams(moderator, Streams::closed())
     }
 
+    /// The house.
+    pub(super) const fn moderator(&self) -> &Arc<Moderator> {
+        &self.moderator
+    }
+
     /// A door to this house, with streams.
     pub(super) const fn with_streams(moderator: Arc<Moderator>, streams: Streams) -> Self {
         Self { moderator, streams }
     }
 }
 
-/// Judges one request of this caller; what it waits for may take as long as `patience`.
-async fn judge(
+/// Reads a request of this caller, which has to be one for its site.
+fn read(
     moderator: &Moderator,
     caller: &Caller,
     request: ModerateRequest,
     call: Option<Call>,
-    patience: Duration,
-) -> Result<ModerateResponse, Status> {
+) -> Result<Submission, Status> {
     let mut submission = convert::submission(request).map_err(status::invalid)?;
     auth::site(moderator, caller, &submission.site)?;
     submission.call = call;
+    Ok(submission)
+}
+
+/// Judges what was read; what it waits for may take as long as `patience`.
+async fn judge(moderator: &Moderator, submission: &Submission, patience: Duration) -> Result<ModerateResponse, Status> {
     let judgement = moderator
-        .moderate(&submission, patience)
+        .moderate(submission, patience)
         .await
         .map_err(|refusal| status::refused(&refusal))?;
     Ok(convert::response(judgement, submission.comment.content.expose()))
+}
+
+/// Judges one comment.
+pub(super) fn judge_one(
+    moderator: Arc<Moderator>,
+    request: Request<ModerateRequest>,
+) -> impl Future<Output = Result<Response<ModerateResponse>, Status>> + Send + 'static {
+    let deadline = request.extensions().get::<Deadline>();
+    let patience = deadline.map_or(Duration::MAX, |deadline| deadline.patience(Instant::now()));
+    let call = request.extensions().get::<Call>().cloned();
+    let caller = auth::caller(&request).cloned();
+    // Before anything is waited for: what waits is smaller without the message as it came.
+    let submission = caller.and_then(|caller| read(&moderator, &caller, request.into_inner(), call));
+    async move {
+        match &submission {
+            Ok(submission) => judge(&moderator, submission, patience).await.map(Response::new),
+            Err(status) => Err(status.clone()),
+        }
+    }
 }
 
 /// Judges each item of this caller's stream on its own: its key may expire or be taken away meanwhile, and each item is one
@@ -71,7 +99,10 @@ fn judge_items(moderator: Arc<Moderator>, caller: Caller, call: Option<Call>) ->
                 moderator.admit_again(&caller)
             };
             let judged = match admitted {
-                Ok(caller) => judge(&moderator, &caller, request, item.clone(), Duration::MAX).await,
+                Ok(caller) => match read(&moderator, &caller, request, item.clone()) {
+                    Ok(submission) => judge(&moderator, &submission, Duration::MAX).await,
+                    Err(status) => Err(status),
+                },
                 Err(denied) => Err(auth::refuse(&moderator, denied)),
             };
             if let Some(item) = item {
@@ -86,13 +117,7 @@ fn judge_items(moderator: Arc<Moderator>, caller: Caller, call: Option<Call>) ->
 #[tonic::async_trait]
 impl ModerationService for ModerationDoor {
     async fn moderate(&self, request: Request<ModerateRequest>) -> Result<Response<ModerateResponse>, Status> {
-        let caller = auth::caller(&request)?.clone();
-        let deadline = request.extensions().get::<Deadline>();
-        let patience = deadline.map_or(Duration::MAX, |deadline| deadline.patience(Instant::now()));
-        let call = request.extensions().get::<Call>().cloned();
-        judge(&self.moderator, &caller, request.into_inner(), call, patience)
-            .await
-            .map(Response::new)
+        judge_one(Arc::clone(&self.moderator), request).await
     }
 
     type ModerateStreamStream = Answers<Streaming<ModerateStreamRequest>>;

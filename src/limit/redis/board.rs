@@ -39,7 +39,7 @@ impl Board {
     }
 
     /// Asks the process that has the call's keys; see [`super::node::Node::call`].
-    pub(super) async fn call(&self, call: &Call, patience: Duration) -> Result<Reply, Failure> {
+    pub(super) async fn call(&self, call: Call, patience: Duration) -> Result<Reply, Failure> {
         let routes = self.routes();
         match call.key().and_then(|key| routes.node(key)) {
             Some(node) => node.call(call, patience).await,

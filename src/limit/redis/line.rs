@@ -1,41 +1,49 @@
 //! A connection with its seats. A command holds a seat until it is out of the pipeline: answered, or given up with the
 //! whole connection. That nobody waits for its answer any more (the budget is over, the caller went away) does not free
 //! its seat, or impatient callers could pile up commands at a slow Redis without end.
+//!
+//! Commands of calls that run at the same time leave together, in one write. Sent one by one, each would wake the
+//! library's driver, which would write it at once: the kernel's part of that is most of what a take costs.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, RedisError, Value};
-use tokio::runtime::Handle;
-use tokio::sync::watch;
+use redis::{Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use super::node::send;
+use super::script::with_text;
 
 type Answer = Result<Value, RedisError>;
 
-/// What waits for one; boxed, so that it can go on without its caller.
-type Waiting = Pin<Box<dyn Future<Output = Answer> + Send>>;
+/// Commands that are answered together, at most: the first waits for the last. More of them still leave in one write.
+const TOGETHER_MAX: usize = 16;
 
 /// An open connection.
 pub(super) struct Line {
     connection: MultiplexedConnection,
     taken: Arc<AtomicUsize>,
     seats: usize,
+    desk: mpsc::UnboundedSender<Question>,
     /// Goes away with the line, and takes with it the commands that nobody waits for.
-    open: watch::Sender<()>,
+    _open: watch::Sender<()>,
 }
 
 impl Line {
-    /// A connection that carries at most so many commands at once.
+    /// A connection that carries at most so many commands at once. Needs a running tokio runtime.
     pub(super) fn new(connection: MultiplexedConnection, seats: usize) -> Self {
+        let (desk, questions) = mpsc::unbounded_channel();
+        let open = watch::Sender::new(());
+        tokio::spawn(pass_on(questions, connection.clone(), open.subscribe()));
         Self {
             connection,
             taken: Arc::default(),
             seats,
-            open: watch::Sender::new(()),
+            desk,
+            _open: open,
         }
     }
 
@@ -49,9 +57,8 @@ impl Line {
         let place = Place(Arc::clone(&self.taken));
         // Without a seat, the drop of `place` takes the count back.
         (self.taken.fetch_add(1, Ordering::Relaxed) < self.seats).then(|| Seat {
-            connection: self.connection.clone(),
-            open: self.open.subscribe(),
-            _place: place,
+            desk: self.desk.clone(),
+            place,
         })
     }
 }
@@ -67,59 +74,140 @@ impl Drop for Place {
 
 /// The right to have one command in the pipeline.
 pub(super) struct Seat {
-    connection: MultiplexedConnection,
-    open: watch::Receiver<()>,
-    _place: Place,
+    desk: mpsc::UnboundedSender<Question>,
+    place: Place,
 }
 
 impl Seat {
-    /// Sends a command. The seat comes back with the answer.
-    pub(super) fn send(self, command: Cmd) -> Sent {
-        let mut connection = self.connection.clone();
-        let answer = Box::pin(async move { send(&mut connection, &command).await });
-        Sent {
-            under_way: Some((answer, self)),
+    /// Sends a call of the script. The seat is free when its answer has come, whether or not anybody still waits for that.
+    ///
+    /// # Errors
+    /// What Redis says, or if the connection is gone and nobody knows what became of the call.
+    pub(super) async fn send(self, call: Cmd) -> Answer {
+        let (back, answer) = oneshot::channel();
+        let waiting = Waiting {
+            back,
+            _place: self.place,
+        };
+        let gone = || RedisError::from(io::Error::from(io::ErrorKind::ConnectionAborted));
+        self.desk.send(Question { call, waiting }).map_err(|_| gone())?;
+        drop(self.desk);
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+/// A call of the script, and who waits for its answer.
+struct Question {
+    call: Cmd,
+    waiting: Waiting,
+}
+
+struct Waiting {
+    back: oneshot::Sender<Answer>,
+    _place: Place,
+}
+
+/// Passes commands on to the connection for as long as the line lives, all that wait at once.
+async fn pass_on(
+    mut questions: mpsc::UnboundedReceiver<Question>,
+    connection: MultiplexedConnection,
+    open: watch::Receiver<()>,
+) {
+    while let Some(first) = questions.recv().await {
+        let mut next = Some(first);
+        let_others_go_first().await;
+        while let Some(question) = next {
+            let mut together = vec![question];
+            next = None;
+            while let Ok(question) = questions.try_recv() {
+                if together.len() == TOGETHER_MAX {
+                    next = Some(question);
+                    break;
+                }
+                together.push(question);
+            }
+            tokio::spawn(ask(together, connection.clone(), open.clone()));
         }
     }
 }
 
-/// A command under way.
-pub(super) struct Sent {
-    under_way: Option<(Waiting, Seat)>,
+/// Comes back when everybody had a turn who can go on.
+async fn let_others_go_first() {
+    let mut is_put_off = false;
+    poll_fn(|context| {
+        if is_put_off {
+            return Poll::Ready(());
+        }
+        is_put_off = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
-impl Future for Sent {
-    type Output = (Answer, Seat);
+/// Asks, and hands the answers out. Those that Redis does not know the script for (it was restarted, or flushed) ask again
+/// with the script's text.
+async fn ask(questions: Vec<Question>, mut connection: MultiplexedConnection, mut open: watch::Receiver<()>) {
+    let mut unknown = ask_once(questions, &mut connection, &mut open).await;
+    if unknown.is_empty() {
+        return;
+    }
+    for question in &mut unknown {
+        question.call = with_text(&question.call);
+    }
+    for Question { waiting, .. } in ask_once(unknown, &mut connection, &mut open).await {
+        let unknown = RedisError::from((ErrorKind::Server(ServerErrorKind::NoScript), "the script's text"));
+        let _ = waiting.back.send(Err(unknown));
+    }
+}
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some((mut answer, seat)) = self.under_way.take() else {
-            return Poll::Pending;
-        };
-        match answer.as_mut().poll(context) {
-            Poll::Ready(answer) => Poll::Ready((answer, seat)),
-            Poll::Pending => {
-                self.under_way = Some((answer, seat));
-                Poll::Pending
+/// Asks all at once, and hands the answers out; returns those for which the script is unknown. Ends early if the line is
+/// closed and nobody waits any more.
+async fn ask_once(
+    questions: Vec<Question>,
+    connection: &mut MultiplexedConnection,
+    open: &mut watch::Receiver<()>,
+) -> Vec<Question> {
+    let mut pipeline = Pipeline::with_capacity(questions.len());
+    let mut waiting = Vec::with_capacity(questions.len());
+    // Whoever went away before it was sent needs no answer.
+    for question in questions
+        .into_iter()
+        .filter(|question| !question.waiting.back.is_closed())
+    {
+        pipeline.add_command(question.call);
+        waiting.push(question.waiting);
+    }
+    if waiting.is_empty() {
+        return Vec::new();
+    }
+    let forsaken = async {
+        // Nothing is ever sent: it ends when the sender goes.
+        let _ = open.changed().await;
+        for waiting in &mut waiting {
+            waiting.back.closed().await;
+        }
+    };
+    let answers = tokio::select! {
+        answers = connection.send_packed_commands(&pipeline, 0, pipeline.len()) => answers,
+        () = forsaken => return Vec::new(),
+    };
+    let answers = match answers {
+        // The library hands an error of the server over as an answer.
+        Ok(answers) => answers.into_iter().map(Value::extract_error).collect(),
+        Err(error) => vec![Err(error); waiting.len()],
+    };
+    let mut unknown = Vec::new();
+    for ((call, waiting), answer) in pipeline.cmd_iter().zip(waiting).zip(answers) {
+        match answer {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                let call = call.clone();
+                unknown.push(Question { call, waiting });
+            }
+            answer => {
+                let _ = waiting.back.send(answer);
             }
         }
     }
-}
-
-/// Waits for an answer that nobody reads, with the whole seat.
-async fn see_off(answer: impl Future<Output = Answer>, mut seat: Seat) {
-    tokio::select! {
-        _ = answer => {}
-        // Nothing is ever sent: it ends when the sender goes.
-        _ = seat.open.changed() => {}
-    }
-}
-
-impl Drop for Sent {
-    /// Nobody waits any more: the command is seen to its end all the same, in a task that ends with it or with the line.
-    fn drop(&mut self) {
-        let (Some((answer, seat)), Ok(runtime)) = (self.under_way.take(), Handle::try_current()) else {
-            return;
-        };
-        drop(runtime.spawn(see_off(answer, seat)));
-    }
+    unknown
 }

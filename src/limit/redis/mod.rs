@@ -100,9 +100,6 @@ struct Shared {
     settings: RedisSettings,
     layout: Layout,
     tls: Option<::redis::TlsCertificates>,
-    /// The script and its digest.
-    text: String,
-    digest: String,
     counts: Counts,
     /// Changes whenever a node's breaker opens or closes, or keys moved.
     changed: watch::Sender<()>,
@@ -155,8 +152,6 @@ impl Redis {
                 Layout::Single
             },
             tls,
-            text: script::TEXT.to_owned(),
-            digest: ::redis::Script::new(script::TEXT).get_hash().to_owned(),
             counts: Counts::default(),
             changed: watch::Sender::new(()),
             settings,
@@ -215,7 +210,7 @@ impl Redis {
         }
         let carried = Carried::by(take, &self.shared, &self.own, now);
         let call = Call::take(self.shared.layout, take, carried.debt());
-        let called = self.board().call(&call, patience).await;
+        let called = self.board().call(call, patience).await;
         carried.arrived(&called);
         let doubt = match called {
             Ok(Reply::Known(taken)) => return taken,

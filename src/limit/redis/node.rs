@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value};
+use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, RedisError, Value};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::error::{Failure, cause, failure};
-use super::line::{Line, Seat};
-use super::script::{Call, Reply, reply};
+use super::line::Line;
+use super::script::{self, Call, Reply, reply};
 use super::{Shared, sentinel};
 use crate::limit::Cause;
 use crate::limit::breaker::{Breaker, Phase};
@@ -83,7 +83,7 @@ impl Node {
     }
 
     /// Asks once, and waits at most the budget, or `patience` if that is less.
-    pub(super) async fn call(&self, call: &Call, patience: Duration) -> Result<Reply, Failure> {
+    pub(super) async fn call(&self, call: Call, patience: Duration) -> Result<Reply, Failure> {
         self.inner.call(call, patience).await
     }
 
@@ -119,7 +119,7 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn call(&self, call: &Call, patience: Duration) -> Result<Reply, Failure> {
+    async fn call(&self, call: Call, patience: Duration) -> Result<Reply, Failure> {
         let counts = &self.shared.counts;
         let (seat, epoch) = {
             let state = self.state();
@@ -139,7 +139,7 @@ impl Inner {
         // Over without an answer: if the caller was less patient than the budget, that is judged when this is dropped.
         let mut asked = Asked::new(self, epoch);
         let budget = self.shared.settings.budget;
-        let answer = timeout(budget.min(patience), self.shared.run(seat, call)).await;
+        let answer = timeout(budget.min(patience), seat.send(call.into_command())).await;
         let result = match answer {
             Err(_) => Err(Failure::InDoubt(Cause::Timeout)),
             Ok(Err(error)) => Err(failure(&error)),
@@ -253,7 +253,7 @@ async fn supervise(node: Arc<Inner>) {
 async fn probe(node: &Inner) -> Result<Line, Cause> {
     let settings = &node.shared.settings;
     add(&node.shared.counts.probed);
-    let call = Call::probe(node.probe);
+    let call = Call::probe(node.probe).into_command();
     let info = match &node.place {
         Place::At(info) => info.clone(),
         Place::Sentinel {
@@ -264,7 +264,7 @@ async fn probe(node: &Inner) -> Result<Line, Cause> {
     };
     let connect = async {
         let mut connection = connect(info, node.shared.tls.clone(), settings.connect_timeout).await?;
-        let value = send(&mut connection, &call.command("EVAL", &node.shared.text)).await?;
+        let value = send(&mut connection, &script::with_text(&call)).await?;
         Ok::<_, RedisError>((connection, value))
     };
     let connected = timeout(settings.connect_timeout, connect).await;
@@ -272,7 +272,7 @@ async fn probe(node: &Inner) -> Result<Line, Cause> {
     read(&value).ok_or(Cause::Unexpected)?;
     let line = Line::new(connection, settings.in_flight_max);
     let seat = line.sit().ok_or(Cause::Unexpected)?;
-    let again = timeout(settings.budget, node.shared.run(seat, &call)).await;
+    let again = timeout(settings.budget, seat.send(call)).await;
     again.map_err(|_| Cause::Timeout)?.map_err(|error| cause(&error))?;
     Ok(line)
 }
@@ -296,18 +296,6 @@ pub(super) async fn connect(
 /// Sends one command. The library hands an error of the server over as an answer: it becomes an error here.
 pub(super) async fn send(connection: &mut MultiplexedConnection, command: &Cmd) -> Result<Value, RedisError> {
     connection.send_packed_command(command).await?.extract_error()
-}
-
-impl Shared {
-    /// Runs the script: by its digest, and with its text if Redis does not know it (it was restarted, or flushed).
-    async fn run(&self, seat: Seat, call: &Call) -> Result<Value, RedisError> {
-        match seat.send(call.command("EVALSHA", &self.digest)).await {
-            (Err(error), seat) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                seat.send(call.command("EVAL", &self.text)).await.0
-            }
-            (answer, _) => answer,
-        }
-    }
 }
 
 fn read(value: &Value) -> Option<Reply> {

@@ -1,6 +1,8 @@
 //! The script's arguments and answers as bytes: the Rust side of `take.lua`'s contract.
 
-use redis::Cmd;
+use std::sync::LazyLock;
+
+use redis::{Arg, Cmd, Script};
 
 use super::super::key::{self, Layout};
 use super::super::local::Debt;
@@ -16,7 +18,10 @@ const QUOTA_BYTES: usize = 21;
 const ALONE: u8 = 0x80;
 
 /// The script.
-pub(super) const TEXT: &str = include_str!("../take.lua");
+const TEXT: &str = include_str!("../take.lua");
+
+/// What Redis knows it by.
+static DIGEST: LazyLock<String> = LazyLock::new(|| Script::new(TEXT).get_hash().to_owned());
 
 /// What the script answered.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,10 +32,11 @@ pub(super) enum Reply {
     Known(Taken),
 }
 
-/// A call of the script, ready for either way to name it.
+/// A call of the script by its digest.
 pub(super) struct Call {
-    keys: Vec<String>,
-    args: Vec<Vec<u8>>,
+    /// The key that decides where it goes; none if it touches none.
+    key: Option<String>,
+    command: Cmd,
 }
 
 impl Call {
@@ -42,29 +48,23 @@ impl Call {
             Mode::Peek => b"p",
         };
         let quotas = if take.subject.is_some() { take.quotas } else { &[] };
-        let mut call = Self {
-            keys: Vec::with_capacity(2),
-            args: vec![mode.to_vec(), debts, pack(quotas)],
+        let packed = pack(quotas);
+        let subject = take.subject.filter(|_| !quotas.is_empty());
+        let subject = subject.map(|subject| key::subject(take.site, subject));
+        let Some(claim) = &take.claim else {
+            return Self::new([subject, None], &[mode, &debts, &packed]);
         };
-        if let Some(subject) = take.subject.filter(|_| !quotas.is_empty()) {
-            call.keys.push(key::subject(take.site, subject));
-        }
-        if let Some(claim) = &take.claim {
-            call.keys.push(key::claim(layout, take.site, take.subject, claim));
-            call.args.push(claim.fingerprint.to_vec());
-            call.args.push(CLAIM_TTL.as_millis().to_string().into_bytes());
-            call.args.push(claim.payload.to_vec());
-        }
-        call
+        let keys = [subject, Some(key::claim(layout, take.site, take.subject, claim))];
+        let lives = CLAIM_TTL.as_millis().to_string();
+        let claim = [&claim.fingerprint, lives.as_bytes(), claim.payload];
+        let args: [&[u8]; 3] = [mode, &debts, &packed];
+        Self::new(keys, &[args, claim].concat())
     }
 
     /// Only a debt.
     pub(super) fn debt(debt: &Debt) -> Self {
-        let keys = vec![key::subject(&debt.site, debt.subject)];
-        Self {
-            keys,
-            args: vec![b"d".to_vec(), debts(&debt.levels), pack(&debt.quotas)],
-        }
+        let keys = [Some(key::subject(&debt.site, debt.subject)), None];
+        Self::new(keys, &[b"d", &debts(&debt.levels), &pack(&debt.quotas)])
     }
 
     /// Only a claim that was answered without Redis, unless it is held.
@@ -79,12 +79,9 @@ impl Call {
             value.extend(level.to_le_bytes());
         }
         value.extend(&pledge.payload);
-        let lives = pledge.left.as_millis().max(1).to_string().into_bytes();
-        let fingerprint = claim.fingerprint.to_vec();
-        Self {
-            keys: vec![key::claim(layout, &name.site, name.subject, &claim)],
-            args: vec![b"c".to_vec(), Vec::new(), Vec::new(), fingerprint, lives, value],
-        }
+        let lives = pledge.left.as_millis().max(1).to_string();
+        let keys = [Some(key::claim(layout, &name.site, name.subject, &claim)), None];
+        Self::new(keys, &[b"c", b"", b"", &claim.fingerprint, lives.as_bytes(), &value])
     }
 
     /// A take under a key of its own that is at rest again after a millisecond: it needs all that a take needs.
@@ -93,23 +90,46 @@ impl Call {
         quota.extend_from_slice(&1_000_f64.to_le_bytes());
         quota.extend_from_slice(&1e15_f64.to_le_bytes());
         quota.push(0);
-        Self {
-            keys: vec![key::probe(n)],
-            args: vec![b"s".to_vec(), Vec::new(), quota],
-        }
+        Self::new([Some(key::probe(n)), None], &[b"s", b"", &quota])
+    }
+
+    fn new(keys: [Option<String>; 2], args: &[&[u8]]) -> Self {
+        let n_keys = keys.iter().flatten().count();
+        // What most calls take.
+        let mut command = Cmd::with_capacity(3 + n_keys + args.len(), 256);
+        command.arg("EVALSHA").arg(&*DIGEST).arg(n_keys);
+        keys.iter().flatten().for_each(|key| {
+            command.arg(key);
+        });
+        args.iter().for_each(|arg| {
+            command.arg(arg);
+        });
+        let [first, second] = keys;
+        let key = first.or(second);
+        Self { key, command }
     }
 
     /// The key that decides where the call goes; none if it touches none.
     pub(super) fn key(&self) -> Option<&str> {
-        self.keys.first().map(String::as_str)
+        self.key.as_deref()
     }
 
-    /// The call by the script's digest, or with its text if Redis does not hold it.
-    pub(super) fn command(&self, verb: &str, script: &str) -> Cmd {
-        let mut command = redis::cmd(verb);
-        command.arg(script).arg(self.keys.len()).arg(&self.keys).arg(&self.args);
-        command
+    /// The call as a command.
+    pub(super) fn into_command(self) -> Cmd {
+        self.command
     }
+}
+
+/// The same call with the script's text, for a Redis that does not know its digest.
+pub(super) fn with_text(call: &Cmd) -> Cmd {
+    let mut command = redis::cmd("EVAL");
+    command.arg(TEXT);
+    for arg in call.args_iter().skip(2) {
+        if let Arg::Simple(arg) = arg {
+            command.arg(arg);
+        }
+    }
+    command
 }
 
 /// Packs quotas for `ARGV[3]`.
@@ -213,7 +233,7 @@ fn whole(number: f64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALONE, QUOTA_BYTES, Reply, debts, pack, reply};
+    use super::{ALONE, Arg, Call, Cmd, DIGEST, QUOTA_BYTES, Reply, TEXT, debts, pack, reply, with_text};
     use crate::limit::{Answer, Outcome, Source, Taken};
     use crate::site::Quota;
     use crate::verdict::Verdict;
@@ -261,6 +281,26 @@ mod tests {
             let answer = answer.clone();
             assert_eq!(reply(&bytes), Some(Reply::Known(Taken { answer, source })));
         }
+    }
+
+    #[test]
+    fn a_call_is_the_same_with_the_text() {
+        let args = |command: &Cmd| -> Vec<Vec<u8>> {
+            let args = command.args_iter().map(|arg| match arg {
+                Arg::Simple(bytes) => bytes.to_vec(),
+                _ => panic!("no call has a cursor"),
+            });
+            args.collect()
+        };
+        let call = Call::probe(7);
+        let key = call.key().unwrap().as_bytes().to_vec();
+        let command = call.into_command();
+        let (by_digest, by_text) = (args(&command), args(&with_text(&command)));
+        assert_eq!(by_digest[..2], [b"EVALSHA".to_vec(), DIGEST.as_bytes().to_vec()]);
+        assert_eq!(by_text[..2], [b"EVAL".to_vec(), TEXT.as_bytes().to_vec()]);
+        assert_eq!(by_digest[2..], by_text[2..]);
+        assert_eq!(by_text[2..4], [b"1".to_vec(), key]);
+        assert_eq!(by_text.len(), 7);
     }
 
     #[test]

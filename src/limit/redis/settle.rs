@@ -125,7 +125,7 @@ impl Drop for Carried<'_> {
 async fn charge(board: &Board, own: &Own, debt: &Debt) -> bool {
     // From before it was asked, as with a take: so the levels are rather too small here than too large.
     let now = own.now();
-    match board.call(&Call::debt(debt), Duration::MAX).await {
+    match board.call(Call::debt(debt), Duration::MAX).await {
         Ok(Reply::Fresh(levels)) => {
             let levels: Vec<u64> = levels.iter().map(|(level, _)| *level).collect();
             own.local
@@ -148,7 +148,7 @@ async fn charge(board: &Board, own: &Own, debt: &Debt) -> bool {
 /// Writes one answer down for the fleet. False if it was put back.
 async fn remember(board: &Board, own: &Own, pledge: Pledge) -> bool {
     match board
-        .call(&Call::pledge(board.shared.layout, &pledge), Duration::MAX)
+        .call(Call::pledge(board.shared.layout, &pledge), Duration::MAX)
         .await
     {
         Ok(_) => {

@@ -2,6 +2,7 @@
 //!
 //!     cargo bench --bench moderate                 all variants, five rounds
 //!     cargo bench --bench moderate -- --rounds 9 --calls 50000
+//!     cargo bench --bench moderate -- --only Redis            only these variants, and what they are compared to
 //!     cargo bench --bench moderate -- half --seconds 5        latency at half of saturation, beside the baseline's
 //!     cargo bench --bench moderate -- overload --seconds 30   far more calls than there are places
 //!     cargo bench --bench moderate -- calls --to 127.0.0.1:50051 --calls 2000   calls to a server that runs in a profiler
@@ -96,7 +97,11 @@ fn main() {
         Some("half") => half::run(number(&args, "--rounds", 5), number(&args, "--seconds", 3)),
         Some("calls") => calls(&args, number(&args, "--calls", 20_000)),
         Some("overload") => overload::run(number(&args, "--seconds", 30)),
-        _ => compare(number(&args, "--rounds", 5), number(&args, "--calls", 20_000)),
+        _ => {
+            let only = args.iter().position(|arg| arg == "--only");
+            let only = only.and_then(|at| args.get(at + 1)).map_or("", String::as_str);
+            compare(number(&args, "--rounds", 5), number(&args, "--calls", 20_000), only);
+        }
     }
 }
 
@@ -115,17 +120,22 @@ fn calls(args: &[String], calls: usize) {
     println!("{} of {calls} approved", Load::new().run(&door, calls));
 }
 
-fn compare(rounds: usize, calls: usize) {
+fn compare(rounds: usize, calls: usize, only: &str) {
     let redis = server::Redis::start();
     let protection = protection::Protection::new();
+    let chosen = |variant: &Variant| variant.name.contains(only);
+    let is_baseline = |at: usize| VARIANTS.iter().any(|other| chosen(other) && other.baseline == Some(at));
     let mut servers: Vec<_> = VARIANTS
         .iter()
-        .map(|variant| Server::start(variant, &redis.url, &protection))
+        .enumerate()
+        .filter(|(at, variant)| chosen(variant) || is_baseline(*at))
+        .map(|(at, variant)| (at, Server::start(variant, &redis.url, &protection)))
         .collect();
     let mut load = Load::new();
     let mut per_call = vec![Vec::new(); VARIANTS.len()];
     for round in 0..=rounds {
-        for (variant, server) in servers.iter_mut().enumerate() {
+        for (variant, server) in &mut servers {
+            let variant = *variant;
             let before = server.cpu_micros();
             let door = protection.door(&server.address, VARIANTS[variant].kind);
             let approved = load.run(&door, calls);
@@ -146,7 +156,7 @@ fn compare(rounds: usize, calls: usize) {
         "{:<30} {:>12} {:>22} {:>10}",
         "variant", "µs CPU/call", "(min – max)", "ratio"
     );
-    for (variant, micros) in per_call.iter().enumerate() {
+    for (variant, micros) in per_call.iter().enumerate().filter(|(_, micros)| !micros.is_empty()) {
         let ratio = VARIANTS[variant].baseline.map(|baseline| {
             let ratios: Vec<_> = micros.iter().zip(&per_call[baseline]).map(|(a, b)| a / b).collect();
             format!("{:.2} ×", median(&ratios))
