@@ -1,6 +1,7 @@
 //! What moderato says: a verdict, what to do about it, and every reason.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The answer to "may this be published?", from mild to severe.
@@ -220,7 +221,7 @@ pub struct Reason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuotaState {
     /// The quota's name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Grants at once from rest.
     pub limit: u32,
     /// Grants that are left now.

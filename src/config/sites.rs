@@ -339,7 +339,7 @@ fn quotas(raw: &BTreeMap<String, RawQuota>, path: &str, problems: &mut Vec<Strin
             ));
         }
         quotas.push(Quota {
-            name: name.clone(),
+            name: name.as_str().into(),
             burst,
             interval,
             effect,

@@ -21,7 +21,7 @@ fn the_embedded_defaults_are_the_contract() {
     let quotas: Vec<_> = policy
         .quotas
         .iter()
-        .map(|q| (q.name.as_str(), q.burst, q.interval.as_secs(), q.effect))
+        .map(|q| (&*q.name, q.burst, q.interval.as_secs(), q.effect))
         .collect();
     assert_eq!(
         quotas,
@@ -60,11 +60,7 @@ fn a_site_overrides_what_differs() {
     assert_eq!(policy.reject_at, Some(1.0));
     assert_eq!(policy.effects.classifier_spam, Effect::Pull(Verdict::Hold));
     assert!(!policy.required.of(Trust::Anonymous).has(Field::AuthorName));
-    let names: Vec<_> = policy
-        .quotas
-        .iter()
-        .map(|q| (q.name.as_str(), q.burst, q.shadow))
-        .collect();
+    let names: Vec<_> = policy.quotas.iter().map(|q| (&*q.name, q.burst, q.shadow)).collect();
     assert_eq!(names, [("minute", 3, false), ("day", 40, false), ("week", 100, true)]);
     assert_eq!(policy.quotas[0].interval, Duration::from_secs(12));
 }

@@ -119,7 +119,7 @@ mod tests {
     fn quota(burst: u32, interval: u64, shadow: bool) -> Quota {
         let name = format!("{burst}/{interval}");
         Quota {
-            name,
+            name: name.into(),
             burst,
             interval: Duration::from_micros(interval),
             effect: Verdict::Reject,

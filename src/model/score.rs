@@ -147,8 +147,7 @@ impl Rows {
                 }
             };
         }
-        let known = |hash: &&u32| table.find(**hash).is_some_and(|worth| worth.in_ham);
-        tally.n_known = count(self.spoken.iter().filter(known).count());
+        tally.n_known = count(table.n_in_ham(&self.spoken));
         tally
     }
 }

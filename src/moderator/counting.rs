@@ -1,6 +1,7 @@
 //! The station that counts: whose quotas a submission spends, if anybody's, and what the limiter says of them.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::memo::Memo;
@@ -224,7 +225,7 @@ fn is_account(author: &Author) -> bool {
 
 fn states(policy: &SitePolicy, outcomes: &[Outcome]) -> Vec<QuotaState> {
     let state = |(quota, outcome): (&crate::site::Quota, &Outcome)| QuotaState {
-        name: quota.name.clone(),
+        name: Arc::clone(&quota.name),
         limit: quota.burst,
         remaining: outcome.remaining,
         retry_after: outcome.retry_after,

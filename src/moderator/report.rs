@@ -94,7 +94,7 @@ impl<'a> Stopwatch<'a> {
 
 fn exceeded(decision: &Decision) -> impl Iterator<Item = &str> {
     let over = decision.quotas.iter().filter(|quota| quota.exceeded);
-    over.map(|quota| quota.name.as_str())
+    over.map(|quota| &*quota.name)
 }
 
 fn joined<'a>(codes: impl Iterator<Item = &'a str>) -> String {

@@ -150,7 +150,7 @@ fn quotas(velocity: &Velocity, effect: Verdict, reasons: &mut Vec<Reason>) {
             Handling::Queue
         };
         let params = vec![
-            ("quota", quota.name.clone()),
+            ("quota", quota.name.to_string()),
             ("limit", quota.limit.to_string()),
             ("retry_after_s", seconds_up(quota.retry_after).to_string()),
         ];

@@ -34,7 +34,7 @@ fn scored(probability: f64, thin: bool) -> Classifier {
 
 fn quota(effect: Verdict, exceeded: bool, shadow: bool) -> QuotaState {
     QuotaState {
-        name: format!("{effect}"),
+        name: format!("{effect}").into(),
         limit: 5,
         remaining: if exceeded { 0 } else { 3 },
         retry_after: Duration::from_secs(if exceeded { 12 } else { 0 }),

@@ -23,6 +23,9 @@ const LINGER: Duration = Duration::from_secs(1);
 /// How long a connection may go unread while calls that were let in wait for a processor: they go first.
 const UNREAD_MAX: Duration = Duration::from_millis(1);
 
+/// How much of it is read then, in bytes: some six comments.
+const BUSY_BYTES_MAX: usize = 2_048;
+
 /// Bounds on connections.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionBounds {
@@ -110,23 +113,37 @@ impl Connection {
     }
 }
 
+impl Connection {
+    fn read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if polled.is_ready() {
+            self.read = Instant::now();
+        }
+        polled
+    }
+}
+
 impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.gate.is_busy() && self.read.elapsed() < UNREAD_MAX {
+        if !self.gate.is_busy() {
+            return self.read(context, buffer);
+        }
+        if self.read.elapsed() < UNREAD_MAX {
             // If there is something to read, its turn comes again behind all that wait now.
             ready!(self.stream.poll_read_ready(context))?;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if polled.is_ready() {
-            self.read = Instant::now();
-        }
-        polled
+        let bytes = buffer.remaining().min(BUSY_BYTES_MAX);
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(bytes));
+        ready!(self.read(context, &mut part))?;
+        let n = part.filled().len();
+        buffer.advance(n);
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -70,7 +70,7 @@ impl fmt::Display for SiteId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quota {
     /// Its name in the configuration and in answers, for example `minute`.
-    pub name: String,
+    pub name: Arc<str>,
     /// Comments granted at once from rest, 1 to 1,000,000.
     pub burst: u32,
     /// The time that gives one grant back, in whole microseconds, above zero.

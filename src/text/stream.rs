@@ -27,6 +27,37 @@ const SIGNS_MAX: usize = 4;
 /// The same character in a row beyond this many is not read.
 const REPEATS_MAX: usize = 3;
 
+/// The same byte eight times.
+const fn each(byte: u8) -> u64 {
+    byte as u64 * 0x0101_0101_0101_0101
+}
+
+/// How many ASCII letters eight bytes begin with. All bytes are looked at together (Warren, Hacker's Delight, 6-1).
+const fn letters(bytes: [u8; 8]) -> usize {
+    let bytes = u64::from_le_bytes(bytes);
+    // Lower case, seven bits: then no sum carries into the next byte.
+    let low = (bytes | each(0x20)) & each(0x7f);
+    let from_a = low + each(0x80 - b'a');
+    let behind_z = low + each(0x7f - b'z');
+    let others = !(from_a & !behind_z & !bytes) & each(0x80);
+    (others.trailing_zeros() / 8) as usize
+}
+
+/// The bits of the first `n` of eight bytes.
+const fn lowest(n: usize) -> u64 {
+    if n < 8 { (1 << (8 * n)) - 1 } else { u64::MAX }
+}
+
+/// Does one of the first `n` of eight bytes come more than [`REPEATS_MAX`] times in a row?
+const fn repeats(bytes: [u8; 8], n: usize) -> bool {
+    let bytes = u64::from_le_bytes(bytes);
+    let differences = bytes ^ (bytes >> 8);
+    // The highest bit of each byte that is 0: one that is like the next one.
+    let like_next = !(((differences & each(0x7f)) + each(0x7f)) | differences) & each(0x80);
+    let like_next = like_next & lowest(n.saturating_sub(1));
+    like_next & (like_next >> 8) & (like_next >> 16) != 0
+}
+
 /// A token's place in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Token {
@@ -47,6 +78,7 @@ pub struct Scratch {
     /// Rolling hashes of the stream and of its letters alone; `terms` fills them.
     pub(super) prefix: Vec<u64>,
     pub(super) squash: Vec<u64>,
+    pub(super) squash_codes: Vec<u32>,
     pub(super) squash_at: Vec<u32>,
     singles: Singles,
 }
@@ -157,6 +189,12 @@ impl Scratch {
     /// the cost.
     fn plain_word(&mut self, bytes: &[u8], start: usize, limit: usize) -> Option<usize> {
         let rest = bytes.get(start..limit)?;
+        if let Some(&first) = rest.first_chunk::<8>() {
+            let n = letters(first);
+            if n < first.len() {
+                return self.short_word(first, n, rest.get(n + 1).copied(), start);
+            }
+        }
         let n = rest.iter().take_while(|b| b.is_ascii_alphabetic()).count();
         let (word, behind) = rest.split_at(n);
         let ends = match *behind {
@@ -181,6 +219,37 @@ impl Scratch {
         self.codes.extend(word.iter().map(|b| u32::from(b | 0x20)));
         self.at.extend(at..end);
         self.token(first);
+        Some(start + n)
+    }
+
+    /// As [`Scratch::plain_word`], for one that ends within eight bytes, after `n`; `next` stands behind what ends it. Eight
+    /// at a time are written, and those that were too many taken back.
+    #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
+    fn short_word(&mut self, bytes: [u8; 8], n: usize, next: Option<u8>, start: usize) -> Option<usize> {
+        let ends = match bytes[n] {
+            b' ' | b'.' | b',' => true,
+            b if b.is_ascii_digit() || !b.is_ascii() => false,
+            _ => !next.is_some_and(|next| next.is_ascii_alphabetic()),
+        };
+        if !ends || n < 2 || repeats(bytes, n) {
+            return None;
+        }
+        if self.singles.n > 0 {
+            self.close_singles();
+        }
+        let upper = !u64::from_le_bytes(bytes) & each(0x20) & lowest(n);
+        // A one in each byte that is a capital; the product's first byte is their sum.
+        let n_upper = ((upper >> 5).wrapping_mul(each(1)) >> 56) as u32;
+        self.shape.word(n as u32, n_upper, 0);
+        self.push(SPACE, start);
+        let first = self.codes.len();
+        self.codes.extend_from_slice(&bytes.map(|b| u32::from(b | 0x20)));
+        self.codes.truncate(first + n);
+        let at = start as u32;
+        self.at
+            .extend_from_slice(&[at, at + 1, at + 2, at + 3, at + 4, at + 5, at + 6, at + 7]);
+        self.at.truncate(first + n);
+        self.token(first as u32);
         Some(start + n)
     }
 
@@ -477,6 +546,36 @@ fn is_spoken_mark(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Near the end of a text they are read one by one.
+        #[test]
+        fn short_words_are_read_eight_bytes_at_once_as_one_by_one(
+            text in "[a-zA-Z]{0,7}[a-zA-Z .,!0-9@`{\\[é-]{0,2}|a{1,7}|[aA]{1,7}|(aaaa|xaaaa|aaaax|aaabbb|aabaaa)[ .]?",
+        ) {
+            prop_assume!(text.len() < 8);
+            let padded = format!("{text}        ");
+            let read = |text: &str| {
+                let mut scratch = Scratch::default();
+                let end = scratch.plain_word(text.as_bytes(), 0, text.len());
+                (end, scratch.codes, scratch.at, scratch.tokens, format!("{:?}", scratch.shape))
+            };
+            prop_assert_eq!(read(&text), read(&padded));
+        }
+
+        #[test]
+        fn leading_letters_are_counted(bytes in prop::array::uniform8(prop_oneof![any::<u8>(), 0x40..0x80_u8])) {
+            let n = bytes.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+            prop_assert_eq!(letters(bytes), n);
+        }
+
+        #[test]
+        fn repeats_are_seen(bytes in prop::array::uniform8(0x61..0x63_u8), n in 0..=8_usize) {
+            let is_one = |w: &[u8]| w.iter().all(|b| *b == w[0]);
+            prop_assert_eq!(repeats(bytes, n), bytes[..n].windows(REPEATS_MAX + 1).any(is_one));
+        }
+    }
 
     #[test]
     fn long_texts_are_cut_between_characters() {

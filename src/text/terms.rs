@@ -124,14 +124,33 @@ fn stretches(before: &[u64], behind: &[u64], power: u64) -> impl Iterator<Item =
         .map(move |(before, behind)| behind.wrapping_sub(before.wrapping_mul(power)))
 }
 
-fn fill_prefix(codes: impl Iterator<Item = u32>, prefix: &mut Vec<u64>) {
+/// The hashes of what stands before each code, and of all: each is the one before it times [`BASE`] and the code plus one.
+///
+/// Four at a time, from the hash before them: one after another, each multiplication would wait for the last one.
+fn fill_prefix(codes: &[u32], prefix: &mut Vec<u64>) {
     prefix.clear();
-    prefix.push(0);
+    prefix.resize(codes.len() + 1, 0);
+    let times = |hash: u64, n: usize| hash.wrapping_mul(POWERS[n]);
+    let (fours, rest) = codes.as_chunks::<4>();
     let mut hash = 0_u64;
-    prefix.extend(codes.map(|code| {
-        hash = hash.wrapping_mul(BASE).wrapping_add(u64::from(code) + 1);
-        hash
-    }));
+    let (places, _) = prefix[1..].as_chunks_mut::<4>();
+    for (four, places) in fours.iter().zip(places) {
+        let [a, b, c, d] = four.map(|code| u64::from(code) + 1);
+        let ab = times(a, 1).wrapping_add(b);
+        let abc = times(ab, 1).wrapping_add(c);
+        let abcd = times(ab, 2).wrapping_add(times(c, 1)).wrapping_add(d);
+        *places = [
+            times(hash, 1).wrapping_add(a),
+            times(hash, 2).wrapping_add(ab),
+            times(hash, 3).wrapping_add(abc),
+            times(hash, 4).wrapping_add(abcd),
+        ];
+        hash = places[3];
+    }
+    for (code, place) in rest.iter().zip(&mut prefix[1 + 4 * fours.len()..]) {
+        hash = times(hash, 1).wrapping_add(u64::from(*code) + 1);
+        *place = hash;
+    }
 }
 
 /// Reads a comment and hands every term of every view to the sink. Links to `article_hosts` are passed over.
@@ -147,7 +166,7 @@ pub fn emit_with_places<'a, S: Sink>(
     sink: &mut S,
 ) -> Places<'a> {
     let cleaned = scratch.read(content, article_hosts);
-    fill_prefix(scratch.codes.iter().copied(), &mut scratch.prefix);
+    fill_prefix(&scratch.codes, &mut scratch.prefix);
     words(scratch, sink);
     chars(scratch, sink);
     letters(scratch, sink);
@@ -279,18 +298,23 @@ fn letters<S: Sink>(scratch: &mut Scratch, sink: &mut S) {
         codes,
         prefix: _,
         squash,
+        squash_codes,
         squash_at,
         ..
     } = scratch;
     squash_at.clear();
     squash_at.resize(codes.len(), 0);
+    squash_codes.clear();
+    squash_codes.resize(codes.len(), 0);
     let mut n = 0;
     for (i, &code) in (0..).zip(codes.iter()) {
         squash_at[n] = i;
+        squash_codes[n] = code;
         n += usize::from(is_letter(code));
     }
     squash_at.truncate(n);
-    fill_prefix(squash_at.iter().map(|&i| codes[i as usize]), squash);
+    squash_codes.truncate(n);
+    fill_prefix(squash_codes, squash);
     if squash_at.len() < N_LETTERS {
         return;
     }
@@ -356,6 +380,21 @@ fn link_terms<S: Sink>(text: &str, link: links::Span, sink: &mut S) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn prefixes_are_hashed_as_one_after_another(codes in prop::collection::vec(0..0x11_0000_u32, 0..14)) {
+            let mut prefix = vec![7; 3];
+            fill_prefix(&codes, &mut prefix);
+            let mut expected = vec![0_u64];
+            for &code in &codes {
+                let last = expected[expected.len() - 1];
+                expected.push(last.wrapping_mul(BASE).wrapping_add(u64::from(code) + 1));
+            }
+            prop_assert_eq!(prefix, expected);
+        }
+    }
 
     #[derive(Default)]
     struct Names {

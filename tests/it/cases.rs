@@ -168,7 +168,7 @@ fn quota(name: &str, state: &str, policy: &SitePolicy) -> QuotaState {
     let quota = policy
         .quotas
         .iter()
-        .find(|quota| quota.name == name)
+        .find(|quota| &*quota.name == name)
         .unwrap_or_else(|| panic!("no quota {name}"));
     let (exceeded, shadow) = match state {
         "left" => (false, false),
@@ -177,7 +177,7 @@ fn quota(name: &str, state: &str, policy: &SitePolicy) -> QuotaState {
         other => panic!("quota {name}: {other}: not understood"),
     };
     QuotaState {
-        name: name.to_owned(),
+        name: name.into(),
         limit: quota.burst,
         remaining: u32::from(!exceeded),
         retry_after: if exceeded { quota.interval } else { Duration::ZERO },

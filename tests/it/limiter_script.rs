@@ -124,7 +124,7 @@ async fn the_script_is_the_arithmetic() {
     });
     let result = runner.run(&walk(), |Walk { shape, steps }| {
         let quota = |(i, (burst, interval, shadow)): (usize, &(u32, u64, bool))| Quota {
-            name: format!("q{i}"),
+            name: format!("q{i}").into(),
             burst: *burst,
             interval: Duration::from_micros(*interval),
             effect: Verdict::Hold,

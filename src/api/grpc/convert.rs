@@ -291,7 +291,7 @@ fn quota(quota: QuotaState) -> proto::QuotaState {
         shadow,
     } = quota;
     proto::QuotaState {
-        name,
+        name: name.to_string(),
         limit,
         remaining,
         retry_after: Some(duration(retry_after)),

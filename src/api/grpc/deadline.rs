@@ -8,8 +8,8 @@ use tonic::codegen::http::HeaderMap;
 /// Answering is stopped so much before the caller stops waiting: then it still hears why.
 const MARGIN: Duration = Duration::from_millis(1);
 
-/// When the caller stops waiting, if it said so. An extension of each request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// When the caller stops waiting, if it said so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Deadline(pub(super) Option<Instant>);
 
 impl Deadline {

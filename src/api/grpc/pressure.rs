@@ -107,9 +107,12 @@ impl Gate {
     }
 }
 
-/// What a call holds: its place, and its connection. An extension of each request, for answers that outlast the call.
+/// What a call holds: its place, and its connection; and how long for. An extension of each request, for answers that
+/// outlast the call.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Held {
+    /// When its caller stops waiting.
+    pub(super) deadline: Deadline,
     _held: Option<Arc<(OwnedSemaphorePermit, Option<Busy>)>>,
 }
 
@@ -141,25 +144,53 @@ where
         let mark = Mark::begin(backlog);
         let deadline = Deadline::of(request.headers(), mark.came());
         let held = Held {
+            deadline,
             _held: Some(Arc::new((place, Activity::of(&request).map(Activity::call)))),
         };
-        request.extensions_mut().insert(deadline);
         request.extensions_mut().insert(held.clone());
         let ours = mark.came() + *timeout;
         let until = deadline.0.map_or(ours, |theirs| theirs.min(ours));
         let request = request.map(|message| Message::new(message, Arc::clone(&mark)));
-        let endpoint = self.inner.clone();
-        let moderator = Arc::clone(&self.gate.0.moderator);
-        let counted = Arc::clone(&mark);
-        let bounded = async move {
-            let answer = timeout_at(until, pin!(endpoint.answer(request)))
+        let call = Let {
+            until,
+            held,
+            mark: Arc::clone(&mark),
+            moderator: Arc::clone(&self.gate.0.moderator),
+        };
+        LetIn::Is(Counted::new(mark, call.answer(self.inner.clone(), request)))
+    }
+}
+
+/// A call that was let in, within its bounds.
+struct Let {
+    until: Instant,
+    held: Held,
+    mark: Arc<Mark>,
+    moderator: Arc<Moderator>,
+}
+
+impl Let {
+    /// The answer, which is begun when it is first awaited. Not inlined: so only what it begins with is copied to the heap,
+    /// and not all the room that it will need.
+    #[inline(never)]
+    fn answer<B>(
+        self,
+        endpoint: impl Endpoint<B> + Send + 'static,
+        request: http::Request<B>,
+    ) -> BoxFuture<http::Response<Body>, Infallible>
+    where
+        B: Send + 'static,
+    {
+        Box::pin(async move {
+            let answer = timeout_at(self.until, pin!(endpoint.answer(request)))
                 .await
                 .unwrap_or_else(|_| status::too_late().into_http());
-            moderator.metrics().called(counted.took(Instant::now()).as_secs_f64());
-            drop(held);
+            self.moderator
+                .metrics()
+                .called(self.mark.took(Instant::now()).as_secs_f64());
+            drop(self.held);
             Ok(answer)
-        };
-        LetIn::Is(Counted::new(mark, Box::pin(bounded)))
+        })
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use super::deadline::Deadline;
 use super::pressure::Held;
 use super::proto::moderation_service_server::ModerationService;
 use super::proto::{
@@ -70,8 +69,8 @@ pub(super) fn judge_one(
     moderator: Arc<Moderator>,
     request: Request<ModerateRequest>,
 ) -> impl Future<Output = Result<Response<ModerateResponse>, Status>> + Send + 'static {
-    let deadline = request.extensions().get::<Deadline>();
-    let patience = deadline.map_or(Duration::MAX, |deadline| deadline.patience(Instant::now()));
+    let held = request.extensions().get::<Held>();
+    let patience = held.map_or(Duration::MAX, |held| held.deadline.patience(Instant::now()));
     let call = request.extensions().get::<Call>().cloned();
     let caller = auth::caller(&request).cloned();
     // Before anything is waited for: what waits is smaller without the message as it came.
@@ -126,8 +125,8 @@ impl ModerationService for ModerationDoor {
         &self,
         request: Request<Streaming<ModerateStreamRequest>>,
     ) -> Result<Response<Self::ModerateStreamStream>, Status> {
-        let deadline = request.extensions().get::<Deadline>().and_then(|deadline| deadline.0);
         let held = request.extensions().get::<Held>().cloned().unwrap_or_default();
+        let deadline = held.deadline.0;
         let caller = auth::caller(&request)?.clone();
         let call = request.extensions().get::<Call>().cloned();
         let judge = judge_items(Arc::clone(&self.moderator), caller, call.clone());

@@ -7,13 +7,16 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout_at};
 
 use super::script::with_text;
 
@@ -33,11 +36,12 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// A connection that carries at most so many commands at once. Needs a running tokio runtime.
-    pub(super) fn new(connection: MultiplexedConnection, seats: usize) -> Self {
+    /// A connection that carries at most so many calls at once, each of which waits at most the `budget` for its answer.
+    /// Needs a running tokio runtime.
+    pub(super) fn new(connection: MultiplexedConnection, seats: usize, budget: Duration) -> Self {
         let (desk, questions) = mpsc::unbounded_channel();
         let open = watch::Sender::new(());
-        tokio::spawn(pass_on(questions, connection.clone(), open.subscribe()));
+        tokio::spawn(pass_on(questions, connection.clone(), open.subscribe(), budget));
         Self {
             connection,
             taken: Arc::default(),
@@ -79,18 +83,24 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// Sends a call of the script. The seat is free when its answer has come, whether or not anybody still waits for that.
+    /// Sends a call of the script that is asked for `now`. The seat is free when its answer has come, whether or not anybody
+    /// still waits for that.
     ///
     /// # Errors
-    /// What Redis says, or if the connection is gone and nobody knows what became of the call.
-    pub(super) async fn send(self, call: Cmd) -> Answer {
+    /// What Redis says; or if the budget is over or the connection gone, and nobody knows what became of the call.
+    pub(super) async fn send(self, call: Cmd, now: Instant) -> Answer {
         let (back, answer) = oneshot::channel();
         let waiting = Waiting {
             back,
-            _place: self.place,
+            place: self.place,
         };
         let gone = || RedisError::from(io::Error::from(io::ErrorKind::ConnectionAborted));
-        self.desk.send(Question { call, waiting }).map_err(|_| gone())?;
+        let question = Question {
+            call,
+            since: now,
+            waiting,
+        };
+        self.desk.send(question).map_err(|_| gone())?;
         drop(self.desk);
         answer.await.map_err(|_| gone())?
     }
@@ -99,12 +109,22 @@ impl Seat {
 /// A call of the script, and who waits for its answer.
 struct Question {
     call: Cmd,
+    since: Instant,
     waiting: Waiting,
 }
 
 struct Waiting {
     back: oneshot::Sender<Answer>,
-    _place: Place,
+    place: Place,
+}
+
+impl Waiting {
+    /// It waits no more; its place is taken all the same.
+    fn give_up(self) -> Place {
+        let late = RedisError::from(io::Error::from(io::ErrorKind::TimedOut));
+        let _ = self.back.send(Err(late));
+        self.place
+    }
 }
 
 /// Passes commands on to the connection for as long as the line lives, all that wait at once.
@@ -112,6 +132,7 @@ async fn pass_on(
     mut questions: mpsc::UnboundedReceiver<Question>,
     connection: MultiplexedConnection,
     open: watch::Receiver<()>,
+    budget: Duration,
 ) {
     while let Some(first) = questions.recv().await {
         let mut next = Some(first);
@@ -126,7 +147,7 @@ async fn pass_on(
                 }
                 together.push(question);
             }
-            tokio::spawn(ask(together, connection.clone(), open.clone()));
+            tokio::spawn(ask(together, connection.clone(), open.clone(), budget));
         }
     }
 }
@@ -147,26 +168,35 @@ async fn let_others_go_first() {
 
 /// Asks, and hands the answers out. Those that Redis does not know the script for (it was restarted, or flushed) ask again
 /// with the script's text.
-async fn ask(questions: Vec<Question>, mut connection: MultiplexedConnection, mut open: watch::Receiver<()>) {
-    let mut unknown = ask_once(questions, &mut connection, &mut open).await;
+async fn ask(
+    questions: Vec<Question>,
+    mut connection: MultiplexedConnection,
+    mut open: watch::Receiver<()>,
+    budget: Duration,
+) {
+    let Some(first) = questions.first() else { return };
+    // One timer for all: they were asked for at about the same time.
+    let until = first.since + budget;
+    let mut unknown = ask_once(questions, &mut connection, &mut open, until).await;
     if unknown.is_empty() {
         return;
     }
     for question in &mut unknown {
         question.call = with_text(&question.call);
     }
-    for Question { waiting, .. } in ask_once(unknown, &mut connection, &mut open).await {
+    for Question { waiting, .. } in ask_once(unknown, &mut connection, &mut open, until).await {
         let unknown = RedisError::from((ErrorKind::Server(ServerErrorKind::NoScript), "the script's text"));
         let _ = waiting.back.send(Err(unknown));
     }
 }
 
-/// Asks all at once, and hands the answers out; returns those for which the script is unknown. Ends early if the line is
-/// closed and nobody waits any more.
+/// Asks all at once, and hands the answers out; returns those for which the script is unknown. The answers that come too
+/// late are waited for while the line is open: so long their seats are taken.
 async fn ask_once(
     questions: Vec<Question>,
     connection: &mut MultiplexedConnection,
     open: &mut watch::Receiver<()>,
+    until: Instant,
 ) -> Vec<Question> {
     let mut pipeline = Pipeline::with_capacity(questions.len());
     let mut waiting = Vec::with_capacity(questions.len());
@@ -176,21 +206,21 @@ async fn ask_once(
         .filter(|question| !question.waiting.back.is_closed())
     {
         pipeline.add_command(question.call);
-        waiting.push(question.waiting);
+        waiting.push((question.since, question.waiting));
     }
     if waiting.is_empty() {
         return Vec::new();
     }
-    let forsaken = async {
-        // Nothing is ever sent: it ends when the sender goes.
-        let _ = open.changed().await;
-        for waiting in &mut waiting {
-            waiting.back.closed().await;
+    let mut answers = pin!(connection.send_packed_commands(&pipeline, 0, pipeline.len()));
+    let Ok(answers) = timeout_at(until, &mut answers).await else {
+        let places: Vec<Place> = waiting.into_iter().map(|(_, waiting)| waiting.give_up()).collect();
+        tokio::select! {
+            _ = answers => {}
+            // Nothing is ever sent: it ends when the sender goes.
+            _ = open.changed() => {}
         }
-    };
-    let answers = tokio::select! {
-        answers = connection.send_packed_commands(&pipeline, 0, pipeline.len()) => answers,
-        () = forsaken => return Vec::new(),
+        drop(places);
+        return Vec::new();
     };
     let answers = match answers {
         // The library hands an error of the server over as an answer.
@@ -198,11 +228,11 @@ async fn ask_once(
         Err(error) => vec![Err(error); waiting.len()],
     };
     let mut unknown = Vec::new();
-    for ((call, waiting), answer) in pipeline.cmd_iter().zip(waiting).zip(answers) {
+    for ((call, (since, waiting)), answer) in pipeline.cmd_iter().zip(waiting).zip(answers) {
         match answer {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 let call = call.clone();
-                unknown.push(Question { call, waiting });
+                unknown.push(Question { call, since, waiting });
             }
             answer => {
                 let _ = waiting.back.send(answer);

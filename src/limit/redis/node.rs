@@ -139,7 +139,13 @@ impl Inner {
         // Over without an answer: if the caller was less patient than the budget, that is judged when this is dropped.
         let mut asked = Asked::new(self, epoch);
         let budget = self.shared.settings.budget;
-        let answer = timeout(budget.min(patience), seat.send(call.into_command())).await;
+        let answer = seat.send(call.into_command(), asked.since);
+        // The line itself keeps to the budget, with one timer for many calls.
+        let answer = if patience < budget {
+            timeout(patience, answer).await
+        } else {
+            Ok(answer.await)
+        };
         let result = match answer {
             Err(_) => Err(Failure::InDoubt(Cause::Timeout)),
             Ok(Err(error)) => Err(failure(&error)),
@@ -192,7 +198,7 @@ impl Inner {
 struct Asked<'a> {
     node: &'a Inner,
     epoch: u64,
-    since: Duration,
+    since: Instant,
     over: bool,
 }
 
@@ -201,7 +207,7 @@ impl<'a> Asked<'a> {
         Self {
             node,
             epoch,
-            since: node.started.elapsed(),
+            since: Instant::now(),
             over: false,
         }
     }
@@ -209,8 +215,7 @@ impl<'a> Asked<'a> {
 
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
-        let waited = self.node.started.elapsed().saturating_sub(self.since);
-        if !self.over && waited >= self.node.shared.settings.budget / 2 {
+        if !self.over && self.since.elapsed() >= self.node.shared.settings.budget / 2 {
             self.node.record(&Err(Failure::InDoubt(Cause::Timeout)), self.epoch);
         }
     }
@@ -270,10 +275,10 @@ async fn probe(node: &Inner) -> Result<Line, Cause> {
     let connected = timeout(settings.connect_timeout, connect).await;
     let (connection, value) = connected.map_err(|_| Cause::Timeout)?.map_err(|error| cause(&error))?;
     read(&value).ok_or(Cause::Unexpected)?;
-    let line = Line::new(connection, settings.in_flight_max);
+    let line = Line::new(connection, settings.in_flight_max, settings.budget);
     let seat = line.sit().ok_or(Cause::Unexpected)?;
-    let again = timeout(settings.budget, seat.send(call)).await;
-    again.map_err(|_| Cause::Timeout)?.map_err(|error| cause(&error))?;
+    let again = seat.send(call, Instant::now()).await;
+    again.map_err(|error| cause(&error))?;
     Ok(line)
 }
 
