@@ -9,22 +9,14 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 use tokio_stream::Stream;
-
-use crate::api::grpc::Gate;
 
 /// How long accepting rests when the system has no file descriptors or memory left.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long the other side may take to hang up after we have.
 const LINGER: Duration = Duration::from_secs(1);
-
-/// How long a connection may go unread while calls that were let in wait for a processor: they go first.
-const UNREAD_MAX: Duration = Duration::from_millis(1);
-
-/// How much of it is read then, in bytes: some six comments.
-const BUSY_BYTES_MAX: usize = 2_048;
 
 /// Bounds on connections.
 #[derive(Debug, Clone, Copy)]
@@ -41,17 +33,15 @@ pub struct ConnectionBounds {
 pub(super) struct Incoming {
     listener: TcpListener,
     places: Arc<Semaphore>,
-    gate: Gate,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl Incoming {
-    /// Listens. `places` and `gate` are shared by all listeners.
-    pub(super) const fn new(listener: TcpListener, places: Arc<Semaphore>, gate: Gate) -> Self {
+    /// Listens. `places` is shared by all listeners.
+    pub(super) const fn new(listener: TcpListener, places: Arc<Semaphore>) -> Self {
         Self {
             listener,
             places,
-            gate,
             pause: None,
         }
     }
@@ -75,7 +65,7 @@ impl Stream for Incoming {
                     };
                     // Without it small answers wait for the caller's acknowledgements. It fails on dead connections only.
                     let _ = stream.set_nodelay(true);
-                    return Poll::Ready(Some(Ok(Connection::new(stream, place, self.gate.clone()))));
+                    return Poll::Ready(Some(Ok(Connection::new(stream, place))));
                 }
                 // The caller has gone again, or the system is short of something that comes back. A listener that gave
                 // up would be worse than either.
@@ -94,32 +84,16 @@ pub(super) struct Connection {
     stream: TcpStream,
     /// Set once we have hung up: when we stop waiting for the other side to.
     linger: Option<Pin<Box<Sleep>>>,
-    /// Who knows whether calls wait.
-    gate: Gate,
-    /// When it was read last.
-    read: Instant,
     _place: OwnedSemaphorePermit,
 }
 
 impl Connection {
-    fn new(stream: TcpStream, place: OwnedSemaphorePermit, gate: Gate) -> Self {
+    const fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
         Self {
             stream,
             linger: None,
-            gate,
-            read: Instant::now(),
             _place: place,
         }
-    }
-}
-
-impl Connection {
-    fn read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if polled.is_ready() {
-            self.read = Instant::now();
-        }
-        polled
     }
 }
 
@@ -129,21 +103,7 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.gate.is_busy() {
-            return self.read(context, buffer);
-        }
-        if self.read.elapsed() < UNREAD_MAX {
-            // If there is something to read, its turn comes again behind all that wait now.
-            ready!(self.stream.poll_read_ready(context))?;
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let bytes = buffer.remaining().min(BUSY_BYTES_MAX);
-        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(bytes));
-        ready!(self.read(context, &mut part))?;
-        let n = part.filled().len();
-        buffer.advance(n);
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 

@@ -158,17 +158,18 @@ impl Server {
         let grpc = Doors::new(&self.moderator, self.bounds, &gate, health)?;
         for listener in self.grpc.listeners {
             let (grpc, stopped, bounds) = (grpc.clone(), stopped.clone(), self.connections);
-            let incoming = Incoming::new(listener, Arc::clone(&connections), gate.clone());
+            let gate = gate.clone();
+            let incoming = Incoming::new(listener, Arc::clone(&connections));
             match self.grpc.tls.clone() {
                 None => {
                     let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds)));
-                    doors.spawn(serve(incoming, grpc, self.bounds, stopped))
+                    doors.spawn(serve(incoming, grpc, self.bounds, gate, stopped))
                 }
                 Some(tls) => {
                     let incoming =
                         TlsIncoming::new(incoming, tls, bounds.handshake_timeout, Arc::clone(&self.moderator));
                     let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds)));
-                    doors.spawn(serve(incoming, grpc, self.bounds, stopped))
+                    doors.spawn(serve(incoming, grpc, self.bounds, gate, stopped))
                 }
             };
         }

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
@@ -72,6 +72,29 @@ impl<T> Opened<T> {
     }
 }
 
+impl<T: AsyncRead + Unpin> Opened<T> {
+    /// Reads what may be read in this turn.
+    fn read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let unread = self.activity.unread();
+        if unread == 0 {
+            // There may be more: it is its turn again behind all that wait now.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let stream = Pin::new(&mut self.stream);
+        if unread == usize::MAX {
+            return stream.poll_read(context, buffer);
+        }
+        let bytes = unread.min(buffer.remaining());
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(bytes));
+        ready!(stream.poll_read(context, &mut part))?;
+        let n = part.filled().len();
+        buffer.advance(n);
+        self.activity.begins_turn(unread - n);
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<T: AsyncRead + Unpin> AsyncRead for Opened<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -79,7 +102,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Opened<T> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let polled = self.read(context, buffer);
         if polled.is_ready() {
             let bytes = buffer.filled().len() - before;
             self.heard(bytes);
@@ -118,5 +141,42 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Opened<T> {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+    use std::time::Duration;
+
+    use tokio::io::{AsyncRead, ReadBuf};
+
+    use super::{ConnectionBounds, Opened};
+
+    #[tokio::test]
+    async fn no_more_is_read_than_may_be_in_one_turn() {
+        let bounds = ConnectionBounds {
+            connections_max: 1,
+            handshake_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(60),
+        };
+        let mut peer = Opened::new(Cursor::new(vec![7; 700]), bounds);
+        let activity = peer.activity().clone();
+        let mut read = |room: usize| {
+            let mut bytes = vec![0; room];
+            let mut buffer = ReadBuf::new(&mut bytes);
+            let polled = Pin::new(&mut peer).poll_read(&mut Context::from_waker(Waker::noop()), &mut buffer);
+            polled.map(|read| read.map(|()| buffer.filled().len()).unwrap())
+        };
+        activity.begins_turn(150);
+        assert_eq!(read(100), Poll::Ready(100));
+        assert_eq!(read(100), Poll::Ready(50));
+        assert_eq!(read(100), Poll::Pending);
+        activity.begins_turn(150);
+        assert_eq!(read(1_000), Poll::Ready(150));
+        activity.begins_turn(usize::MAX);
+        assert_eq!(read(1_000), Poll::Ready(400));
     }
 }

@@ -19,12 +19,16 @@ use tonic::body::Body;
 use tonic::codegen::http;
 
 use super::opening::Opened;
-use crate::api::grpc::{Activity, Answer, Bounds, Door, Doors};
+use crate::api::grpc::{Activity, Answer, Bounds, Door, Doors, Gate};
 
 /// Streams of one connection that may be reset because their callers sent to what was over, for each call that it may have
 /// under way; it is cut beyond that. h2's usual thousand is soon used up by long messages that come too late, and without a
 /// limit resets that nobody reads would fill the memory (RUSTSEC-2024-0003).
 const RESETS_PER_CALL: usize = 16;
+
+/// How much of a connection is read in one turn while calls that were let in wait for a processor, in bytes: some six
+/// comments. What others have to say, and what it takes to refuse it, then does not keep them waiting for long.
+const BUSY_BYTES_MAX: usize = 2_048;
 
 /// Serves the connections that come in until `stopped` is true, or there are no more; then those that are open, until they
 /// have answered what they have begun. Dropped before, it cuts them off.
@@ -32,6 +36,7 @@ pub(super) async fn serve<T>(
     incoming: impl Stream<Item = io::Result<Opened<T>>>,
     doors: Doors,
     bounds: Bounds,
+    gate: Gate,
     stopped: watch::Receiver<bool>,
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -46,7 +51,7 @@ pub(super) async fn serve<T>(
                 () = &mut stop => break,
                 peer = incoming.next() => match peer {
                     Some(Ok(peer)) => {
-                        connections.spawn(speak(peer, doors.clone(), bounds, stopped.clone()));
+                        connections.spawn(speak(peer, doors.clone(), bounds, gate.clone(), stopped.clone()));
                     }
                     Some(Err(error)) => tracing::debug!(%error, "a connection failed as it came in"),
                     None => break,
@@ -59,13 +64,13 @@ pub(super) async fn serve<T>(
 }
 
 /// The life of one connection.
-async fn speak<T>(peer: Opened<T>, doors: Doors, bounds: Bounds, stopped: watch::Receiver<bool>)
+async fn speak<T>(peer: Opened<T>, doors: Doors, bounds: Bounds, gate: Gate, stopped: watch::Receiver<bool>)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = peer.activity().clone();
     let service = Calls(doors.of(activity.clone()));
-    let mut builder = Builder::new(Turns(activity));
+    let mut builder = Builder::new(Turns(activity.clone()));
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(bounds.calls_per_connection_max)
@@ -90,6 +95,7 @@ where
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
+            activity.begins_turn(if gate.is_busy() { BUSY_BYTES_MAX } else { usize::MAX });
             connection.as_mut().poll(context)
         });
         tokio::select! {

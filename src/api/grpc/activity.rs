@@ -17,6 +17,8 @@ struct Inner {
     rests_since: Mutex<Instant>,
     /// The call that has just come needs nothing any more but to be answered.
     is_answered: AtomicBool,
+    /// Bytes that may still be read in this turn.
+    unread: AtomicUsize,
 }
 
 impl Activity {
@@ -26,6 +28,7 @@ impl Activity {
             under_way: AtomicUsize::new(0),
             rests_since: Mutex::new(Instant::now()),
             is_answered: AtomicBool::new(false),
+            unread: AtomicUsize::new(usize::MAX),
         }))
     }
 
@@ -33,6 +36,16 @@ impl Activity {
     pub fn rests_since(&self) -> Option<Instant> {
         let rests = self.0.under_way.load(Ordering::Acquire) == 0;
         rests.then(|| *self.0.rests_since.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Another turn begins, in which so many bytes may be read.
+    pub fn begins_turn(&self, bytes: usize) {
+        self.0.unread.store(bytes, Ordering::Relaxed);
+    }
+
+    /// How many bytes may still be read in this turn.
+    pub fn unread(&self) -> usize {
+        self.0.unread.load(Ordering::Relaxed)
     }
 
     /// The call that has just come is turned away: it needs no turn of its own.

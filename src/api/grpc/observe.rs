@@ -81,7 +81,8 @@ where
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let Ok(answer) = ready!(Pin::new(&mut self.inner).poll(context));
         // A call that fails as a whole says so in the head; what befalls one item of a stream is no failed call.
-        let code = Status::from_header_map(answer.headers()).map_or(Code::Ok, |status| status.code());
+        let status = answer.headers().get(Status::GRPC_STATUS);
+        let code = status.map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()));
         if code != Code::Ok {
             self.moderator.metrics().failed(code as i32);
         }

@@ -4,7 +4,6 @@
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use super::ending::Ending;
 use super::endpoint::Endpoint;
 use super::message::Message;
 use super::refusal::Refusal;
-use super::status;
+use super::status::{self, Overloaded};
 use super::stream::{StreamBounds, Streams};
 use crate::moderator::Moderator;
 
@@ -45,7 +44,7 @@ struct Inner {
     backlog: Arc<Backlog>,
     timeout: Duration,
     moderator: Arc<Moderator>,
-    turned_away: AtomicU32,
+    overloaded: Overloaded,
     /// Places for the items of streams.
     items: Arc<Semaphore>,
     /// True once the process is told to stop.
@@ -64,7 +63,7 @@ impl Gate {
             backlog: Arc::new(Backlog::new(bounds.backlog_max)),
             timeout: bounds.timeout,
             moderator,
-            turned_away: AtomicU32::new(0),
+            overloaded: Overloaded::new(),
         }))
     }
 
@@ -103,7 +102,7 @@ impl Gate {
 
     fn refuse(&self) -> http::Response<Body> {
         self.0.moderator.metrics().turned_away();
-        status::overloaded(self.0.turned_away.fetch_add(1, Ordering::Relaxed)).into_http()
+        self.0.overloaded.answer()
     }
 }
 

@@ -1,8 +1,11 @@
 //! What the calling program did wrong, as gRPC statuses. The texts hold what operators and programs wrote, never what
 //! an author typed.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tonic::body::Body;
+use tonic::codegen::http;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
@@ -73,15 +76,40 @@ pub(super) fn feedback(refusal: &FeedbackRefusal) -> Status {
     }
 }
 
-/// Too many calls at once; this is the `n`th that is turned away.
-pub(super) fn overloaded(n: u32) -> Status {
-    // 37 goes through all residues of 100.
-    let delay = RETRY_DELAY_MS + n.wrapping_mul(37) % RETRY_DELAY_MS;
-    Status::with_error_details(
-        Code::ResourceExhausted,
-        "too many calls are under way (service.in_flight_max, pressure.backlog_max); keep the comment and try again",
-        ErrorDetails::with_retry_info(Some(Duration::from_millis(delay.into()))),
-    )
+/// Too many calls at once: the answers that callers get in turn, each with another time to come back at. They are made
+/// once, for while they are needed nobody has time to make them.
+#[derive(Debug)]
+pub(super) struct Overloaded {
+    heads: Vec<http::HeaderMap>,
+    next: AtomicUsize,
+}
+
+impl Overloaded {
+    pub(super) fn new() -> Self {
+        // 37 goes through all residues of 100.
+        let delays = (0..RETRY_DELAY_MS).map(|n| RETRY_DELAY_MS + n * 37 % RETRY_DELAY_MS);
+        let heads = delays.map(|delay| {
+            let status = Status::with_error_details(
+                Code::ResourceExhausted,
+                "too many calls are under way (service.in_flight_max, pressure.backlog_max); keep the comment and try \
+                 again",
+                ErrorDetails::with_retry_info(Some(Duration::from_millis(delay.into()))),
+            );
+            status.into_http::<Body>().into_parts().0.headers
+        });
+        Self {
+            heads: heads.collect(),
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    /// The next one.
+    pub(super) fn answer(&self) -> http::Response<Body> {
+        let mut answer = http::Response::new(Body::empty());
+        let n = self.next.fetch_add(1, Ordering::Relaxed) % self.heads.len();
+        answer.headers_mut().clone_from(&self.heads[n]);
+        answer
+    }
 }
 
 /// The caller's deadline, or ours, has passed.

@@ -36,11 +36,11 @@ impl Protection {
         }
     }
 
-    /// The same, for servers that refuse what is too much: as they come, on the one processor that they may use here. Where cost is measured nothing is refused: there
-    /// are always more callers than a server can answer at once.
+    /// The same, for servers that refuse what is too much: as they come, on the one processor that they may use here.
+    /// Where cost is measured nothing is refused: there are always more callers than a server can answer at once.
     pub(crate) fn refusing() -> Self {
         Self {
-            backlog_max: 8,
+            backlog_max: 4,
             ..Self::new()
         }
     }
