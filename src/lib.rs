@@ -12,8 +12,9 @@
 //! # The path of one comment
 //!
 //! [`api::grpc`] reads the request and wraps what is personal → [`moderator::Moderator::moderate`] takes the snapshots
-//! → [`signals`] looks at the form, the links and the lists → [`model`] reads the text → [`limit`] counts the author under a pseudonym that
-//! [`privacy`] made; only this can wait on the network → [`policy::decide`] judges → and back.
+//! → [`signals`] looks at the form, the links and the lists → [`limit`] counts the author under a pseudonym that
+//! [`privacy`] made; only this can wait on the network → [`model`] reads the text, after the wait so that little is held
+//! meanwhile, or before it where a request id is remembered with what it says → [`policy::decide`] judges → and back.
 //!
 //! # The rooms, bottom first: a room imports only what stands above it in this list
 //!

@@ -1,7 +1,7 @@
 //! The house proper: takes a submission through its stations and gives back a judgement.
 //!
-//! One direction, and only the limiter can wait on the network: policy and model snapshots, signals, the model's
-//! reading, the quotas, the judge. It must never know how a submission came in (that is for the doors). Start reading
+//! One direction, and only the limiter can wait on the network: policy and model snapshots, signals, the
+//! quotas, the model's reading, the judge. It must never know how a submission came in (that is for the doors). Start reading
 //! in [`Moderator::moderate`].
 
 mod admission;

@@ -169,9 +169,7 @@ struct Let {
 }
 
 impl Let {
-    /// The answer, which is begun when it is first awaited. Not inlined: so only what it begins with is copied to the heap,
-    /// and not all the room that it will need.
-    #[inline(never)]
+    /// The answer, which is begun when it is first awaited.
     fn answer<B>(
         self,
         endpoint: impl Endpoint<B> + Send + 'static,
