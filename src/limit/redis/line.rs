@@ -8,29 +8,29 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::script::with_text;
 
 type Answer = Result<Value, RedisError>;
 
-/// Commands that are answered together, at most: the first waits for the last. More of them still leave in one write.
-const TOGETHER_MAX: usize = 16;
+/// So many are sent as soon as they are there: the first waits for the last, on the way out and on the way back.
+const TOGETHER_MAX: usize = 8;
 
 /// An open connection.
 pub(super) struct Line {
     connection: MultiplexedConnection,
     taken: Arc<AtomicUsize>,
     seats: usize,
-    desk: mpsc::UnboundedSender<Question>,
+    desk: Arc<Desk>,
     /// Goes away with the line, and takes with it the commands that nobody waits for.
     _open: watch::Sender<()>,
 }
@@ -39,9 +39,15 @@ impl Line {
     /// A connection that carries at most so many calls at once, each of which waits at most the `budget` for its answer.
     /// Needs a running tokio runtime.
     pub(super) fn new(connection: MultiplexedConnection, seats: usize, budget: Duration) -> Self {
-        let (desk, questions) = mpsc::unbounded_channel();
         let open = watch::Sender::new(());
-        tokio::spawn(pass_on(questions, connection.clone(), open.subscribe(), budget));
+        let desk = Arc::new(Desk {
+            gathered: Mutex::default(),
+            begun: Notify::new(),
+            connection: connection.clone(),
+            open: open.subscribe(),
+            budget,
+        });
+        tokio::spawn(send_gathered(Arc::clone(&desk)));
         Self {
             connection,
             taken: Arc::default(),
@@ -61,7 +67,7 @@ impl Line {
         let place = Place(Arc::clone(&self.taken));
         // Without a seat, the drop of `place` takes the count back.
         (self.taken.fetch_add(1, Ordering::Relaxed) < self.seats).then(|| Seat {
-            desk: self.desk.clone(),
+            desk: Arc::clone(&self.desk),
             place,
         })
     }
@@ -78,7 +84,7 @@ impl Drop for Place {
 
 /// The right to have one command in the pipeline.
 pub(super) struct Seat {
-    desk: mpsc::UnboundedSender<Question>,
+    desk: Arc<Desk>,
     place: Place,
 }
 
@@ -100,7 +106,7 @@ impl Seat {
             since: now,
             waiting,
         };
-        self.desk.send(question).map_err(|_| gone())?;
+        self.desk.take(question);
         drop(self.desk);
         answer.await.map_err(|_| gone())?
     }
@@ -127,29 +133,63 @@ impl Waiting {
     }
 }
 
-/// Passes commands on to the connection for as long as the line lives, all that wait at once.
-async fn pass_on(
-    mut questions: mpsc::UnboundedReceiver<Question>,
+/// Where calls gather until they are sent.
+struct Desk {
+    gathered: Mutex<Gathered>,
+    /// Told when the first one is there.
+    begun: Notify,
     connection: MultiplexedConnection,
     open: watch::Receiver<()>,
     budget: Duration,
-) {
-    while let Some(first) = questions.recv().await {
-        let mut next = Some(first);
-        let_others_go_first().await;
-        while let Some(question) = next {
-            let mut together = vec![question];
-            next = None;
-            while let Ok(question) = questions.try_recv() {
-                if together.len() == TOGETHER_MAX {
-                    next = Some(question);
-                    break;
-                }
-                together.push(question);
-            }
-            tokio::spawn(ask(together, connection.clone(), open.clone(), budget));
+}
+
+#[derive(Default)]
+struct Gathered {
+    questions: Vec<Question>,
+    /// Nobody comes to send them any more.
+    is_closed: bool,
+}
+
+impl Desk {
+    /// Takes one more. Whoever makes them enough sends them.
+    fn take(&self, question: Question) {
+        let mut gathered = self.gathered();
+        gathered.questions.push(question);
+        if gathered.questions.len() >= TOGETHER_MAX || gathered.is_closed {
+            self.send(gathered);
+        } else if gathered.questions.len() == 1 {
+            self.begun.notify_one();
         }
     }
+
+    fn send(&self, mut gathered: MutexGuard<'_, Gathered>) {
+        let questions = std::mem::take(&mut gathered.questions);
+        drop(gathered);
+        if !questions.is_empty() {
+            tokio::spawn(ask(questions, self.connection.clone(), self.open.clone(), self.budget));
+        }
+    }
+
+    fn gathered(&self) -> MutexGuard<'_, Gathered> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends what has gathered for as long as the line lives.
+async fn send_gathered(desk: Arc<Desk>) {
+    let mut open = desk.open.clone();
+    loop {
+        tokio::select! {
+            () = desk.begun.notified() => {}
+            // Nothing is ever sent: it ends when the sender goes.
+            _ = open.changed() => break,
+        }
+        let_others_go_first().await;
+        desk.send(desk.gathered());
+    }
+    let mut gathered = desk.gathered();
+    gathered.is_closed = true;
+    desk.send(gathered);
 }
 
 /// Comes back when everybody had a turn who can go on.
