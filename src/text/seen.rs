@@ -74,10 +74,24 @@ pub fn seen(content: &str) -> Seen {
 /// stop has a space there, so most comments are done with here.
 fn may_link(content: &str) -> bool {
     let bytes = content.as_bytes();
-    let within = |at: usize| bytes.get(at + 1).is_some_and(|next| !next.is_ascii_whitespace());
-    bytes.iter().enumerate().any(|(at, &b)| match b {
+    // Most stretches have nothing of the kind. No branch within them, or the compiler would look at byte after byte.
+    let mut stretches = bytes.chunks(32).enumerate();
+    stretches.any(|(n, stretch)| {
+        let is_plain = stretch.iter().fold(true, |plain, &b| plain & !may_begin(b));
+        !is_plain && (0..stretch.len()).any(|at| begins(bytes, 32 * n + at))
+    })
+}
+
+/// Can what is worth a closer look begin with this byte?
+const fn may_begin(b: u8) -> bool {
+    matches!(b, b'[' | b'<' | b'&' | b'.' | b':' | 0xe2 | 0xe3 | 0xef)
+}
+
+/// Whether it begins there.
+fn begins(bytes: &[u8], at: usize) -> bool {
+    match bytes[at] {
         b'[' | b'<' | b'&' => true,
-        b'.' | b':' => within(at),
+        b'.' | b':' => bytes.get(at + 1).is_some_and(|next| !next.is_ascii_whitespace()),
         // What passes for a dot or a colon: \u{2024}, \u{3002}, \u{fe13}, \u{fe52}, \u{fe55}, \u{ff0e}, \u{ff1a}, \u{ff61}.
         0xe2 => bytes[at..].starts_with("\u{2024}".as_bytes()),
         0xe3 => bytes[at..].starts_with("\u{3002}".as_bytes()),
@@ -86,7 +100,7 @@ fn may_link(content: &str) -> bool {
             passes.iter().any(|sign| bytes[at..].starts_with(sign.as_bytes()))
         }
         _ => false,
-    })
+    }
 }
 
 /// One pass over a text.
