@@ -175,8 +175,17 @@ impl Moderator {
         // A dry run is remembered nowhere, so there is nothing that could be replayed.
         let remembered = (submission.request.is_some() && !submission.dry_run).then(|| weighing.memo());
         let payload = remembered.as_ref().map(Memo::encode).unwrap_or_default();
-        let claim = Self::claim(&self.pseudonymizer, submission, policy, &payload).filter(|_| !submission.dry_run);
-        if let (Some(velocity), None) = (weighing.measure.unmeasured(), &claim) {
+        let take = Take {
+            site: &submission.site,
+            subject: counted.subject(),
+            quotas: match counted {
+                Counted::Subject(_) => &policy.quotas,
+                _ => &[],
+            },
+            claim: Self::claim(&self.pseudonymizer, submission, policy, &payload).filter(|_| !submission.dry_run),
+            mode: if submission.dry_run { Mode::Peek } else { Mode::Spend },
+        };
+        if let (Some(velocity), None) = (weighing.measure.unmeasured(), &take.claim) {
             return Ok(Measured {
                 velocity,
                 redis_away: false,
@@ -184,14 +193,6 @@ impl Moderator {
                 replayed: false,
             });
         }
-        let subject = counted.subject();
-        let take = Take {
-            site: &submission.site,
-            subject,
-            quotas: if subject.is_some() { &policy.quotas } else { &[] },
-            claim,
-            mode: if submission.dry_run { Mode::Peek } else { Mode::Spend },
-        };
         let asked_at = weighing.stopwatch.mark();
         let taken = self.take(&take, submission, policy, (now, patience)).await;
         weighing.stopwatch.counted(asked_at);

@@ -97,7 +97,7 @@ pub(super) fn site(moderator: &Moderator, caller: &Caller, site: &SiteId) -> Res
 
 /// Lets only administrators go on.
 pub(super) fn admin<T>(moderator: &Moderator, request: &Request<T>) -> Result<(), Status> {
-    caller(request)?
+    caller(request.extensions())?
         .administrates()
         .map_err(|denied| refuse(moderator, denied))
 }
@@ -105,7 +105,7 @@ pub(super) fn admin<T>(moderator: &Moderator, request: &Request<T>) -> Result<()
 /// What is asked by a decision's id alone: whoever has a site's key says which site, and the house compares it with the
 /// decision's.
 pub(super) fn stated_site<T>(moderator: &Moderator, request: &Request<T>, site: &str) -> Result<(), Status> {
-    let caller = caller(request)?;
+    let caller = caller(request.extensions())?;
     if caller.opens_all() {
         return Ok(());
     }
@@ -120,19 +120,16 @@ pub(super) fn stated_site<T>(moderator: &Moderator, request: &Request<T>, site: 
 
 /// As [`stated_site`], where an administrator may ask for all sites at once.
 pub(super) fn stated_site_or_admin<T>(moderator: &Moderator, request: &Request<T>, site: &str) -> Result<(), Status> {
-    if caller(request)?.administrates().is_ok() {
+    if caller(request.extensions())?.administrates().is_ok() {
         return Ok(());
     }
     stated_site(moderator, request, site)
 }
 
-/// Who makes this call.
-pub(super) fn caller<T>(request: &Request<T>) -> Result<&Caller, Status> {
+/// Who makes the call that these are the extensions of.
+pub(super) fn caller(extensions: &http::Extensions) -> Result<&Caller, Status> {
     // A service that was put together without the guard lets nobody in.
-    request
-        .extensions()
-        .get()
-        .ok_or_else(|| status::denied(Denied::Unauthenticated))
+    extensions.get().ok_or_else(|| status::denied(Denied::Unauthenticated))
 }
 
 /// Counts a refusal, and says it.

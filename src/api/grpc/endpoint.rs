@@ -1,31 +1,33 @@
 //! What answers the calls that were let in: the services as tonic generates them, and `Moderate`, which is nearly every
-//! call, with one allocation for all that the generated service makes four for. Calls that wait are pushed out of the
-//! processor's caches by those that come, and what they hold is what it takes to go on.
+//! call, in a way of its own, on the same codec. Calls that wait are pushed out of the processor's caches by those that
+//! come, and what they hold is what it takes to go on: so this one lives in one small allocation where the generated
+//! service makes four, and lets go of the request as soon as it has read it.
 
 use std::convert::Infallible;
-use std::marker::PhantomData;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use prost::Message;
 use tonic::body::Body;
-use tonic::codec::{BufferSettings, Codec};
-use tonic::codegen::{Bytes, Service, StdError, http};
-use tonic::server::Grpc;
-use tonic::{Request, Response, Status};
+use tonic::codec::{BufferSettings, EncodeBody, SingleMessageCompressionOverride};
+use tonic::codegen::{BoxFuture, Bytes, Service, StdError, http};
+use tonic::metadata::GRPC_CONTENT_TYPE;
+use tonic::{Status, Streaming};
 use tonic_prost::{ProstDecoder, ProstEncoder};
 
 use super::ModerationDoor;
+use super::pressure::Let;
 use super::proto::moderation_service_server::ModerationServiceServer;
-use super::service::judge_one;
+use super::proto::{ModerateRequest, ModerateResponse};
+use super::service::{Sender, judge};
+use crate::moderator::{Moderator, Submission};
 
 /// The method that is served here.
 const MODERATE: &str = "/moderato.v1.ModerationService/Moderate";
 
 /// What answers calls with messages like `B`.
 pub(super) trait Endpoint<B> {
-    /// Answers one; all that is done for it is done as it is polled.
-    fn answer(self, request: http::Request<B>) -> impl Future<Output = http::Response<Body>> + Send + 'static;
+    /// Answers a call that was let in. What takes time is done as the answer is awaited.
+    fn answer(self, request: http::Request<B>, call: Let) -> BoxFuture<http::Response<Body>, Infallible>;
 }
 
 /// A service as tonic generates it.
@@ -35,14 +37,11 @@ pub(super) struct Generated<S>(pub(super) S);
 impl<S, B> Endpoint<B> for Generated<S>
 where
     S: Service<http::Request<B>, Response = http::Response<Body>, Error = Infallible>,
-    S::Future: Send + 'static,
+    S::Future: Send + Unpin + 'static,
 {
-    fn answer(mut self, request: http::Request<B>) -> impl Future<Output = http::Response<Body>> + Send + 'static {
-        let answer = self.0.call(request);
-        async move {
-            let Ok(answer) = answer.await;
-            answer
-        }
+    fn answer(mut self, request: http::Request<B>, call: Let) -> BoxFuture<http::Response<Body>, Infallible> {
+        let mut answer = self.0.call(request);
+        Box::pin(async move { call.within(Pin::new(&mut answer)).await })
     }
 }
 
@@ -72,66 +71,87 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<StdError> + Send,
 {
-    async fn answer(self, request: http::Request<B>) -> http::Response<Body> {
-        if request.uri().path() != MODERATE {
-            return Generated(self.generated).answer(request).await;
+    fn answer(self, request: http::Request<B>, call: Let) -> BoxFuture<http::Response<Body>, Infallible> {
+        // tonic knows what to say of encodings that nobody here reads.
+        let is_encoded = request.headers().contains_key("grpc-encoding");
+        if request.uri().path() != MODERATE || is_encoded {
+            return Generated(self.generated).answer(request, call);
         }
-        let method = Method(|request| judge_one(Arc::clone(self.door.moderator()), request));
-        let mut grpc = Grpc::new(SmallMessages::default()).max_decoding_message_size(self.message_bytes_max);
-        grpc.unary(method, request).await
+        let mut asked = Asked::new(request, self.message_bytes_max);
+        let door = self.door;
+        Box::pin(async move {
+            let answer = pin!(async {
+                Ok(match asked.answer(door.moderator()).await {
+                    Ok(message) => response(message),
+                    Err(status) => status.into_http(),
+                })
+            });
+            call.within(answer).await
+        })
     }
 }
 
-/// A method that is a function.
-struct Method<F>(F);
+/// A call of `Moderate`, of whose request all but the message was read.
+struct Asked {
+    /// Until the message was read.
+    messages: Option<Streaming<ModerateRequest>>,
+    sender: Result<Sender, Status>,
+}
 
-impl<F, A, M, N> Service<Request<M>> for Method<F>
-where
-    F: FnMut(Request<M>) -> A,
-    A: Future<Output = Result<Response<N>, Status>>,
-{
-    type Response = Response<N>;
-    type Error = Status;
-    type Future = A;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        Poll::Ready(Ok(()))
+impl Asked {
+    fn new<B>(request: http::Request<B>, message_bytes_max: usize) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<StdError> + Send,
+    {
+        let sender = Sender::of(request.extensions());
+        let decoder = ProstDecoder::new(buffer());
+        let messages = Streaming::new_request(decoder, request.into_body(), None, Some(message_bytes_max));
+        Self {
+            messages: Some(messages),
+            sender,
+        }
     }
 
-    fn call(&mut self, request: Request<M>) -> A {
-        self.0(request)
+    async fn answer(&mut self, moderator: &Moderator) -> Result<ModerateResponse, Status> {
+        let submission = self.read(moderator).await;
+        // Before anything is waited for.
+        self.messages = None;
+        match (&submission, &self.sender) {
+            (Ok(submission), Ok(sender)) => judge(moderator, submission, sender.patience()).await,
+            (Err(status), _) | (_, Err(status)) => Err(status.clone()),
+        }
+    }
+
+    async fn read(&mut self, moderator: &Moderator) -> Result<Submission, Status> {
+        let missing = || Status::internal("Missing request message.");
+        let messages = self.messages.as_mut().ok_or_else(missing)?;
+        let message = messages.message().await?.ok_or_else(missing)?;
+        let sender = self.sender.as_ref().map_err(Status::clone);
+        let submission = sender.and_then(|sender| sender.read(moderator, message));
+        // To its end: a call that is answered while its caller still sends would be cut.
+        messages.trailers().await?;
+        submission
     }
 }
 
-/// tonic's codec, which begins each message with a buffer of 8 KiB; comments and verdicts are shorter, and buffers grow.
-struct SmallMessages<D, E>(PhantomData<(D, E)>);
+fn response(message: ModerateResponse) -> http::Response<Body> {
+    let body = EncodeBody::new_server(
+        ProstEncoder::new(buffer()),
+        tokio_stream::once(Ok(message)),
+        None,
+        SingleMessageCompressionOverride::default(),
+        None,
+    );
+    let mut response = http::Response::new(Body::new(body));
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, GRPC_CONTENT_TYPE);
+    response
+}
 
-/// As many bytes as most comments have with what comes with them.
+/// tonic begins each message with a buffer of 8 KiB; comments and verdicts are shorter, and buffers grow. This is as many
+/// bytes as most comments have with what comes with them.
 fn buffer() -> BufferSettings {
     BufferSettings::new(1_024, 32_768)
-}
-
-impl<D, E> Default for SmallMessages<D, E> {
-    fn default() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<D, E> Codec for SmallMessages<D, E>
-where
-    D: Message + Default + Send + 'static,
-    E: Message + Send + 'static,
-{
-    type Encode = E;
-    type Decode = D;
-    type Encoder = ProstEncoder<E>;
-    type Decoder = ProstDecoder<D>;
-
-    fn encoder(&mut self) -> Self::Encoder {
-        ProstEncoder::new(buffer())
-    }
-
-    fn decoder(&mut self) -> Self::Decoder {
-        ProstDecoder::new(buffer())
-    }
 }

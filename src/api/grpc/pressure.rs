@@ -2,7 +2,7 @@
 //! back: a queue that grows makes everybody wait past their deadline.
 
 use std::convert::Infallible;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -152,42 +152,32 @@ where
         let request = request.map(|message| Message::new(message, Arc::clone(&mark)));
         let call = Let {
             until,
-            held,
+            _held: held,
             mark: Arc::clone(&mark),
             moderator: Arc::clone(&self.gate.0.moderator),
         };
-        LetIn::Is(Counted::new(mark, call.answer(self.inner.clone(), request)))
+        LetIn::Is(Counted::new(mark, self.inner.clone().answer(request, call)))
     }
 }
 
-/// A call that was let in, within its bounds.
-struct Let {
+/// The bounds of a call that was let in, and what it holds until it has been answered.
+pub(super) struct Let {
     until: Instant,
-    held: Held,
+    _held: Held,
     mark: Arc<Mark>,
     moderator: Arc<Moderator>,
 }
 
 impl Let {
-    /// The answer, which is begun when it is first awaited.
-    fn answer<B>(
-        self,
-        endpoint: impl Endpoint<B> + Send + 'static,
-        request: http::Request<B>,
-    ) -> BoxFuture<http::Response<Body>, Infallible>
+    /// The answer, if it comes in time.
+    pub(super) async fn within<F>(&self, answer: Pin<&mut F>) -> Result<http::Response<Body>, Infallible>
     where
-        B: Send + 'static,
+        F: Future<Output = Result<http::Response<Body>, Infallible>>,
     {
-        Box::pin(async move {
-            let answer = timeout_at(self.until, pin!(endpoint.answer(request)))
-                .await
-                .unwrap_or_else(|_| status::too_late().into_http());
-            self.moderator
-                .metrics()
-                .called(self.mark.took(Instant::now()).as_secs_f64());
-            drop(self.held);
-            Ok(answer)
-        })
+        let answer = timeout_at(self.until, answer).await;
+        let took = self.mark.took(Instant::now());
+        self.moderator.metrics().called(took.as_secs_f64());
+        answer.unwrap_or_else(|_| Ok(status::too_late().into_http()))
     }
 }
 

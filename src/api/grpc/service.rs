@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tonic::codegen::http;
 use tonic::{Code, Request, Response, Status, Streaming};
 
+use super::deadline::Deadline;
 use super::pressure::Held;
 use super::proto::moderation_service_server::ModerationService;
 use super::proto::{
@@ -56,7 +58,11 @@ fn read(
 }
 
 /// Judges what was read; what it waits for may take as long as `patience`.
-async fn judge(moderator: &Moderator, submission: &Submission, patience: Duration) -> Result<ModerateResponse, Status> {
+pub(super) async fn judge(
+    moderator: &Moderator,
+    submission: &Submission,
+    patience: Duration,
+) -> Result<ModerateResponse, Status> {
     let judgement = moderator
         .moderate(submission, patience)
         .await
@@ -64,22 +70,37 @@ async fn judge(moderator: &Moderator, submission: &Submission, patience: Duratio
     Ok(convert::response(judgement, submission.comment.content.expose()))
 }
 
-/// Judges one comment.
-pub(super) fn judge_one(
-    moderator: Arc<Moderator>,
-    request: Request<ModerateRequest>,
-) -> impl Future<Output = Result<Response<ModerateResponse>, Status>> + Send + 'static {
-    let held = request.extensions().get::<Held>();
-    let patience = held.map_or(Duration::MAX, |held| held.deadline.patience(Instant::now()));
-    let call = request.extensions().get::<Call>().cloned();
-    let caller = auth::caller(&request).cloned();
-    // Before anything is waited for: what waits is smaller without the message as it came.
-    let submission = caller.and_then(|caller| read(&moderator, &caller, request.into_inner(), call));
-    async move {
-        match &submission {
-            Ok(submission) => judge(&moderator, submission, patience).await.map(Response::new),
-            Err(status) => Err(status.clone()),
-        }
+/// What is known of whoever sends a comment, from what came with the request.
+pub(super) struct Sender {
+    caller: Caller,
+    call: Option<Call>,
+    deadline: Deadline,
+}
+
+impl Sender {
+    /// What is known from these extensions.
+    ///
+    /// # Errors
+    /// Nobody let the caller in.
+    pub(super) fn of(extensions: &http::Extensions) -> Result<Self, Status> {
+        Ok(Self {
+            caller: auth::caller(extensions)?.clone(),
+            call: extensions.get().cloned(),
+            deadline: extensions.get().map_or(Deadline(None), |held: &Held| held.deadline),
+        })
+    }
+
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// What is wrong with it, or that the sender may not ask for its site.
+    pub(super) fn read(&self, moderator: &Moderator, request: ModerateRequest) -> Result<Submission, Status> {
+        read(moderator, &self.caller, request, self.call.clone())
+    }
+
+    /// How long one thing that the answer waits for may take from now on.
+    pub(super) fn patience(&self) -> Duration {
+        self.deadline.patience(Instant::now())
     }
 }
 
@@ -116,7 +137,10 @@ fn judge_items(moderator: Arc<Moderator>, caller: Caller, call: Option<Call>) ->
 #[tonic::async_trait]
 impl ModerationService for ModerationDoor {
     async fn moderate(&self, request: Request<ModerateRequest>) -> Result<Response<ModerateResponse>, Status> {
-        judge_one(Arc::clone(&self.moderator), request).await
+        let sender = Sender::of(request.extensions())?;
+        let submission = sender.read(&self.moderator, request.into_inner())?;
+        let response = judge(&self.moderator, &submission, sender.patience()).await?;
+        Ok(Response::new(response))
     }
 
     type ModerateStreamStream = Answers<Streaming<ModerateStreamRequest>>;
@@ -127,7 +151,7 @@ impl ModerationService for ModerationDoor {
     ) -> Result<Response<Self::ModerateStreamStream>, Status> {
         let held = request.extensions().get::<Held>().cloned().unwrap_or_default();
         let deadline = held.deadline.0;
-        let caller = auth::caller(&request)?.clone();
+        let caller = auth::caller(request.extensions())?.clone();
         let call = request.extensions().get::<Call>().cloned();
         let judge = judge_items(Arc::clone(&self.moderator), caller, call.clone());
         let moderator = Arc::clone(&self.moderator);

@@ -1,14 +1,14 @@
 //! What all tasks of one limiter share: the routes, and what the world is told about them.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::Shared;
 use super::error::Failure;
+use super::node::Asked;
 use super::routes::Routes;
-use super::script::{Call, Reply};
+use super::script::Call;
 use crate::limit::{Cause, RedisState};
 
 /// The routes and their state.
@@ -38,11 +38,11 @@ impl Board {
         Arc::clone(&self.routes.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Asks the process that has the call's keys; see [`super::node::Node::call`].
-    pub(super) async fn call(&self, call: Call, patience: Duration) -> Result<Reply, Failure> {
-        let routes = self.routes();
+    /// Asks the process that has the call's keys; see [`super::node::Node::ask`].
+    pub(super) fn ask(&self, call: Call) -> Result<Asked, Failure> {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         match call.key().and_then(|key| routes.node(key)) {
-            Some(node) => node.call(call, patience).await,
+            Some(node) => node.ask(call),
             None => Err(Failure::NotRun(Cause::ClusterDown)),
         }
     }

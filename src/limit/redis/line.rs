@@ -7,10 +7,10 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -91,24 +91,34 @@ pub(super) struct Seat {
 impl Seat {
     /// Sends a call of the script that is asked for `now`. The seat is free when its answer has come, whether or not anybody
     /// still waits for that.
-    ///
-    /// # Errors
-    /// What Redis says; or if the budget is over or the connection gone, and nobody knows what became of the call.
-    pub(super) async fn send(self, call: Cmd, now: Instant) -> Answer {
+    pub(super) fn send(self, call: Cmd, now: Instant) -> Awaited {
         let (back, answer) = oneshot::channel();
         let waiting = Waiting {
             back,
             place: self.place,
         };
-        let gone = || RedisError::from(io::Error::from(io::ErrorKind::ConnectionAborted));
         let question = Question {
             call,
             since: now,
             waiting,
         };
         self.desk.take(question);
-        drop(self.desk);
-        answer.await.map_err(|_| gone())?
+        Awaited(answer)
+    }
+}
+
+/// The answer to a call: what Redis says; or an error if the budget is over or the connection gone, and nobody knows what
+/// became of the call.
+pub(super) struct Awaited(oneshot::Receiver<Answer>);
+
+impl Future for Awaited {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
+        let gone = |_| RedisError::from(io::Error::from(io::ErrorKind::ConnectionAborted));
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|answer| answer.map_err(gone).flatten())
     }
 }
 

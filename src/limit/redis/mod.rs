@@ -210,7 +210,10 @@ impl Redis {
         }
         let carried = Carried::by(take, &self.shared, &self.own, now);
         let call = Call::take(self.shared.layout, take, carried.debt());
-        let called = self.board().call(call, patience).await;
+        let called = match self.board().ask(call) {
+            Ok(mut asked) => asked.answer(patience).await,
+            Err(failure) => Err(failure),
+        };
         carried.arrived(&called);
         let doubt = match called {
             Ok(Reply::Known(taken)) => return taken,

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::error::{Failure, cause, failure};
-use super::line::Line;
+use super::line::{Awaited, Line};
 use super::script::{self, Call, Reply, reply};
 use super::{Shared, sentinel};
 use crate::limit::Cause;
@@ -82,9 +82,12 @@ impl Node {
         Self { inner, task }
     }
 
-    /// Asks once, and waits at most the budget, or `patience` if that is less.
-    pub(super) async fn call(&self, call: Call, patience: Duration) -> Result<Reply, Failure> {
-        self.inner.call(call, patience).await
+    /// Asks once. The call is on its way when this returns.
+    ///
+    /// # Errors
+    /// If it is not asked now: why.
+    pub(super) fn ask(&self, call: Call) -> Result<Asked, Failure> {
+        Inner::ask(&self.inner, call)
     }
 
     /// Where it is.
@@ -119,10 +122,10 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn call(&self, call: Call, patience: Duration) -> Result<Reply, Failure> {
-        let counts = &self.shared.counts;
+    fn ask(node: &Arc<Self>, call: Call) -> Result<Asked, Failure> {
+        let counts = &node.shared.counts;
         let (seat, epoch) = {
-            let state = self.state();
+            let state = node.state();
             if let Some(cause) = state.breaker.cause() {
                 return Err(Failure::NotRun(cause));
             }
@@ -136,26 +139,14 @@ impl Inner {
             return Err(Failure::Shed);
         };
         add(&counts.asked);
-        // Over without an answer: if the caller was less patient than the budget, that is judged when this is dropped.
-        let mut asked = Asked::new(self, epoch);
-        let budget = self.shared.settings.budget;
-        let answer = seat.send(call.into_command(), asked.since);
-        // The line itself keeps to the budget, with one timer for many calls.
-        let answer = if patience < budget {
-            timeout(patience, answer).await
-        } else {
-            Ok(answer.await)
-        };
-        let result = match answer {
-            Err(_) => Err(Failure::InDoubt(Cause::Timeout)),
-            Ok(Err(error)) => Err(failure(&error)),
-            Ok(Ok(value)) => read(&value).ok_or(Failure::InDoubt(Cause::Unexpected)),
-        };
-        if patience >= budget || !matches!(result, Err(Failure::InDoubt(Cause::Timeout))) {
-            asked.over = true;
-            self.record(&result, epoch);
-        }
-        result
+        let since = Instant::now();
+        Ok(Asked {
+            node: Arc::clone(node),
+            epoch,
+            since,
+            over: false,
+            awaited: seat.send(call.into_command(), since),
+        })
     }
 
     fn record(&self, result: &Result<Reply, Failure>, epoch: u64) {
@@ -195,25 +186,43 @@ impl Inner {
 
 /// A question under way. If its caller goes away before it is over (a client's deadline, shorter than the budget), the
 /// breaker would never hear of a Redis that does not answer: half of the budget without an answer counts as a time-out.
-struct Asked<'a> {
-    node: &'a Inner,
+///
+/// Kept small, as all that a call holds while it waits: by the time it goes on, others have pushed it out of the
+/// processor's caches.
+pub(super) struct Asked {
+    node: Arc<Inner>,
     epoch: u64,
     since: Instant,
     over: bool,
+    awaited: Awaited,
 }
 
-impl<'a> Asked<'a> {
-    fn new(node: &'a Inner, epoch: u64) -> Self {
-        Self {
-            node,
-            epoch,
-            since: Instant::now(),
-            over: false,
+impl Asked {
+    /// Waits for the answer, at most the budget, or `patience` if that is less.
+    pub(super) async fn answer(&mut self, patience: Duration) -> Result<Reply, Failure> {
+        let budget = self.node.shared.settings.budget;
+        // The line itself keeps to the budget, with one timer for many calls.
+        let answer = if patience < budget {
+            // Boxed, or every call that waits would be larger for it.
+            Box::pin(timeout(patience, &mut self.awaited)).await
+        } else {
+            Ok((&mut self.awaited).await)
+        };
+        let result = match answer {
+            Err(_) => Err(Failure::InDoubt(Cause::Timeout)),
+            Ok(Err(error)) => Err(failure(&error)),
+            Ok(Ok(value)) => read(&value).ok_or(Failure::InDoubt(Cause::Unexpected)),
+        };
+        // If the caller was less patient than the budget, that is judged when this is dropped.
+        if patience >= budget || !matches!(result, Err(Failure::InDoubt(Cause::Timeout))) {
+            self.over = true;
+            self.node.record(&result, self.epoch);
         }
+        result
     }
 }
 
-impl Drop for Asked<'_> {
+impl Drop for Asked {
     fn drop(&mut self) {
         if !self.over && self.since.elapsed() >= self.node.shared.settings.budget / 2 {
             self.node.record(&Err(Failure::InDoubt(Cause::Timeout)), self.epoch);

@@ -125,7 +125,7 @@ impl Drop for Carried<'_> {
 async fn charge(board: &Board, own: &Own, debt: &Debt) -> bool {
     // From before it was asked, as with a take: so the levels are rather too small here than too large.
     let now = own.now();
-    match board.call(Call::debt(debt), Duration::MAX).await {
+    match ask(board, Call::debt(debt)).await {
         Ok(Reply::Fresh(levels)) => {
             let levels: Vec<u64> = levels.iter().map(|(level, _)| *level).collect();
             own.local
@@ -147,10 +147,7 @@ async fn charge(board: &Board, own: &Own, debt: &Debt) -> bool {
 
 /// Writes one answer down for the fleet. False if it was put back.
 async fn remember(board: &Board, own: &Own, pledge: Pledge) -> bool {
-    match board
-        .call(Call::pledge(board.shared.layout, &pledge), Duration::MAX)
-        .await
-    {
+    match ask(board, Call::pledge(board.shared.layout, &pledge)).await {
         Ok(_) => {
             board.shared.counts.remembered.fetch_add(1, Ordering::Relaxed);
             true
@@ -160,6 +157,11 @@ async fn remember(board: &Board, own: &Own, pledge: Pledge) -> bool {
             false
         }
     }
+}
+
+/// Asks, and waits for as long as the budget allows.
+async fn ask(board: &Board, call: Call) -> Result<Reply, Failure> {
+    board.ask(call)?.answer(Duration::MAX).await
 }
 
 /// Counts a debt that is off the books.

@@ -25,13 +25,13 @@ pub(crate) fn run(rounds: usize, seconds: usize) {
     );
     for round in 0..=rounds {
         for (variant, server) in servers.iter().enumerate() {
+            let open = load.open(protection.door(&server.address, VARIANTS[variant].kind));
             let began = Instant::now();
-            let door = protection.door(&server.address, VARIANTS[variant].kind);
-            load.run(&door, CALLS);
+            load.run(&open, CALLS);
             let millis = usize::try_from(began.elapsed().as_millis()).expect("a short run");
             let rate = CALLS * 1000 / millis.max(1) / 2;
             rates[variant] = rate;
-            let latencies = load.paced(&door, rate, u32::try_from(seconds).expect("a few"));
+            let latencies = load.paced(&open, rate, u32::try_from(seconds).expect("a few"));
             let at = |permille: usize| f64::from(latencies[latencies.len() * permille / 1000]);
             // The first round warms up.
             if round > 0 {

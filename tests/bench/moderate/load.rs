@@ -8,7 +8,7 @@ use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClie
 use moderato::api::grpc::proto::{Comment, ModerateRequest, Verdict};
 use tokio::task::JoinSet;
 use tonic::metadata::AsciiMetadataValue;
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 
 use crate::flood::{self, Flood};
 
@@ -37,6 +37,21 @@ pub(crate) struct Door {
     pub(crate) authorization: Option<AsciiMetadataValue>,
 }
 
+/// Connections to a server.
+pub(crate) struct Open {
+    clients: Vec<ModerationServiceClient<Channel>>,
+    authorization: Option<AsciiMetadataValue>,
+}
+
+async fn connect(endpoint: &Endpoint) -> Vec<ModerationServiceClient<Channel>> {
+    let mut clients = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let channel = endpoint.connect().await.expect("the server is there");
+        clients.push(ModerationServiceClient::new(channel));
+    }
+    clients
+}
+
 /// A client with a runtime of its own.
 pub(crate) struct Load {
     runtime: tokio::runtime::Runtime,
@@ -56,19 +71,27 @@ impl Load {
         }
     }
 
+    /// Connections to a server, to be used again and again.
+    pub(crate) fn open(&mut self, door: Door) -> Open {
+        let Door {
+            endpoint,
+            authorization,
+        } = door;
+        let clients = self.runtime.block_on(connect(&endpoint));
+        Open { clients, authorization }
+    }
+
     /// Makes so many calls; how many were approved.
-    pub(crate) fn run(&mut self, door: &Door, calls: usize) -> usize {
+    pub(crate) fn run(&mut self, open: &Open, calls: usize) -> usize {
         let authors = Arc::clone(&self.authors);
         let end = authors.load(Ordering::Relaxed) + calls;
         let approved = Arc::new(AtomicUsize::new(0));
         self.runtime.block_on(async {
             let mut tasks = JoinSet::new();
-            for _ in 0..CONNECTIONS {
-                let channel = door.endpoint.connect().await.expect("the server is there");
-                let client = ModerationServiceClient::new(channel);
+            for client in &open.clients {
                 for _ in 0..STREAMS {
                     let (mut client, authors, approved) = (client.clone(), Arc::clone(&authors), Arc::clone(&approved));
-                    let authorization = door.authorization.clone();
+                    let authorization = open.authorization.clone();
                     tasks.spawn(async move {
                         loop {
                             let author = authors.fetch_add(1, Ordering::Relaxed);
@@ -96,14 +119,9 @@ impl Load {
 impl Load {
     /// Calls at a steady rate (a second) for some seconds, whether the earlier ones are answered or not; the latencies in
     /// µs, sorted.
-    pub(crate) fn paced(&mut self, door: &Door, rate: usize, seconds: u32) -> Vec<u32> {
+    pub(crate) fn paced(&mut self, open: &Open, rate: usize, seconds: u32) -> Vec<u32> {
         let first = self.authors.load(Ordering::Relaxed);
         let (latencies, made) = self.runtime.block_on(async {
-            let mut clients = Vec::new();
-            for _ in 0..CONNECTIONS {
-                let channel = door.endpoint.connect().await.expect("the server is there");
-                clients.push(ModerationServiceClient::new(channel));
-            }
             let (start, mut calls, mut made) = (Instant::now(), JoinSet::new(), 0);
             let mut ticks = tokio::time::interval(Duration::from_millis(1));
             while start.elapsed() < Duration::from_secs(seconds.into()) {
@@ -111,8 +129,8 @@ impl Load {
                 let micros = usize::try_from(start.elapsed().as_micros()).expect("a short run");
                 let due = micros * rate / 1_000_000;
                 for n in made..due {
-                    let mut client = clients[n % CONNECTIONS].clone();
-                    let request = authorized(request(first + n), door.authorization.as_ref());
+                    let mut client = open.clients[n % CONNECTIONS].clone();
+                    let request = authorized(request(first + n), open.authorization.as_ref());
                     calls.spawn(async move {
                         let began = Instant::now();
                         client.moderate(request).await.expect("an answer");

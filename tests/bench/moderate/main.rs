@@ -1,16 +1,17 @@
 //! What one `Moderate` call costs the server, in CPU time, beside a bare unary echo in the same run.
 //!
-//!     cargo bench --bench moderate                 all variants, five rounds
-//!     cargo bench --bench moderate -- --rounds 9 --calls 50000
+//!     cargo bench --bench moderate                 all variants, forty rounds
+//!     cargo bench --bench moderate -- --rounds 100 --calls 8000
 //!     cargo bench --bench moderate -- --only Redis            only these variants, and what they are compared to
 //!     cargo bench --bench moderate -- half --seconds 5        latency at half of saturation, beside the baseline's
 //!     cargo bench --bench moderate -- overload --seconds 30   far more calls than there are places
 //!     cargo bench --bench moderate -- calls --to 127.0.0.1:50051 --calls 2000   calls to a server that runs in a profiler
 //!
 //! Every variant is a process of its own with one worker thread; this process is the client, over loopback, with 16
-//! connections of 32 streams. CPU time is what the kernel has booked on the server's process (`/proc/PID/stat`), so the
-//! client and other work on the machine do not count. Variants take turns within a round, and ratios are taken within
-//! rounds: the machine's drift hits both sides.
+//! connections of 32 streams. CPU time is what the kernel has booked on the threads of the server's process, so the client
+//! and other work on the machine do not count. Variants take turns within a round, ratios are taken within rounds, and
+//! rounds are many and short: the machine's drift hits both sides. What is printed is the median of the rounds, and
+//! between which values the middle half of them lies.
 
 #![expect(
     clippy::expect_used,
@@ -100,7 +101,7 @@ fn main() {
         _ => {
             let only = args.iter().position(|arg| arg == "--only");
             let only = only.and_then(|at| args.get(at + 1)).map_or("", String::as_str);
-            compare(number(&args, "--rounds", 5), number(&args, "--calls", 20_000), only);
+            compare(number(&args, "--rounds", 40), number(&args, "--calls", 4_000), only);
         }
     }
 }
@@ -117,7 +118,9 @@ fn calls(args: &[String], calls: usize) {
         .and_then(|at| args.get(at + 1));
     let to = to.expect("--to and where the server is");
     let door = protection::Protection::new().door(to, Kind::Moderate);
-    println!("{} of {calls} approved", Load::new().run(&door, calls));
+    let mut load = Load::new();
+    let open = load.open(door);
+    println!("{} of {calls} approved", load.run(&open, calls));
 }
 
 fn compare(rounds: usize, calls: usize, only: &str) {
@@ -125,21 +128,24 @@ fn compare(rounds: usize, calls: usize, only: &str) {
     let protection = protection::Protection::new();
     let chosen = |variant: &Variant| variant.name.contains(only);
     let is_baseline = |at: usize| VARIANTS.iter().any(|other| chosen(other) && other.baseline == Some(at));
+    let mut load = Load::new();
     let mut servers: Vec<_> = VARIANTS
         .iter()
         .enumerate()
         .filter(|(at, variant)| chosen(variant) || is_baseline(*at))
-        .map(|(at, variant)| (at, Server::start(variant, &redis.url, &protection)))
+        .map(|(at, variant)| {
+            let server = Server::start(variant, &redis.url, &protection);
+            let open = load.open(protection.door(&server.address, variant.kind));
+            (at, server, open)
+        })
         .collect();
-    let mut load = Load::new();
     let mut per_call = vec![Vec::new(); VARIANTS.len()];
     for round in 0..=rounds {
-        for (variant, server) in &mut servers {
+        for (variant, server, open) in &mut servers {
             let variant = *variant;
-            let before = server.cpu_micros();
-            let door = protection.door(&server.address, VARIANTS[variant].kind);
-            let approved = load.run(&door, calls);
-            let micros = (server.cpu_micros() - before) / calls as f64;
+            let before = server.cpu_nanos();
+            let approved = load.run(open, calls);
+            let micros = server.cpu_nanos().saturating_sub(before) as f64 / 1_000.0 / calls as f64;
             // The first round warms up.
             if round > 0 {
                 per_call[variant].push(micros);
@@ -150,35 +156,38 @@ fn compare(rounds: usize, calls: usize, only: &str) {
                 VARIANTS[variant].name
             );
         }
-        eprintln!("round {round} of {rounds} done");
+        if round % 10 == 0 {
+            eprintln!("round {round} of {rounds} done");
+        }
     }
     println!(
-        "{:<30} {:>12} {:>22} {:>10}",
-        "variant", "µs CPU/call", "(min – max)", "ratio"
+        "{:<30} {:>12} {:>22} {:>22}",
+        "variant", "µs CPU/call", "(middle half)", "ratio"
     );
     for (variant, micros) in per_call.iter().enumerate().filter(|(_, micros)| !micros.is_empty()) {
         let ratio = VARIANTS[variant].baseline.map(|baseline| {
             let ratios: Vec<_> = micros.iter().zip(&per_call[baseline]).map(|(a, b)| a / b).collect();
-            format!("{:.2} ×", median(&ratios))
+            let [low, middle, high] = quartiles(&ratios);
+            format!("{middle:.2} × ({low:.2} – {high:.2})")
         });
-        let (min, max) = (
-            micros.iter().copied().fold(f64::MAX, f64::min),
-            micros.iter().copied().fold(0.0, f64::max),
-        );
+        let [low, middle, high] = quartiles(micros);
         println!(
-            "{:<30} {:>12.2} {:>22} {:>10}",
+            "{:<30} {middle:>12.2} {:>22} {:>22}",
             VARIANTS[variant].name,
-            median(micros),
-            format!("({min:.2} – {max:.2})"),
+            format!("({low:.2} – {high:.2})"),
             ratio.unwrap_or_default()
         );
     }
 }
 
 fn median(values: &[f64]) -> f64 {
+    quartiles(values)[1]
+}
+
+fn quartiles(values: &[f64]) -> [f64; 3] {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
+    [1, 2, 3].map(|quarter| sorted[sorted.len() * quarter / 4])
 }
 
 /// A server process, ended with this value.
@@ -236,12 +245,15 @@ impl Server {
         Self { child, address, stdout }
     }
 
-    /// User and system time so far, in microseconds: fields 14 and 15 of `proc_pid_stat(5)`, in ticks of 10 ms.
-    fn cpu_micros(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("Linux has /proc");
-        let fields: Vec<&str> = stat.rsplit(") ").next().expect("a stat line").split(' ').collect();
-        let ticks: f64 = fields[11].parse::<f64>().expect("utime") + fields[12].parse::<f64>().expect("stime");
-        ticks * 10_000.0
+    /// The time that its threads have had a processor so far, in nanoseconds: the first field of their `schedstat`
+    /// (`proc_pid_schedstat(5)`).
+    fn cpu_nanos(&self) -> u64 {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("Linux has /proc");
+        let of = |thread: std::io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            stat.split(' ').next()?.parse::<u64>().ok()
+        };
+        threads.filter_map(of).sum()
     }
 }
 

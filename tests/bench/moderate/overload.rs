@@ -29,17 +29,17 @@ pub(crate) fn run(seconds: usize) {
         .expect("the line of the contract")
         .to_owned();
     let mut load = Load::new();
-    let door = protection.door(&server.address, VARIANTS[1].kind);
+    let open = load.open(protection.door(&server.address, VARIANTS[1].kind));
     // Warm, then alone: a thousand a second, which it can answer as they come.
-    load.paced(&door, 1_000, 3);
+    load.paced(&open, 1_000, 3);
     let before = calls(&ops);
-    load.paced(&door, 1_000, 5);
+    load.paced(&open, 1_000, 5);
     let calm = calls(&ops);
     let (memory, turned_away) = (memory_kib(&server), counter(&ops, "moderato_turned_away_total"));
     let flood = load.flood(&server.address, CALLERS, u32::try_from(seconds).expect("a few"));
     let crowded = calls(&ops);
     let (memory_after, peak) = (memory_kib(&server), peak_kib(&server));
-    load.paced(&door, 1_000, 5);
+    load.paced(&open, 1_000, 5);
     let after = calls(&ops);
 
     println!("time in the server     p50 µs   p99 µs (upper bounds of the histogram's buckets)");
