@@ -32,7 +32,8 @@ pub enum Layout {
 
 /// The key that holds every quota of a subject.
 pub fn subject(site: &SiteId, subject: AuthorKey) -> String {
-    format!("{PREFIX}{{{site}:{}}}", digits(subject.as_bytes()))
+    // With each take: written in one piece.
+    [PREFIX, "{", site.as_str(), ":", &digits(subject.as_bytes()), "}"].concat()
 }
 
 /// The key that holds a claimed request id.

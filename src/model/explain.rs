@@ -55,6 +55,10 @@ impl Sink for Explainer<'_> {
     fn linked(&mut self) {
         self.rows.linked();
     }
+
+    fn anchored(&mut self) {
+        self.rows.anchored();
+    }
 }
 
 /// Explains a comment's score.

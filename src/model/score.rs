@@ -171,8 +171,8 @@ impl Sink for Rows {
     }
 
     #[inline]
-    fn row(&mut self, view: View, hashes: impl Iterator<Item = u32>, _place: impl Fn(usize) -> (u32, u32)) {
-        self.hashes[view as usize].extend(hashes);
+    fn row(&mut self, view: View, hashes: &[u32], _place: impl Fn(usize) -> (u32, u32)) {
+        self.hashes[view as usize].extend_from_slice(hashes);
     }
 
     #[inline]

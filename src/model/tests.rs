@@ -143,6 +143,12 @@ fn thin_evidence_is_named() {
 }
 
 #[test]
+fn an_element_around_foreign_words_is_explained() {
+    check(&Reading::of("<a>য়ൔ"));
+    check(&Reading::of("<a name=x>Совершенно согласен</a> с автором"));
+}
+
+#[test]
 fn the_model_can_be_shared() {
     fn is_shared<T: Send + Sync>() {}
     is_shared::<SpamModel>();

@@ -16,7 +16,8 @@ pub(super) const LINK: u32 = 0xe000;
 pub(super) const EMAIL: u32 = 0xe001;
 /// Stands in the stream for the opening of a link in HTML or BBCode.
 pub(super) const ANCHOR: u32 = 0xe002;
-const SPACE: u32 = 0x20;
+/// Stands in the stream before and behind each word.
+pub(super) const SPACE: u32 = 0x20;
 
 /// Bytes of a text beyond these are not read: a comment is at most 65,525 bytes long.
 const TEXT_BYTES_MAX: usize = 65_536;
@@ -80,6 +81,9 @@ pub struct Scratch {
     pub(super) squash: Vec<u64>,
     pub(super) squash_codes: Vec<u32>,
     pub(super) squash_at: Vec<u32>,
+    /// Terms of one view, and where they begin.
+    pub(super) hashes: Vec<u32>,
+    pub(super) starts: Vec<u32>,
     singles: Singles,
 }
 

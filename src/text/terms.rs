@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::clean::Clean;
 use super::letters::is_alphabetic;
 use super::links;
-use super::stream::{ANCHOR, EMAIL, LINK, Scratch, Token};
+use super::stream::{ANCHOR, EMAIL, LINK, SPACE, Scratch, Token};
 
 /// One way of reading a comment, with its own naive Bayes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,8 +65,8 @@ pub trait Sink {
 
     /// Terms that stand in a row; `place` is where the one of a number stands, as in [`Sink::piece`].
     #[inline]
-    fn row(&mut self, view: View, hashes: impl Iterator<Item = u32>, place: impl Fn(usize) -> (u32, u32)) {
-        for (i, hash) in hashes.enumerate() {
+    fn row(&mut self, view: View, hashes: &[u32], place: impl Fn(usize) -> (u32, u32)) {
+        for (i, &hash) in hashes.iter().enumerate() {
             let (start, end) = place(i);
             self.piece(view, hash, start, end);
         }
@@ -76,13 +76,13 @@ pub trait Sink {
     fn fact(&mut self, view: View, hash: u32, place: Option<(usize, usize)>, name: impl FnOnce() -> String);
 
     /// A word with a letter in it, by its hash in [`View::Words`], each time that it comes.
-    fn spoken(&mut self, _hash: u32) {}
+    fn spoken(&mut self, hash: u32);
 
     /// A link or an address that stands in the text.
-    fn linked(&mut self) {}
+    fn linked(&mut self);
 
     /// A link that is written as markup.
-    fn anchored(&mut self) {}
+    fn anchored(&mut self);
 }
 
 /// Characters a term of [`View::Chars3`].
@@ -128,8 +128,9 @@ fn stretches(before: &[u64], behind: &[u64], power: u64) -> impl Iterator<Item =
 ///
 /// Four at a time, from the hash before them: one after another, each multiplication would wait for the last one.
 fn fill_prefix(codes: &[u32], prefix: &mut Vec<u64>) {
-    prefix.clear();
+    // What is left of an earlier text is overwritten.
     prefix.resize(codes.len() + 1, 0);
+    prefix[0] = 0;
     let times = |hash: u64, n: usize| hash.wrapping_mul(POWERS[n]);
     let (fours, rest) = codes.as_chunks::<4>();
     let mut hash = 0_u64;
@@ -262,54 +263,52 @@ fn words<S: Sink>(scratch: &Scratch, sink: &mut S) {
 }
 
 /// Characters in a row within tokens, with the space before and after. Tokens that stand side by side are one.
-#[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
-fn chars<S: Sink>(scratch: &Scratch, sink: &mut S) {
-    let mut i = 0;
-    while i < scratch.tokens.len() {
-        let start = scratch.tokens[i].start as usize - 1;
-        while scratch
-            .tokens
-            .get(i + 1)
-            .is_some_and(|next| next.start == scratch.tokens[i].end)
-        {
-            i += 1;
-        }
-        let end = scratch.tokens[i].end as usize + 1;
-        i += 1;
-        if end - start <= N_CHARS {
-            let hash = mix(View::Chars3, stretch(&scratch.prefix, start, end));
-            sink.piece(View::Chars3, hash, start as u32, end as u32);
-            continue;
-        }
-        let (firsts, lasts) = (
-            &scratch.prefix[start..=end - N_CHARS],
-            &scratch.prefix[start + N_CHARS..=end],
-        );
-        let hashes = stretches(firsts, lasts, POWERS[N_CHARS]).map(|raw| mix(View::Chars3, raw));
-        sink.row(View::Chars3, hashes, |i| {
-            ((start + i) as u32, (start + i + N_CHARS) as u32)
-        });
+///
+/// Which are all but those with a space in the middle: there is one before the first token, one behind the last, and
+/// never more than one between two.
+#[expect(clippy::cast_possible_truncation, reason = "three")]
+fn chars<S: Sink>(scratch: &mut Scratch, sink: &mut S) {
+    let Scratch {
+        codes,
+        prefix,
+        hashes,
+        starts,
+        ..
+    } = scratch;
+    let n = codes.len().saturating_sub(N_CHARS - 1);
+    hashes.resize(n, 0);
+    starts.resize(n, 0);
+    let (firsts, lasts) = (&prefix[..n], &prefix[prefix.len() - n..]);
+    let middles = codes.iter().skip(1);
+    // Each is written, and overwritten by the next one if it is none: no branch that the processor would have to guess.
+    let (hashes, starts) = (hashes.as_mut_slice(), starts.as_mut_slice());
+    let mut n = 0;
+    for ((start, raw), &middle) in (0..).zip(stretches(firsts, lasts, POWERS[N_CHARS])).zip(middles) {
+        hashes[n] = mix(View::Chars3, raw);
+        starts[n] = start;
+        n += usize::from(middle != SPACE);
     }
+    let starts = &starts[..n];
+    sink.row(View::Chars3, &hashes[..n], |i| (starts[i], starts[i] + N_CHARS as u32));
 }
 
 /// Letters in a row, whatever stands between them: what spacing, dots and hyphens cannot hide.
 fn letters<S: Sink>(scratch: &mut Scratch, sink: &mut S) {
     let Scratch {
         codes,
-        prefix: _,
         squash,
         squash_codes,
         squash_at,
+        hashes,
         ..
     } = scratch;
-    squash_at.clear();
     squash_at.resize(codes.len(), 0);
-    squash_codes.clear();
     squash_codes.resize(codes.len(), 0);
+    let (ats, letters) = (squash_at.as_mut_slice(), squash_codes.as_mut_slice());
     let mut n = 0;
-    for (i, &code) in (0..).zip(codes.iter()) {
-        squash_at[n] = i;
-        squash_codes[n] = code;
+    for (at, &code) in (0..).zip(codes.iter()) {
+        ats[n] = at;
+        letters[n] = code;
         n += usize::from(is_letter(code));
     }
     squash_at.truncate(n);
@@ -323,19 +322,19 @@ fn letters<S: Sink>(scratch: &mut Scratch, sink: &mut S) {
         &squash[N_LETTERS..],
         POWERS[N_LETTERS],
     );
-    let hashes = raws.map(|raw| mix(View::Letters, raw));
+    hashes.clear();
+    hashes.extend(raws.map(|raw| mix(View::Letters, raw)));
     sink.row(View::Letters, hashes, |i| {
         (squash_at[i], squash_at[i + N_LETTERS - 1] + 1)
     });
 }
 
 /// Letters, links and addresses; no digits, no signs.
+#[inline]
 fn is_letter(code: u32) -> bool {
-    match code {
-        0x61..=0x7a => true,
-        0..=0x7f => false,
-        _ => char::from_u32(code).is_some_and(|c| is_alphabetic(c) || ('\u{e000}'..='\u{e002}').contains(&c)),
-    }
+    let is_other =
+        |code| char::from_u32(code).is_some_and(|c| is_alphabetic(c) || ('\u{e000}'..='\u{e002}').contains(&c));
+    (0x61..=0x7a).contains(&code) || (code > 0x7f && is_other(code))
 }
 
 /// What a link leads to: host, registered domain, top-level domain, words of the path.
@@ -396,6 +395,34 @@ mod tests {
         }
     }
 
+    /// As the view is defined, token by token.
+    fn chars_by_token(scratch: &Scratch) -> Vec<(View, u32, u32)> {
+        let mut runs: Vec<(u32, u32)> = Vec::new();
+        for token in &scratch.tokens {
+            match runs.last_mut() {
+                Some(run) if run.1 == token.start => run.1 = token.end,
+                _ => runs.push((token.start, token.end)),
+            }
+        }
+        let windows = |(start, end): (u32, u32)| start - 1..end - 1;
+        runs.into_iter()
+            .flat_map(windows)
+            .map(|start| (View::Chars3, start, start + 3))
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn characters_in_a_row_are_those_of_tokens(
+            content in prop_oneof![any::<String>(), "([a-c. !水晶1<>&’]|\\pL|<br>|http://a.bc ){0,60}"],
+        ) {
+            let (mut scratch, mut names) = (Scratch::default(), Names::default());
+            emit(&content, &[], &mut scratch, &mut names);
+            names.codes.retain(|(view, ..)| *view == View::Chars3);
+            prop_assert_eq!(names.codes, chars_by_token(&scratch));
+        }
+    }
+
     #[derive(Default)]
     struct Names {
         codes: Vec<(View, u32, u32)>,
@@ -410,6 +437,12 @@ mod tests {
         fn fact(&mut self, _view: View, _hash: u32, _place: Option<(usize, usize)>, name: impl FnOnce() -> String) {
             self.facts.push(name());
         }
+
+        fn spoken(&mut self, _hash: u32) {}
+
+        fn linked(&mut self) {}
+
+        fn anchored(&mut self) {}
     }
 
     fn read(content: &str) -> (Vec<String>, Vec<String>) {

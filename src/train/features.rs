@@ -173,6 +173,12 @@ impl Sink for Distinct {
             self.naming.push(hash);
         }
     }
+
+    fn spoken(&mut self, _hash: u32) {}
+
+    fn linked(&mut self) {}
+
+    fn anchored(&mut self) {}
 }
 
 /// The groups that hold a term, up to [`GROUPS_MIN`] of them.
