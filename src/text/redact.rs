@@ -65,7 +65,7 @@ fn round(content: &str, own: &name::Own) -> Option<String> {
     apply(content, &cleaned, edits)
 }
 
-/// Makes the replacements; of two that overlap, the one that was found first.
+/// Makes the replacements, of those that overlap together.
 fn apply(content: &str, cleaned: &Clean<'_>, edits: Vec<Edit>) -> Option<String> {
     let mut taken: Vec<(Range<usize>, &'static str)> = Vec::new();
     for edit in edits {
@@ -74,12 +74,24 @@ fn apply(content: &str, cleaned: &Clean<'_>, edits: Vec<Edit>) -> Option<String>
             // Zeros that are there already are in nobody's way; but a name has no business inside of a placeholder.
             continue;
         }
-        let at = taken.partition_point(|(other, _)| other.start < range.start);
-        let free = taken.get(at).is_none_or(|(next, _)| range.end <= next.start)
-            && (at == 0 || taken[at - 1].0.end <= range.start);
-        if free && !range.is_empty() {
-            taken.insert(at, (range, edit.with));
+        if range.is_empty() {
+            continue;
         }
+        let first = taken.partition_point(|(other, _)| other.end <= range.start);
+        let behind = taken.partition_point(|(other, _)| other.start < range.end);
+        // What overlaps becomes one: nothing stays that anybody wanted gone. What it is called by whoever saw most of it.
+        let before = taken
+            .get(first..behind)
+            .and_then(|others| Some((others.first()?, others.last()?)));
+        let joined = match before {
+            Some(((start, with), (end, _))) => {
+                let whole = range.start.min(start.start)..range.end.max(end.end);
+                let with = if whole == range { edit.with } else { with };
+                (whole, with)
+            }
+            None => (range, edit.with),
+        };
+        taken.splice(first..behind, [joined]);
     }
     if taken.iter().all(|(range, with)| content[range.clone()] == **with) {
         return None;

@@ -133,6 +133,12 @@ fn the_authors_own_name() {
     by("X", "x marks the spot", "x marks the spot");
 }
 
+#[test]
+fn a_name_that_is_part_of_a_handle_and_goes_on_behind_it() {
+    let redacted = redact("u/Canaryname\u{663}Quillfeather was here", &AUTHOR);
+    assert_eq!(redacted, "u/someone was here");
+}
+
 /// Stretches of text that make trouble, glued together at random.
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
