@@ -171,7 +171,7 @@ impl Sink for Rows {
     }
 
     #[inline]
-    fn row(&mut self, view: View, hashes: &[u32], _place: impl Fn(usize) -> (u32, u32)) {
+    fn row(&mut self, view: View, hashes: &[u32], _places: impl Iterator<Item = (u32, u32)>) {
         self.hashes[view as usize].extend_from_slice(hashes);
     }
 

@@ -112,44 +112,48 @@ impl Table {
         self.n_terms
     }
 
-    /// What stands at a term's home.
+    /// The first slots that a term may stand in: its home, and the next ones.
     #[inline]
-    fn at_home(&self, slots: &[u32], hash: u32) -> u32 {
+    fn near(&self, slots: &[u32], hash: u32) -> [u32; NEAR] {
         let (home, _) = place(self.home_bits, hash);
-        slots.get(home).copied().unwrap_or(0)
+        let near = slots.get(home..home + NEAR).and_then(|near| near.try_into().ok());
+        near.unwrap_or_default()
     }
 
-    /// The ham mark and the steps of a term, and whether that is all that there is to look for. Of one that was not found,
-    /// more than [`KNOWN_MAX`]. Three slots are looked at in any case, of which the `first` is there already: of a thousand
-    /// terms hardly one stands further away, where of two it was every fourth, and the processor guessed wrong each time.
+    /// The ham mark and the steps of a term that has these slots, and whether it may stand behind them. Of one that was not
+    /// found, more than [`KNOWN_MAX`]. Without a branch: the processor would guess wrong as often as not.
     #[inline]
-    fn look_near(&self, slots: &[u32], hash: u32, first: u32) -> (u32, bool) {
-        let (home, check) = place(self.home_bits, hash);
-        let Some(&[second, third]) = slots.get(home + 1..home + 3) else {
-            return (u32::MAX, true);
-        };
-        // What is left of a slot when the check that it should have is taken out.
-        let left = (first ^ check).min(second ^ (check + DISTANCE));
-        let left = left.min(third ^ (check + 2 * DISTANCE));
+    fn look_near(&self, hash: u32, [first, second, third]: [u32; NEAR]) -> (u32, bool) {
+        let (_, check) = place(self.home_bits, hash);
+        // What is left of a slot when the check that it should have is taken out; of at most one of them little.
+        let left = [
+            first ^ check,
+            second ^ (check + DISTANCE),
+            third ^ (check + 2 * DISTANCE),
+        ];
+        let known = left.map(|left| if left / DISTANCE == 0 { u32::MAX } else { 0 });
+        let is_known = known[0] | known[1] | known[2];
+        let found = (left[0] & known[0]) | (left[1] & known[1]) | (left[2] & known[2]) | !is_known;
         // If the third stands further from its home than from this one, more of this home's may stand behind it.
-        (left, (third & self.distance_mask <= 2 * DISTANCE) | (left <= KNOWN_MAX))
+        let goes_on = third & self.distance_mask > 2 * DISTANCE;
+        (found, goes_on & (is_known == 0))
     }
 
     /// As [`Table::look_near`], to the end.
     #[inline]
-    fn look_up(&self, slots: &[u32], hash: u32, first: u32) -> u32 {
-        match self.look_near(slots, hash, first) {
-            (left, true) => left,
-            (left, false) => left.min(self.look_further(slots, hash)),
+    fn look_up(&self, slots: &[u32], hash: u32) -> u32 {
+        match self.look_near(hash, self.near(slots, hash)) {
+            (found, false) => found,
+            (_, true) => self.look_further(slots, hash),
         }
     }
 
-    /// Looks behind what [`Table::look_near`] has seen.
+    /// Looks behind what [`Table::look_near`] has seen: one term of a thousand stands there.
     #[cold]
     fn look_further(&self, slots: &[u32], hash: u32) -> u32 {
         let (home, check) = place(self.home_bits, hash);
         let mut check = check + 2 * DISTANCE;
-        for slot in slots.iter().skip(home + 3) {
+        for slot in slots.iter().skip(home + NEAR) {
             check += DISTANCE;
             if slot & self.distance_mask < check & self.distance_mask {
                 break;
@@ -164,8 +168,7 @@ impl Table {
     /// What the term is worth, if it is known.
     #[inline]
     pub(crate) fn find(&self, hash: u32) -> Option<Worth> {
-        let slots = self.slots.get();
-        let found = self.look_up(slots, hash, self.at_home(slots, hash));
+        let found = self.look_up(self.slots.get(), hash);
         (found <= KNOWN_MAX).then(|| Worth {
             steps: steps(found),
             in_ham: found & HAM != 0,
@@ -189,24 +192,41 @@ impl Table {
         n
     }
 
-    /// Hands out what [`Table::look_up`] finds, for at most [`TOGETHER`] at once: so adding up is a loop of its own, over
-    /// plain numbers. So is going to the terms' homes: nearly each lies in memory that no cache has, and in a loop as short
-    /// as this one the processor asks for the next ones while it waits for the first.
+    /// Hands out what [`Table::look_up`] finds, for at most [`TOGETHER`] at once, in three short loops. The first goes to the
+    /// terms' homes: nearly each lies in memory that no cache has, and the processor asks for the next ones while it waits
+    /// for the first. The second looks at what was there, and `each` at what that is: both are over plain numbers, four
+    /// or more at a time.
     #[inline]
     fn look_up_all(&self, hashes: &[u32], mut each: impl FnMut(&[u32])) {
         let slots = self.slots.get();
+        let mut near = [[0; TOGETHER]; NEAR];
         let mut found = [0; TOGETHER];
         for hashes in hashes.chunks(TOGETHER) {
-            for (&hash, found) in hashes.iter().zip(&mut found) {
-                *found = self.at_home(slots, hash);
+            let found = &mut found[..hashes.len()];
+            let [first, second, third] = &mut near;
+            let places = first.iter_mut().zip(second.iter_mut()).zip(third.iter_mut());
+            for (&hash, ((first, second), third)) in hashes.iter().zip(places) {
+                [*first, *second, *third] = self.near(slots, hash);
             }
-            for (&hash, found) in hashes.iter().zip(&mut found) {
-                *found = self.look_up(slots, hash, *found);
+            let near = first.iter().zip(second.iter()).zip(third.iter());
+            let mut go_on = false;
+            for ((&hash, found), ((&first, &second), &third)) in hashes.iter().zip(found.iter_mut()).zip(near) {
+                let goes_on;
+                (*found, goes_on) = self.look_near(hash, [first, second, third]);
+                go_on |= goes_on;
             }
-            each(&found[..hashes.len()]);
+            if go_on {
+                for (&hash, found) in hashes.iter().zip(found.iter_mut()) {
+                    *found = self.look_up(slots, hash);
+                }
+            }
+            each(found);
         }
     }
 }
+
+/// Slots that are looked at in any case.
+const NEAR: usize = 3;
 
 /// Terms that are looked up together.
 const TOGETHER: usize = 64;

@@ -80,10 +80,8 @@ pub struct Scratch {
     pub(super) prefix: Vec<u64>,
     pub(super) squash: Vec<u64>,
     pub(super) squash_codes: Vec<u32>,
-    pub(super) squash_at: Vec<u32>,
-    /// Terms of one view, and where they begin.
+    /// Terms of one view.
     pub(super) hashes: Vec<u32>,
-    pub(super) starts: Vec<u32>,
     singles: Singles,
 }
 

@@ -63,11 +63,10 @@ pub trait Sink {
     /// A term that stands in the text: the stream's characters from `start` to `end`.
     fn piece(&mut self, view: View, hash: u32, start: u32, end: u32);
 
-    /// Terms that stand in a row; `place` is where the one of a number stands, as in [`Sink::piece`].
+    /// Terms that stand in a row, and where each stands, as in [`Sink::piece`].
     #[inline]
-    fn row(&mut self, view: View, hashes: &[u32], place: impl Fn(usize) -> (u32, u32)) {
-        for (i, &hash) in hashes.iter().enumerate() {
-            let (start, end) = place(i);
+    fn row(&mut self, view: View, hashes: &[u32], places: impl Iterator<Item = (u32, u32)>) {
+        for (&hash, (start, end)) in hashes.iter().zip(places) {
             self.piece(view, hash, start, end);
         }
     }
@@ -266,30 +265,23 @@ fn words<S: Sink>(scratch: &Scratch, sink: &mut S) {
 ///
 /// Which are all but those with a space in the middle: there is one before the first token, one behind the last, and
 /// never more than one between two.
-#[expect(clippy::cast_possible_truncation, reason = "three")]
 fn chars<S: Sink>(scratch: &mut Scratch, sink: &mut S) {
     let Scratch {
-        codes,
-        prefix,
-        hashes,
-        starts,
-        ..
+        codes, prefix, hashes, ..
     } = scratch;
     let n = codes.len().saturating_sub(N_CHARS - 1);
     hashes.resize(n, 0);
-    starts.resize(n, 0);
-    let (firsts, lasts) = (&prefix[..n], &prefix[prefix.len() - n..]);
-    let middles = codes.iter().skip(1);
+    let raws = stretches(&prefix[..n], &prefix[prefix.len() - n..], POWERS[N_CHARS]);
+    let middles = || codes.iter().skip(1);
     // Each is written, and overwritten by the next one if it is none: no branch that the processor would have to guess.
-    let (hashes, starts) = (hashes.as_mut_slice(), starts.as_mut_slice());
+    let written = hashes.as_mut_slice();
     let mut n = 0;
-    for ((start, raw), &middle) in (0..).zip(stretches(firsts, lasts, POWERS[N_CHARS])).zip(middles) {
-        hashes[n] = mix(View::Chars3, raw);
-        starts[n] = start;
+    for (raw, &middle) in raws.zip(middles()) {
+        written[n] = mix(View::Chars3, raw);
         n += usize::from(middle != SPACE);
     }
-    let starts = &starts[..n];
-    sink.row(View::Chars3, &hashes[..n], |i| (starts[i], starts[i] + N_CHARS as u32));
+    let starts = (0..).zip(middles()).filter(|(_, middle)| **middle != SPACE);
+    sink.row(View::Chars3, &hashes[..n], starts.map(|(start, _)| (start, start + 3)));
 }
 
 /// Letters in a row, whatever stands between them: what spacing, dots and hyphens cannot hide.
@@ -298,23 +290,19 @@ fn letters<S: Sink>(scratch: &mut Scratch, sink: &mut S) {
         codes,
         squash,
         squash_codes,
-        squash_at,
         hashes,
         ..
     } = scratch;
-    squash_at.resize(codes.len(), 0);
     squash_codes.resize(codes.len(), 0);
-    let (ats, letters) = (squash_at.as_mut_slice(), squash_codes.as_mut_slice());
+    let written = squash_codes.as_mut_slice();
     let mut n = 0;
-    for (at, &code) in (0..).zip(codes.iter()) {
-        ats[n] = at;
-        letters[n] = code;
+    for &code in codes.iter() {
+        written[n] = code;
         n += usize::from(is_letter(code));
     }
-    squash_at.truncate(n);
     squash_codes.truncate(n);
     fill_prefix(squash_codes, squash);
-    if squash_at.len() < N_LETTERS {
+    if n < N_LETTERS {
         return;
     }
     let raws = stretches(
@@ -324,9 +312,13 @@ fn letters<S: Sink>(scratch: &mut Scratch, sink: &mut S) {
     );
     hashes.clear();
     hashes.extend(raws.map(|raw| mix(View::Letters, raw)));
-    sink.row(View::Letters, hashes, |i| {
-        (squash_at[i], squash_at[i + N_LETTERS - 1] + 1)
-    });
+    let places = || (0..).zip(codes.iter()).filter(|(_, code)| is_letter(**code));
+    let lasts = places().skip(N_LETTERS - 1);
+    sink.row(
+        View::Letters,
+        hashes,
+        places().zip(lasts).map(|((first, _), (last, _))| (first, last + 1)),
+    );
 }
 
 /// Letters, links and addresses; no digits, no signs.
