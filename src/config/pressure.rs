@@ -67,7 +67,7 @@ pub(super) fn resolve(merged: &Merged<'_>, problems: &mut Vec<String>) -> Option
         u32::try_from(value).unwrap_or(u32::MAX)
     };
     let backlog_max = match number("backlog_max", raw.backlog_max, 0) {
-        0 => 4 * std::thread::available_parallelism().map_or(1, NonZero::get),
+        0 => 2 * std::thread::available_parallelism().map_or(1, NonZero::get),
         max => max as usize,
     };
     let stream_in_flight_max = number("stream_in_flight_max", raw.stream_in_flight_max, 1) as usize;

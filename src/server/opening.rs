@@ -90,7 +90,7 @@ impl<T: AsyncRead + Unpin> Opened<T> {
         ready!(stream.poll_read(context, &mut part))?;
         let n = part.filled().len();
         buffer.advance(n);
-        self.activity.begins_turn(unread - n);
+        self.activity.has_read(n);
         Poll::Ready(Ok(()))
     }
 }

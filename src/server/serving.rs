@@ -30,6 +30,9 @@ const RESETS_PER_CALL: usize = 16;
 /// comments. What others have to say, and what it takes to refuse it, then does not keep them waiting for long.
 const BUSY_BYTES_MAX: usize = 2_048;
 
+/// How often a connection lets others go first before its turn comes, at most. Each time costs a five-hundredth of a turn.
+const PUT_OFF_MAX: u32 = 16;
+
 /// Serves the connections that come in until `stopped` is true, or there are no more; then those that are open, until they
 /// have answered what they have begun. Dropped before, it cuts them off.
 pub(super) async fn serve<T>(
@@ -84,17 +87,19 @@ where
     let mut stop = pin!(ended(stopped));
     let mut old = pin!(sleep(bounds.connection_age_max));
     let (mut is_stopping, mut is_old) = (false, false);
-    let mut is_put_off = false;
+    let mut n_put_off = 0;
     loop {
         // Whenever it is woken, the connection lets everybody go first who can go on. Else it would be its turn after each
         // single answer, for tokio runs what was woken last: so it writes the answers of many calls at once, and reads many
         // calls. That halved the kernel's share of a call's time.
         let spoken = poll_fn(|context| {
-            is_put_off = !is_put_off;
-            if is_put_off {
+            // In overload it lets those go first that were let in, and so waits for the turns of most others: all have as many.
+            n_put_off += 1;
+            if n_put_off == 1 || (n_put_off <= PUT_OFF_MAX && gate.has_waiting()) {
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
+            n_put_off = 0;
             activity.begins_turn(if gate.is_busy() { BUSY_BYTES_MAX } else { usize::MAX });
             connection.as_mut().poll(context)
         });

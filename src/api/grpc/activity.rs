@@ -43,6 +43,11 @@ impl Activity {
         self.0.unread.store(bytes, Ordering::Relaxed);
     }
 
+    /// So many bytes were read in it.
+    pub fn has_read(&self, bytes: usize) {
+        self.begins_turn(self.unread().saturating_sub(bytes));
+    }
+
     /// How many bytes may still be read in this turn.
     pub fn unread(&self) -> usize {
         self.0.unread.load(Ordering::Relaxed)

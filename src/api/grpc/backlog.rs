@@ -3,8 +3,9 @@
 //! wakes them, to when they rest again, and new ones are turned away while too many are in between.
 //!
 //! A burst is no overload: all are let in that find a place, until for [`BURST`] there were never less than half as many as
-//! may be (a queue that does not drain is a standing one: Nichols and Jacobson, Controlling Delay, 2012). It is over when
-//! for [`CALM`] there was no crowd.
+//! may be (a queue that does not drain is a standing one: Nichols and Jacobson, Controlling Delay, 2012). Then only half as
+//! many are let in, and they go before connections have their turn ([`Backlog::has_waiting`]): what is let in is served at
+//! once, and what cannot be is told so soon. It is over when for [`CALM`] there was no crowd.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -24,9 +25,13 @@ const CALM: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Backlog {
     ready: AtomicUsize,
+    /// Those among them that have a processor.
+    running: AtomicUsize,
     max: usize,
     /// There were less than half as many since this was last asked.
     has_drained: AtomicBool,
+    /// The last crowd has stayed for too long.
+    is_overloaded: AtomicBool,
     crowd: Mutex<Crowd>,
 }
 
@@ -44,20 +49,37 @@ impl Backlog {
     pub(super) const fn new(max: usize) -> Self {
         Self {
             ready: AtomicUsize::new(0),
+            running: AtomicUsize::new(0),
             max,
             has_drained: AtomicBool::new(false),
+            is_overloaded: AtomicBool::new(false),
             crowd: Mutex::new(Crowd::Burst(None)),
         }
     }
 
     /// Whether one more may come.
     pub(super) fn admits(&self) -> bool {
-        self.ready.load(Ordering::Relaxed) < self.max || self.is_burst(Instant::now())
+        let max = if self.is_overloaded.load(Ordering::Relaxed) {
+            self.half()
+        } else {
+            self.max
+        };
+        self.ready.load(Ordering::Relaxed) < max || self.is_burst(Instant::now())
     }
 
-    /// Whether it is half full.
+    /// Whether it is full.
     pub(super) fn is_busy(&self) -> bool {
-        self.ready.load(Ordering::Relaxed) >= self.max.div_ceil(2)
+        self.ready.load(Ordering::Relaxed) >= self.max
+    }
+
+    /// Whether there is overload, and calls wait that were let in all the same.
+    pub(super) fn has_waiting(&self) -> bool {
+        let waits = || self.ready.load(Ordering::Relaxed) > self.running.load(Ordering::Relaxed);
+        self.is_overloaded.load(Ordering::Relaxed) && waits()
+    }
+
+    const fn half(&self) -> usize {
+        self.max.div_ceil(2)
     }
 
     /// There are too many at `now`: whether it is a burst.
@@ -71,6 +93,7 @@ impl Backlog {
             }
             Crowd::Burst(_) | Crowd::Overload(_) => Some(now),
         };
+        self.is_overloaded.store(since.is_none(), Ordering::Relaxed);
         *crowd = since.map_or(Crowd::Overload(now), |since| Crowd::Burst(Some(since)));
         since.is_some()
     }
@@ -81,7 +104,7 @@ impl Backlog {
 
     fn leaves(&self) {
         let left = self.ready.fetch_sub(1, Ordering::Relaxed) - 1;
-        if left < self.max.div_ceil(2) && !self.has_drained.load(Ordering::Relaxed) {
+        if left < self.half() && !self.has_drained.load(Ordering::Relaxed) {
             self.has_drained.store(true, Ordering::Relaxed);
         }
     }
@@ -216,17 +239,25 @@ impl<F: Future + Unpin> Future for Counted<F> {
             }
         }
         // Before it runs, so that what wakes it meanwhile is not lost.
-        let _running = mark.goes(READY, RESTS).then(|| Running(mark));
+        let _running = mark.goes(READY, RESTS).then(|| Running::begin(&mark.backlog));
         Pin::new(inner).poll(&mut Context::from_waker(waker))
     }
 }
 
 /// A call that has a processor counts until it gives it back, and also if it panics.
-struct Running<'a>(&'a Mark);
+struct Running<'a>(&'a Backlog);
+
+impl<'a> Running<'a> {
+    fn begin(backlog: &'a Backlog) -> Self {
+        backlog.running.fetch_add(1, Ordering::Relaxed);
+        Self(backlog)
+    }
+}
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.backlog.leaves();
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+        self.0.leaves();
     }
 }
 
@@ -335,6 +366,26 @@ mod tests {
         assert!(!backlog.is_burst(now + BURST), "this one stays");
         drop(calls);
         assert!(!backlog.is_burst(now + BURST + CALM / 2), "it may come again");
+    }
+
+    #[test]
+    fn in_overload_half_as_many_are_let_in_and_go_first() {
+        let backlog = Arc::new(Backlog::new(2));
+        let calls = [(); 2].map(|()| counted(&backlog, Box::pin(async {})));
+        let now = Instant::now();
+        assert!(
+            backlog.is_burst(now) && !backlog.has_waiting(),
+            "a burst is no overload"
+        );
+        assert!(!backlog.is_burst(now + BURST) && backlog.has_waiting());
+        backlog.running.store(2, Ordering::Relaxed);
+        assert!(!backlog.has_waiting(), "both have a processor");
+        backlog.running.store(0, Ordering::Relaxed);
+        drop(calls);
+        assert!(!backlog.has_waiting() && backlog.admits());
+        let call = counted(&backlog, Box::pin(async {}));
+        assert!(!backlog.admits(), "one is half of two");
+        drop(call);
     }
 
     #[test]

@@ -57,8 +57,9 @@ impl Gate {
         let places = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
         Self(Arc::new(Inner {
             places: places(bounds.in_flight_max),
-            // As many as there may be calls that wait for a processor, so that no stream keeps a reader waiting for long.
-            items: places(bounds.backlog_max),
+            // Twice as many as there may be calls that wait for a processor: items wait for Redis too, and are few enough to
+            // keep no reader waiting for long.
+            items: places(bounds.backlog_max.saturating_mul(2)),
             stopped,
             backlog: Arc::new(Backlog::new(bounds.backlog_max)),
             timeout: bounds.timeout,
@@ -93,6 +94,11 @@ impl Gate {
     /// Whether enough calls wait for a processor to keep it busy for a while.
     pub fn is_busy(&self) -> bool {
         self.0.backlog.is_busy()
+    }
+
+    /// Whether there is overload, and calls wait for a processor that were let in all the same.
+    pub fn has_waiting(&self) -> bool {
+        self.0.backlog.has_waiting()
     }
 
     fn place(&self) -> Option<OwnedSemaphorePermit> {

@@ -40,7 +40,7 @@ impl Protection {
     /// Where cost is measured nothing is refused: there are always more callers than a server can answer at once.
     pub(crate) fn refusing() -> Self {
         Self {
-            backlog_max: 4,
+            backlog_max: 2,
             ..Self::new()
         }
     }
