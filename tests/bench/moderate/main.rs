@@ -4,6 +4,7 @@
 //!     cargo bench --bench moderate -- --rounds 100 --calls 8000
 //!     cargo bench --bench moderate -- --only Redis            only these variants, and what they are compared to
 //!     cargo bench --bench moderate -- half --seconds 5        latency at half of saturation, beside the baseline's
+//!     cargo bench --bench moderate -- half --only Redis --rounds 30 --seconds 1
 //!     cargo bench --bench moderate -- overload --seconds 30   far more calls than there are places
 //!     cargo bench --bench moderate -- calls --to 127.0.0.1:50051 --calls 2000   calls to a server that runs in a profiler
 //!
@@ -93,16 +94,14 @@ impl Kind {
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    let only = args.iter().position(|arg| arg == "--only");
+    let only = only.and_then(|at| args.get(at + 1)).map_or("", String::as_str);
     match args.first().map(String::as_str) {
         Some("--serve-echo") => server::echo(&args[1..]),
-        Some("half") => half::run(number(&args, "--rounds", 5), number(&args, "--seconds", 3)),
+        Some("half") => half::run(number(&args, "--rounds", 5), number(&args, "--seconds", 3), only),
         Some("calls") => calls(&args, number(&args, "--calls", 20_000)),
         Some("overload") => overload::run(number(&args, "--seconds", 30)),
-        _ => {
-            let only = args.iter().position(|arg| arg == "--only");
-            let only = only.and_then(|at| args.get(at + 1)).map_or("", String::as_str);
-            compare(number(&args, "--rounds", 40), number(&args, "--calls", 4_000), only);
-        }
+        _ => compare(number(&args, "--rounds", 40), number(&args, "--calls", 4_000), only),
     }
 }
 
@@ -126,16 +125,11 @@ fn calls(args: &[String], calls: usize) {
 fn compare(rounds: usize, calls: usize, only: &str) {
     let redis = server::Redis::start();
     let protection = protection::Protection::new();
-    let chosen = |variant: &Variant| variant.name.contains(only);
-    let is_baseline = |at: usize| VARIANTS.iter().any(|other| chosen(other) && other.baseline == Some(at));
     let mut load = Load::new();
-    let mut servers: Vec<_> = VARIANTS
-        .iter()
-        .enumerate()
-        .filter(|(at, variant)| chosen(variant) || is_baseline(*at))
-        .map(|(at, variant)| {
-            let server = Server::start(variant, &redis.url, &protection);
-            let open = load.open(protection.door(&server.address, variant.kind));
+    let mut servers: Vec<_> = chosen(only)
+        .map(|at| {
+            let server = Server::start(&VARIANTS[at], &redis.url, &protection);
+            let open = load.open(protection.door(&server.address, VARIANTS[at].kind));
             (at, server, open)
         })
         .collect();
@@ -180,10 +174,14 @@ fn compare(rounds: usize, calls: usize, only: &str) {
     }
 }
 
-fn median(values: &[f64]) -> f64 {
-    quartiles(values)[1]
+/// The variants whose names have this in them, and what they are compared to.
+fn chosen(only: &str) -> impl Iterator<Item = usize> {
+    let named = move |variant: &Variant| variant.name.contains(only);
+    let is_baseline = move |at| VARIANTS.iter().any(|other| named(other) && other.baseline == Some(at));
+    (0..VARIANTS.len()).filter(move |at| named(&VARIANTS[*at]) || is_baseline(*at))
 }
 
+/// The lower quartile, the median and the upper one.
 fn quartiles(values: &[f64]) -> [f64; 3] {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
