@@ -30,7 +30,7 @@ const RESETS_PER_CALL: usize = 16;
 /// comments. What others have to say, and what it takes to refuse it, then does not keep them waiting for long.
 const BUSY_BYTES_MAX: usize = 2_048;
 
-/// How often a connection lets others go first before its turn comes, at most. Each time costs a five-hundredth of a turn.
+/// How often a connection lets others go first before its turn comes, at most: each time is a pass of the whole queue.
 const PUT_OFF_MAX: u32 = 16;
 
 /// Serves the connections that come in until `stopped` is true, or there are no more; then those that are open, until they
