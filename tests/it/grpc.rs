@@ -408,19 +408,26 @@ async fn what_the_protocol_refuses_does_not_hurt_the_connection() {
     let at = not_utf8.windows(5).position(|window| window == b"Hello").unwrap();
     not_utf8[at] = 0xff;
     for bytes in [not_utf8, vec![0xff; 64]] {
-        let status = raw_call(house.address, bytes).await;
+        let status = raw_call(house.address, tonic::Request::new(vec![bytes])).await;
         assert_eq!(
             status,
             Some(Code::Internal as i32),
             "tonic answers a message that it cannot read with INTERNAL"
         );
     }
+    let without = raw_call(house.address, tonic::Request::new(vec![])).await;
+    assert_eq!(without, Some(Code::Internal as i32), "a call without a message");
+    for (encoding, answer) in [("identity", None), ("gzip", Some(Code::Unimplemented as i32))] {
+        let mut call = tonic::Request::new(vec![request(PLAIN).encode_to_vec()]);
+        call.metadata_mut().insert("grpc-encoding", encoding.parse().unwrap());
+        assert_eq!(raw_call(house.address, call).await, answer, "{encoding}");
+    }
     assert_eq!(house.moderate(request(PLAIN)).await.unwrap().decision_id.len(), 32);
     house.stop().await;
 }
 
-/// Sends bytes as a message of `Moderate`; the grpc-status that comes back.
-async fn raw_call(address: std::net::SocketAddr, message: Vec<u8>) -> Option<i32> {
+/// Sends bytes as messages of `Moderate`; the grpc-status that comes back, unless it is an answer.
+async fn raw_call(address: std::net::SocketAddr, messages: tonic::Request<Vec<Vec<u8>>>) -> Option<i32> {
     use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
     /// Sends bytes as they are.
     #[derive(Default)]
@@ -462,7 +469,7 @@ async fn raw_call(address: std::net::SocketAddr, message: Vec<u8>) -> Option<i32
     client.ready().await.unwrap();
     let path = tonic::codegen::http::uri::PathAndQuery::from_static("/moderato.v1.ModerationService/Moderate");
     client
-        .unary(tonic::Request::new(message), path, Raw)
+        .client_streaming(messages.map(tokio_stream::iter), path, Raw)
         .await
         .err()
         .map(|status| status.code() as i32)
