@@ -121,7 +121,7 @@ impl Table {
     }
 
     /// The ham mark and the steps of a term that has these slots, and whether it may stand behind them. Of one that was not
-    /// found, more than [`KNOWN_MAX`]. Without a branch: the processor would guess wrong as often as not.
+    /// found, more than [`KNOWN_MAX`]. Without a branch that the processor would have to guess.
     #[inline]
     fn look_near(&self, hash: u32, [first, second, third]: [u32; NEAR]) -> (u32, bool) {
         let (_, check) = place(self.home_bits, hash);

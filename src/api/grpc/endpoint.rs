@@ -77,11 +77,11 @@ where
         if request.uri().path() != MODERATE || is_encoded {
             return Generated(self.generated).answer(request, call);
         }
-        let mut asked = Asked::new(request, self.message_bytes_max);
+        let mut unary = Unary::new(request, self.message_bytes_max);
         let door = self.door;
         Box::pin(async move {
             let answer = pin!(async {
-                Ok(match asked.answer(door.moderator()).await {
+                Ok(match unary.answer(door.moderator()).await {
                     Ok(message) => response(message),
                     Err(status) => status.into_http(),
                 })
@@ -91,14 +91,14 @@ where
     }
 }
 
-/// A call of `Moderate`, of whose request all but the message was read.
-struct Asked {
+/// A unary call of `Moderate`, of whose request all but the message was read.
+struct Unary {
     /// Until the message was read.
     messages: Option<Streaming<ModerateRequest>>,
     sender: Result<Sender, Status>,
 }
 
-impl Asked {
+impl Unary {
     fn new<B>(request: http::Request<B>, message_bytes_max: usize) -> Self
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
