@@ -311,7 +311,6 @@ fn limiter(config: &Config, redis: Option<&str>) -> Result<Limiter, Failure> {
         tls_identity: identity,
         local,
         local_share: bounds.redis_local_share,
-        debts_max: bounds.redis_debts_max,
         ..RedisSettings::new(url)
     };
     Limiter::redis(settings).map_err(|error| Failure::new(Exit::Config, error))

@@ -23,8 +23,6 @@ pub struct LimiterConfig {
     pub redis_connect_timeout: Duration,
     /// The part of each quota that one process grants alone, above 0 and at most 1.
     pub redis_local_share: f64,
-    /// Authors whose grants of an outage are written back.
-    pub redis_debts_max: usize,
     /// PEM file of the authorities that sign Redis' certificate.
     pub redis_tls_ca_file: Option<PathBuf>,
     /// PEM files of our own certificate and its key.
@@ -40,7 +38,6 @@ struct RawLimiter {
     redis_in_flight_max: u64,
     redis_connect_timeout: String,
     redis_local_share: f64,
-    redis_debts_max: u64,
     redis_tls_ca_file: String,
     redis_tls_cert_file: String,
     redis_tls_key_file: String,
@@ -73,7 +70,6 @@ pub(super) fn resolve(merged: &Merged<'_>, problems: &mut Vec<String>) -> Option
         redis_in_flight_max,
         redis_connect_timeout: redis_connect_timeout?,
         redis_local_share: raw.redis_local_share,
-        redis_debts_max: usize::try_from(raw.redis_debts_max).unwrap_or(usize::MAX),
         redis_tls_ca_file: file(&raw.redis_tls_ca_file),
         redis_tls_identity_files: file(&raw.redis_tls_cert_file).zip(file(&raw.redis_tls_key_file)),
     })

@@ -14,6 +14,9 @@ pub(super) const RATE_MAX: u32 = 1_000_000;
 /// Keys that may be set although the embedded defaults leave them out, with an example of their type.
 const OPTIONAL: [(&str, Value); 2] = [("hold_at", Value::Float(0.5)), ("reject_at", Value::Float(0.5))];
 
+/// Keys of earlier versions that mean nothing any more: replicas of both versions may read one file.
+const RETIRED: [&str; 1] = ["limiter.redis_debts_max"];
+
 /// The sections, each complete.
 #[derive(Debug)]
 pub(super) struct Merged<'a> {
@@ -133,6 +136,7 @@ fn overlay(base: &mut Table, over: &Table, path: &str, problems: &mut Vec<String
                     base.insert(key.clone(), value.clone());
                 }
                 Some(example) => problems.push(wrong_type(&path, &example, value)),
+                None if RETIRED.contains(&path.as_str()) => {}
                 None if names_quota => problems.push(format!("{path}: must be a section, [{path}]")),
                 None => {
                     let known = base.keys().map(String::as_str);

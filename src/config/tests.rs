@@ -91,6 +91,12 @@ fn every_mistake_at_once_with_path_and_remedy() {
 }
 
 #[test]
+fn a_key_of_an_earlier_version_is_passed_over() {
+    assert!(parse("[limiter]\nredis_debts_max = 5", Path::new("test.toml")).is_ok());
+    assert!(!problems("[service]\nredis_debts_max = 5").is_empty());
+}
+
+#[test]
 fn values_are_checked() {
     let cases = [
         ("[service]\nlisten = [\"localhost\"]", "service.listen"),

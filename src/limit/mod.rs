@@ -17,10 +17,7 @@ pub mod gcra;
 pub mod key;
 mod local;
 mod memory;
-mod pledge;
 mod redis;
-#[cfg(test)]
-mod simulation;
 
 use std::time::Duration;
 
@@ -168,7 +165,7 @@ pub enum RedisState {
     },
 }
 
-/// What happened at Redis since the start, for metrics. Each but the last only grows.
+/// What happened at Redis since the start, for metrics. Each only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
     /// Takes sent to Redis.
@@ -185,14 +182,6 @@ pub struct Counters {
     pub probed: u64,
     /// How often a breaker opened.
     pub opened: u64,
-    /// Debts of an outage that were written back.
-    pub settled: u64,
-    /// Debts whose writing back was not answered; they are not tried again.
-    pub forgiven: u64,
-    /// Request ids of an outage that were written back.
-    pub remembered: u64,
-    /// Subjects with debts and request ids to be written back now; the only one that falls too.
-    pub owed: u64,
 }
 
 /// A request to take one grant from every quota of a subject, all or none.

@@ -2,26 +2,25 @@
 -- two together; this file is its second home because only Redis can do it for a whole fleet at once.
 --
 -- KEYS  the subject's key, if there are quotas; then the claim's key, if there is a claim. One slot in a cluster.
--- ARGV  1  's' spend, 'p' look only, 'd' charge debts only, 'c' remember a claim that was answered without Redis
---       2  debts of an outage for these quotas, or '': 16 bytes each, two doubles in µs: level to add, level at least
---       3  the quotas, 21 bytes each: id (4 bytes), interval and capacity (µs, little-endian doubles), shadow (0 or 1)
---       4  the claim's fingerprint (16 bytes), if there is a claim
---       5  how long to remember it, in ms
---       6  its payload; for 'c' the value from its number of quotas on
+-- ARGV  1  's' spend, 'p' look only
+--       2  the quotas, 21 bytes each: id (4 bytes), interval and capacity (µs, little-endian doubles), shadow (0 or 1)
+--       3  the claim's fingerprint (16 bytes), if there is a claim
+--       4  how long to remember it, in ms
+--       5  its payload
 -- Value of a subject: 12 bytes for each quota that is not at rest: id, theoretical arrival time (µs, double). Quotas that
 -- this caller does not know (another version of the configuration) are kept.
--- Value of a claim: fingerprint, number of quotas (1 byte, + 128 if a replica answered alone), the quotas as in ARGV[3], the outcomes, the payload.
+-- Value of a claim: fingerprint, number of quotas (1 byte; its highest bit, once set for answers given without Redis,
+-- is ignored), the quotas as in ARGV[2], the outcomes, the payload.
 -- Reply 'F' .. outcomes              fresh; 8 bytes each: the level (µs, little-endian signed), or -1 - level if exceeded
 --       'R' .. a claim's value from its number of quotas on
 --       'C'                          the claim is held by another request
 -- Cost: O(quotas). Commands used: TIME, GET, SET.
-local mode, debts, quotas = ARGV[1], ARGV[2], ARGV[3]
-local spend = mode == 's'
+local spend, quotas = ARGV[1] == 's', ARGV[2]
 
-if ARGV[4] then
+if ARGV[3] then
   local held = redis.call('GET', KEYS[#KEYS])
   if held then
-    if string.sub(held, 1, 16) == ARGV[4] then
+    if string.sub(held, 1, 16) == ARGV[3] then
       return 'R' .. string.sub(held, 17)
     end
     return 'C'
@@ -33,12 +32,12 @@ if quotas ~= '' then
   local time = redis.call('TIME')
   local now = time[1] * 1000000 + time[2]
   local value = redis.call('GET', KEYS[1]) or ''
-  -- The value holds quotas in the order of whoever wrote it, nearly always that of ARGV[3]: it is read along with them,
+  -- The value holds quotas in the order of whoever wrote it, nearly always that of ARGV[2]: it is read along with them,
   -- and only from where it differs on as a map. Four numbers a quota lie in one table, which a constructor of this size
   -- makes at once for three quotas; this and the single struct.pack below are a third of the script's cost.
   local read, tats = 1, nil
   local rows, n = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, 0
-  local granted, dirty = mode ~= 'd', mode == 'd'
+  local granted, dirty = true, false
   for at = 1, #quotas, 21 do
     local id, interval, capacity, shadow = struct.unpack('<c4ddB', quotas, at)
     local tat
@@ -65,11 +64,6 @@ if quotas ~= '' then
       -- The clock went back: the quota reads as used up, and is written so, or it would stay so for too long.
       level, dirty = capacity, true
     end
-    if debts ~= '' then
-      local add, least = struct.unpack('<dd', debts, 4 * n + 1)
-      level = math.min(capacity, math.max(level + add, least))
-      dirty = true
-    end
     local fits = level + interval <= capacity
     if not fits and shadow == 0 then
       granted = false
@@ -93,7 +87,7 @@ if quotas ~= '' then
   end
   outcomes = struct.pack('<' .. string.rep('i8', n / 4), unpack(said, 1, n / 4))
 
-  if mode ~= 'p' and (granted or dirty) then
+  if spend and (granted or dirty) then
     if not tats and read + 11 <= #value then
       tats = {}
       for at = read, #value - 11, 12 do
@@ -117,9 +111,7 @@ if quotas ~= '' then
   end
 end
 
-if ARGV[4] and spend then
-  redis.call('SET', KEYS[#KEYS], ARGV[4] .. string.char(#quotas / 21) .. quotas .. outcomes .. ARGV[6], 'PX', ARGV[5])
-elseif mode == 'c' then
-  redis.call('SET', KEYS[1], ARGV[4] .. ARGV[6], 'PX', ARGV[5])
+if ARGV[3] and spend then
+  redis.call('SET', KEYS[#KEYS], ARGV[3] .. string.char(#quotas / 21) .. quotas .. outcomes .. ARGV[5], 'PX', ARGV[4])
 end
 return 'F' .. outcomes

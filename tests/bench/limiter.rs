@@ -174,7 +174,7 @@ fn redis_benchmark(server: &RedisServer, in_flight: u64, takes: u64) {
             "1",
             "moderato:1:{bench:00000000000000000000__rand_int__}",
         ])
-        .args(["s", ""])
+        .args(["s"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -7,7 +7,7 @@ use moderato::limit::{Cause, Limiter, RedisSettings, RedisState, Source};
 use tokio::net::TcpListener;
 
 use crate::limiter::{in_redis, settings};
-use crate::limiter_faults::{back, left, settled, spend, state};
+use crate::limiter_faults::{back, left, spend, state};
 use crate::support::cluster::{Cluster, Watched};
 use crate::support::eventually::eventually;
 use crate::support::redis::{RedisServer, free_port};
@@ -60,7 +60,6 @@ async fn a_dead_shard_makes_only_its_own_authors_local() {
     cluster.servers[replica].resume();
     eventually("its replica has taken over", async || state(&limiter) == RedisState::Up).await;
     assert_eq!(by_redis(&sources(&limiter).await), 60);
-    settled(&limiter).await;
 }
 
 fn replica_of(cluster: &Cluster, master: usize) -> usize {
@@ -87,7 +86,6 @@ async fn a_failed_over_shard_is_found_again() {
         by_redis(&sources(&limiter).await) == 60
     })
     .await;
-    settled(&limiter).await;
 }
 
 #[tokio::test]
@@ -171,7 +169,6 @@ async fn a_sentinel_says_where_the_master_is_now() {
     })
     .await;
     back(&limiter).await;
-    settled(&limiter).await;
     assert_eq!(left(&limiter, 1, 10).await, (9, Source::Redis));
     let role: String = watched.replica.ask(&["INFO", "replication"]).unwrap();
     assert!(role.contains("role:master"));

@@ -1,5 +1,5 @@
-//! The script is held against the pure arithmetic: the same takes and debts at the same times give the same
-//! levels and states.
+//! The script is held against the pure arithmetic: the same takes at the same times give the same levels and
+//! states.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -36,24 +36,8 @@ fn pack(quotas: &[Quota]) -> Vec<u8> {
     packed
 }
 
-/// What a debt adds to each quota's level, and the level that each has at least, in µs.
-type Debts = Vec<(u64, u64)>;
-
-fn pack_debts(debts: &Debts) -> Vec<u8> {
-    let doubles = debts.iter().flat_map(|(add, least)| [*add as f64, *least as f64]);
-    doubles.flat_map(f64::to_le_bytes).collect()
-}
-
-/// What charging a debt does to the states.
-fn charge(quotas: &[Quota], tats: &mut [u64], debts: &Debts, now: u64) {
-    for ((quota, tat), (add, least)) in quotas.iter().zip(tats).zip(debts) {
-        let meter = gcra::Meter::of(quota);
-        *tat = now + (meter.level(*tat, now) + add).max(*least).min(meter.capacity);
-    }
-}
-
 /// One call at `now`; the levels as the script says them.
-fn call(redis: &mut Connection, script: &Script, quotas: &[Quota], now: u64, how: (&str, &Debts)) -> Vec<(u64, bool)> {
+fn call(redis: &mut Connection, script: &Script, quotas: &[Quota], now: u64, mode: &str) -> Vec<(u64, bool)> {
     let (seconds, micros) = (now / 1_000_000, now % 1_000_000);
     redis::cmd("MSET")
         .arg("now:s")
@@ -64,13 +48,7 @@ fn call(redis: &mut Connection, script: &Script, quotas: &[Quota], now: u64, how
         .arg(0)
         .exec(redis)
         .unwrap();
-    let reply: Vec<u8> = script
-        .key("subject")
-        .arg(how.0)
-        .arg(pack_debts(how.1))
-        .arg(pack(quotas))
-        .invoke(redis)
-        .unwrap();
+    let reply: Vec<u8> = script.key("subject").arg(mode).arg(pack(quotas)).invoke(redis).unwrap();
     assert_eq!(reply[0], b'F');
     let level = |chunk: &[u8]| {
         let signed = i64::from_le_bytes(chunk.try_into().unwrap());
@@ -92,10 +70,8 @@ struct Walk {
 struct Step {
     /// How much time passes (also backwards), in µs.
     passes: i64,
-    /// `s`pend, `p`eek or only charge the `d`ebt.
+    /// `s`pend or `p`eek.
     mode: &'static str,
-    /// A debt that goes along, for up to four quotas, in percent of their capacities.
-    debts: Option<[(u64, u64); 4]>,
 }
 
 fn walk() -> impl Strategy<Value = Walk> {
@@ -103,11 +79,8 @@ fn walk() -> impl Strategy<Value = Walk> {
     let shape = prop::collection::vec((1_u32..6, interval, any::<bool>()), 1..5);
     let passes =
         prop_oneof![4 => 0_i64..60, 4 => 0_i64..90_000_000, 1 => -90_000_000_i64..0, 1 => 0_i64..5_000_000_000];
-    let mode = prop_oneof![7 => Just("s"), 2 => Just("p"), 1 => Just("d")];
-    // Either part of a debt may be nothing, and may be more than a quota holds.
-    let part = || prop_oneof![Just(0), 1_u64..100, 100_u64..300];
-    let debts = prop::option::weighted(0.2, prop::array::uniform4((part(), part())));
-    let step = (passes, mode, debts).prop_map(|(passes, mode, debts)| Step { passes, mode, debts });
+    let mode = prop_oneof![4 => Just("s"), 1 => Just("p")];
+    let step = (passes, mode).prop_map(|(passes, mode)| Step { passes, mode });
     let steps = prop::collection::vec(step, 1..60);
     (shape, steps).prop_map(|(shape, steps)| Walk { shape, steps })
 }
@@ -134,42 +107,12 @@ async fn the_script_is_the_arithmetic() {
         let redis = &mut *redis.borrow_mut();
         redis::cmd("DEL").arg("subject").exec(redis).unwrap();
         let (mut tats, mut now) = (vec![0; quotas.len()], 1_800_000_000_000_000_u64);
-        for Step { passes, mode, debts } in steps {
+        for Step { passes, mode } in steps {
             now = now.checked_add_signed(passes).unwrap();
-            let share = |(quota, (add, least)): (&Quota, (u64, u64))| {
-                let percent = gcra::Meter::of(quota).capacity / 100;
-                (add * percent, least * percent)
-            };
-            let debts: Debts = debts.map_or_else(Vec::new, |debts| quotas.iter().zip(debts).map(share).collect());
-            let mut charged = tats.clone();
-            let nothing = vec![(0, 0); quotas.len()];
-            let owed = if mode == "d" && debts.is_empty() {
-                &nothing
-            } else {
-                &debts
-            };
-            charge(&quotas, &mut charged, owed, now);
-            let expected = match mode {
-                "d" => {
-                    let levels = quotas.iter().zip(&charged).map(|(quota, tat)| {
-                        let meter = gcra::Meter::of(quota);
-                        let level = meter.level(*tat, now);
-                        meter.outcome(level, !meter.fits(level))
-                    });
-                    levels.collect()
-                }
-                "p" => gcra::take(&quotas, &mut charged, now, Mode::Peek),
-                _ => gcra::take(&quotas, &mut charged, now, Mode::Spend),
-            };
             let spend = mode == "s";
-            let writes = mode == "d" || spend && !debts.is_empty();
-            if writes && charged.iter().any(|tat| *tat > now) {
-                // What is at rest is left out of the value; a value of nothing else is left as it was.
-                tats = charged.iter().map(|tat| if *tat > now { *tat } else { 0 }).collect();
-            } else if spend && debts.is_empty() {
-                tats = charged;
-            }
-            let levels = call(redis, &script, &quotas, now, (mode, &debts));
+            let how = if spend { Mode::Spend } else { Mode::Peek };
+            let expected = gcra::take(&quotas, &mut tats, now, how);
+            let levels = call(redis, &script, &quotas, now, mode);
             let outcomes: Vec<_> = quotas
                 .iter()
                 .zip(levels)
@@ -186,10 +129,6 @@ async fn the_script_is_the_arithmetic() {
             let lifetime: u64 = redis::cmd("GET").arg("lifetime").query(redis).unwrap();
             prop_assert!(lifetime == rest || lifetime == 0, "{lifetime} for {rest}");
             prop_assert!(lifetime > 0 || !spend || !gcra::granted(&quotas, &expected));
-            prop_assert!(
-                lifetime > 0 || mode == "p" || debts.is_empty() || rest == 0,
-                "a debt is written"
-            );
         }
         Ok(())
     });

@@ -105,12 +105,6 @@ impl Memory {
         lock(self.shard_of(hash)).learn(hash, key, quotas, levels, now.as_micros());
     }
 
-    /// The level of each quota (µs) of a subject at `now`.
-    pub fn levels(&self, site: &SiteId, subject: AuthorKey, quotas: &[Quota], now: Timestamp) -> Vec<u64> {
-        let (key, hash) = self.place(site, subject);
-        lock(self.shard_of(hash)).levels(hash, key, quotas, now.as_micros())
-    }
-
     /// Subjects remembered now.
     pub fn subjects(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()

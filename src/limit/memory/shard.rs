@@ -108,18 +108,6 @@ impl Shard {
         }
     }
 
-    /// The level of each quota of a subject at `now`.
-    pub(super) fn levels(&self, hash: u64, key: [u8; 16], quotas: &[Quota], now: u64) -> Vec<u64> {
-        let tats = self
-            .find(hash, key)
-            .map_or_else(|| Tats::at_rest(quotas.len()), |row| self.read(row, quotas));
-        quotas
-            .iter()
-            .zip(tats.as_ref())
-            .map(|(quota, tat)| Meter::of(quota).level(*tat, now))
-            .collect()
-    }
-
     fn find(&self, hash: u64, key: [u8; 16]) -> Option<u32> {
         self.index
             .find(hash, |row| self.rows[*row as usize].key == key)

@@ -11,25 +11,21 @@ mod node;
 mod routes;
 mod script;
 mod sentinel;
-mod settle;
 mod tls;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use self::board::Board;
-use self::error::Failure;
 use self::node::{Node, Place};
 use self::routes::Routes;
 use self::script::{Call, Reply};
-use self::settle::Carried;
 use super::key::Layout;
-use super::local::{Doubt, Local};
+use super::local::Local;
 use super::memory::MemorySettings;
 use super::{Answer, Cause, Counters, LimitError, RedisState, Source, Take, Taken};
 use crate::clock::Timestamp;
@@ -54,8 +50,6 @@ pub struct RedisSettings {
     pub local: MemorySettings,
     /// The part of each quota that this process grants alone while Redis is away, above 0 and at most 1; 1 unless set.
     pub local_share: f64,
-    /// Subjects whose grants are written back when Redis returns, at most; 100,000 unless set.
-    pub debts_max: usize,
 }
 
 impl RedisSettings {
@@ -70,7 +64,6 @@ impl RedisSettings {
             tls_identity: None,
             local: MemorySettings::default(),
             local_share: 1.0,
-            debts_max: 100_000,
         }
     }
 }
@@ -90,7 +83,7 @@ impl std::fmt::Debug for RedisSettings {
 pub struct Redis {
     shared: Arc<Shared>,
     deployment: Deployment,
-    own: Arc<Own>,
+    local: Local,
     running: OnceLock<Running>,
     states: watch::Sender<RedisState>,
 }
@@ -105,17 +98,6 @@ struct Shared {
     changed: watch::Sender<()>,
 }
 
-/// What this replica knows by itself.
-#[derive(Debug)]
-struct Own {
-    local: Local,
-    /// Told when a debt was booked.
-    booked: Notify,
-    started: Instant,
-    /// The callers' time at `started`, in µs, as of the last debt: the room reads no clock of its own.
-    epoch: AtomicU64,
-}
-
 /// Counters for metrics and tests.
 #[derive(Default)]
 struct Counts {
@@ -126,9 +108,6 @@ struct Counts {
     local: AtomicU64,
     probed: AtomicU64,
     opened: AtomicU64,
-    settled: AtomicU64,
-    forgiven: AtomicU64,
-    remembered: AtomicU64,
 }
 
 /// The part that needs a runtime; it ends with the limiter.
@@ -156,25 +135,14 @@ impl Redis {
             changed: watch::Sender::new(()),
             settings,
         };
-        let RedisSettings {
-            local,
-            local_share,
-            debts_max,
-            ..
-        } = &shared.settings;
-        let own = Own {
-            local: Local::new(local, *local_share, *debts_max),
-            booked: Notify::new(),
-            started: Instant::now(),
-            epoch: AtomicU64::new(0),
-        };
+        let local = Local::new(&shared.settings.local, shared.settings.local_share);
         let states = watch::Sender::new(RedisState::Away {
             cause: Cause::Connecting,
         });
         Ok(Self {
             shared: Arc::new(shared),
             deployment,
-            own: Arc::new(own),
+            local,
             running: OnceLock::new(),
             states,
         })
@@ -198,7 +166,7 @@ impl Redis {
     /// Answers a take, from Redis if it answers in time, else from what this process knows. Never fails, and takes no
     /// longer than the budget, or than `patience` if that is less.
     pub async fn take(&self, take: &Take<'_>, now: Timestamp, patience: Duration) -> Taken {
-        let local = &self.own.local;
+        let local = &self.local;
         if let Some(known) = take.claim.as_ref().and_then(|claim| local.look_up(claim, now)) {
             return known;
         }
@@ -208,31 +176,27 @@ impl Redis {
                 source: Source::Local,
             };
         }
-        let carried = Carried::by(take, &self.shared, &self.own, now);
-        let call = Call::take(self.shared.layout, take, carried.debt());
+        let call = Call::take(self.shared.layout, take);
         let called = match self.board().ask(call) {
             Ok(mut asked) => asked.answer(patience).await,
             Err(failure) => Err(failure),
         };
-        carried.arrived(&called);
-        let doubt = match called {
-            Ok(Reply::Known(taken)) => return taken,
+        match called {
+            Ok(Reply::Known(taken)) => taken,
             Ok(Reply::Fresh(levels)) => {
                 let outcomes = script::outcomes(take.quotas, &levels);
                 let levels: Vec<u64> = levels.iter().map(|(level, _)| *level).collect();
                 local.learn(take, &levels, &outcomes, now);
-                return Taken {
+                Taken {
                     answer: Answer::Fresh(outcomes),
                     source: Source::Redis,
-                };
+                }
             }
-            Err(Failure::InDoubt(_)) => Doubt::MayHaveRun,
-            Err(Failure::NotRun(_) | Failure::Moved | Failure::Shed) => Doubt::None,
-        };
-        self.shared.counts.local.fetch_add(1, Ordering::Relaxed);
-        let taken = local.take_alone(take, doubt, now);
-        self.own.debt_booked_at(now);
-        taken
+            Err(_) => {
+                self.shared.counts.local.fetch_add(1, Ordering::Relaxed);
+                local.take_alone(take, now)
+            }
+        }
     }
 
     /// What is known of Redis now, and each change of it.
@@ -251,9 +215,6 @@ impl Redis {
             local,
             probed,
             opened,
-            settled,
-            forgiven,
-            remembered,
         } = &self.shared.counts;
         Counters {
             asked: read(asked),
@@ -263,10 +224,6 @@ impl Redis {
             local: read(local),
             probed: read(probed),
             opened: read(opened),
-            settled: read(settled),
-            forgiven: read(forgiven),
-            remembered: read(remembered),
-            owed: (self.own.local.debtors() + self.own.local.pledged()) as u64,
         }
     }
 
@@ -296,10 +253,7 @@ impl Running {
             Deployment::Cluster { seeds } => (Routes::none(), Some(seeds)),
         };
         let board = Arc::new(Board::new(Arc::clone(shared), routes, redis.states.clone()));
-        let mut tasks = vec![
-            tokio::spawn(board::watch(Arc::clone(&board))),
-            tokio::spawn(settle::settle(Arc::clone(&board), Arc::clone(&redis.own))),
-        ];
+        let mut tasks = vec![tokio::spawn(board::watch(Arc::clone(&board)))];
         tasks.extend(seeds.map(|seeds| tokio::spawn(cluster::follow(Arc::clone(&board), seeds))));
         Self { board, tasks }
     }
@@ -308,23 +262,6 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
-    }
-}
-
-impl Own {
-    /// The callers' time, for tasks that have no caller.
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.epoch.load(Ordering::Relaxed) + self.elapsed())
-    }
-
-    fn debt_booked_at(&self, now: Timestamp) {
-        self.epoch
-            .store(now.as_micros().saturating_sub(self.elapsed()), Ordering::Relaxed);
-        self.booked.notify_one();
-    }
-
-    fn elapsed(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }
 

@@ -5,17 +5,16 @@ use std::sync::LazyLock;
 use redis::{Arg, Cmd, Script};
 
 use super::super::key::{self, Layout};
-use super::super::local::Debt;
 use super::super::memory::CLAIM_TTL;
-use super::super::pledge::Pledge;
 use super::super::{Answer, Mode, Outcome, Source, Take, Taken, gcra::Meter};
 use crate::site::Quota;
 
 /// Bytes of one packed quota.
 const QUOTA_BYTES: usize = 21;
 
-/// In a claim's number of quotas: a replica answered alone, and a replay says so too.
-const ALONE: u8 = 0x80;
+/// The bits of a claim's first byte that count its quotas. Versions that wrote answers of an outage to Redis set the
+/// highest bit on those; it means nothing any more.
+const N_QUOTAS: u8 = 0x7f;
 
 /// The script.
 const TEXT: &str = include_str!("../take.lua");
@@ -40,9 +39,8 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// A take, and with it what its subject owes from an outage.
-    pub(super) fn take(layout: Layout, take: &Take<'_>, debt: Option<&Debt>) -> Self {
-        let debts = debt.map(|debt| debts(&debt.levels)).unwrap_or_default();
+    /// A take.
+    pub(super) fn take(layout: Layout, take: &Take<'_>) -> Self {
         let mode = match take.mode {
             Mode::Spend => b"s",
             Mode::Peek => b"p",
@@ -52,36 +50,14 @@ impl Call {
         let subject = take.subject.filter(|_| !quotas.is_empty());
         let subject = subject.map(|subject| key::subject(take.site, subject));
         let Some(claim) = &take.claim else {
-            return Self::new([subject, None], &[mode, &debts, &packed]);
+            return Self::new([subject, None], &[mode, &packed]);
         };
         let keys = [subject, Some(key::claim(layout, take.site, take.subject, claim))];
         let lives = CLAIM_TTL.as_millis().to_string();
-        let claim = [&claim.fingerprint, lives.as_bytes(), claim.payload];
-        let args: [&[u8]; 3] = [mode, &debts, &packed];
-        Self::new(keys, &[args, claim].concat())
-    }
-
-    /// Only a debt.
-    pub(super) fn debt(debt: &Debt) -> Self {
-        let keys = [Some(key::subject(&debt.site, debt.subject)), None];
-        Self::new(keys, &[b"d", &debts(&debt.levels), &pack(&debt.quotas)])
-    }
-
-    /// Only a claim that was answered without Redis, unless it is held.
-    pub(super) fn pledge(layout: Layout, pledge: &Pledge) -> Self {
-        let (name, claim) = (&pledge.name, pledge.name.claim());
-        let n = u8::try_from(name.quotas.len()).unwrap_or(0) | ALONE;
-        let mut value = vec![n];
-        value.extend(pack(&name.quotas));
-        for outcome in &pledge.outcomes {
-            let level = i64::try_from(outcome.reset_after.as_micros()).unwrap_or(i64::MAX);
-            let level = if outcome.exceeded { -1 - level } else { level };
-            value.extend(level.to_le_bytes());
-        }
-        value.extend(&pledge.payload);
-        let lives = pledge.left.as_millis().max(1).to_string();
-        let keys = [Some(key::claim(layout, &name.site, name.subject, &claim)), None];
-        Self::new(keys, &[b"c", b"", b"", &claim.fingerprint, lives.as_bytes(), &value])
+        Self::new(
+            keys,
+            &[mode, &packed, &claim.fingerprint, lives.as_bytes(), claim.payload],
+        )
     }
 
     /// A take under a key of its own that is at rest again after a millisecond: it needs all that a take needs.
@@ -90,7 +66,7 @@ impl Call {
         quota.extend_from_slice(&1_000_f64.to_le_bytes());
         quota.extend_from_slice(&1e15_f64.to_le_bytes());
         quota.push(0);
-        Self::new([Some(key::probe(n)), None], &[b"s", b"", &quota])
+        Self::new([Some(key::probe(n)), None], &[b"s", &quota])
     }
 
     fn new(keys: [Option<String>; 2], args: &[&[u8]]) -> Self {
@@ -132,7 +108,7 @@ pub(super) fn with_text(call: &Cmd) -> Cmd {
     command
 }
 
-/// Packs quotas for `ARGV[3]`.
+/// Packs quotas for `ARGV[2]`.
 fn pack(quotas: &[Quota]) -> Vec<u8> {
     let mut packed = Vec::with_capacity(quotas.len() * QUOTA_BYTES);
     for quota in quotas {
@@ -145,15 +121,6 @@ fn pack(quotas: &[Quota]) -> Vec<u8> {
     packed
 }
 
-/// Packs debts for `ARGV[2]`: for each quota the level to add, and the level that it has at least, in µs.
-fn debts(debts: &[(u64, u64)]) -> Vec<u8> {
-    debts
-        .iter()
-        .flat_map(|(add, least)| [exact(*add).to_le_bytes(), exact(*least).to_le_bytes()])
-        .flatten()
-        .collect()
-}
-
 /// Reads an answer; `None` if it is none of ours.
 pub(super) fn reply(bytes: &[u8]) -> Option<Reply> {
     let (kind, rest) = bytes.split_first()?;
@@ -161,12 +128,7 @@ pub(super) fn reply(bytes: &[u8]) -> Option<Reply> {
         b'F' => levels(rest).map(Reply::Fresh),
         b'R' => {
             let (n, rest) = rest.split_first()?;
-            let source = if n & ALONE == 0 {
-                Source::Redis
-            } else {
-                Source::LocalForRedis
-            };
-            let n = usize::from(n & !ALONE);
+            let n = usize::from(n & N_QUOTAS);
             let (quotas, rest) = rest.split_at_checked(n * QUOTA_BYTES)?;
             let (levels_, payload) = rest.split_at_checked(n * 8)?;
             let outcomes = quotas
@@ -176,6 +138,7 @@ pub(super) fn reply(bytes: &[u8]) -> Option<Reply> {
             let outcomes: Vec<Outcome> = outcomes.collect::<Option<_>>()?;
             let payload = payload.to_vec();
             let answer = Answer::Replayed { outcomes, payload };
+            let source = Source::Redis;
             Some(Reply::Known(Taken { answer, source }))
         }
         b'C' => Some(Reply::Known(Taken {
@@ -233,7 +196,7 @@ fn whole(number: f64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALONE, Arg, Call, Cmd, DIGEST, QUOTA_BYTES, Reply, TEXT, debts, pack, reply, with_text};
+    use super::{Arg, Call, Cmd, DIGEST, QUOTA_BYTES, Reply, TEXT, pack, reply, with_text};
     use crate::limit::{Answer, Outcome, Source, Taken};
     use crate::site::Quota;
     use crate::verdict::Verdict;
@@ -276,9 +239,10 @@ mod tests {
             outcomes: vec![outcome],
             payload: b"payload".to_vec(),
         };
-        for (n, source) in [(1, Source::Redis), (1 | ALONE, Source::LocalForRedis)] {
+        // The highest bit is of the version before, and ignored.
+        for n in [1, 0x81] {
             let bytes = [&[b'R', n][..], &packed, &20_i64.to_le_bytes(), b"payload"].concat();
-            let answer = answer.clone();
+            let (answer, source) = (answer.clone(), Source::Redis);
             assert_eq!(reply(&bytes), Some(Reply::Known(Taken { answer, source })));
         }
     }
@@ -300,11 +264,6 @@ mod tests {
         assert_eq!(by_text[..2], [b"EVAL".to_vec(), TEXT.as_bytes().to_vec()]);
         assert_eq!(by_digest[2..], by_text[2..]);
         assert_eq!(by_text[2..4], [b"1".to_vec(), key]);
-        assert_eq!(by_text.len(), 7);
-    }
-
-    #[test]
-    fn debts_are_pairs_of_doubles() {
-        assert_eq!(debts(&[(1, 2)]), [1_f64.to_le_bytes(), 2_f64.to_le_bytes()].concat());
+        assert_eq!(by_text.len(), 6);
     }
 }
