@@ -35,7 +35,7 @@
 //!
 //! Adapters, each of which knows one outside thing:
 //! - [`privacy`]: keyed pseudonyms.
-//! - [`deployment`]: where a Redis is.
+//! - [`redis`]: one way to a Redis: its URL, TLS, sentinels and clusters, a circuit breaker, batches.
 //! - [`limit`]: quotas, in memory and in Redis.
 //! - [`artifact`]: models as files, their versions in a directory, and the one at work.
 //! - [`import`]: exports of past moderation as labelled comments.
@@ -70,7 +70,6 @@ pub mod cli;
 pub mod clock;
 pub mod comment;
 pub mod config;
-pub mod deployment;
 pub mod eval;
 pub mod feedback;
 pub mod import;
@@ -80,6 +79,7 @@ pub mod moderator;
 pub mod policy;
 pub mod privacy;
 pub mod record;
+pub mod redis;
 pub mod sensitive;
 pub mod server;
 pub mod signals;

@@ -13,10 +13,11 @@ use crate::artifact::{self, Live, LoadModelError, ModelDir};
 use crate::clock::Clock;
 use crate::config::{self, Config, Loaded, PseudonymKey, Source};
 use crate::feedback::Recorder;
-use crate::limit::{Limiter, MemorySettings, RedisSettings};
+use crate::limit::{DegradedSettings, Limiter, MemorySettings};
 use crate::model::SpamModel;
 use crate::moderator::{Moderator, Parts};
 use crate::privacy::Pseudonymizer;
+use crate::redis::RedisSettings;
 use crate::server::{self, Listeners, Reload, Server, ServerError};
 use crate::statistics::Statistics;
 use crate::telemetry::{self, Events, Metrics, Traces};
@@ -289,7 +290,7 @@ fn limiter(config: &Config, redis: Option<&str>) -> Result<Limiter, Failure> {
     let bounds = &config.limiter;
     let local = MemorySettings {
         subjects_max: bounds.subjects_max,
-        claim_bytes_max: bounds.request_bytes_max,
+        replay_bytes_max: bounds.request_bytes_max,
     };
     let Some(url) = redis else {
         return Ok(Limiter::memory(&local));
@@ -309,11 +310,13 @@ fn limiter(config: &Config, redis: Option<&str>) -> Result<Limiter, Failure> {
         in_flight_max: bounds.redis_in_flight_max,
         tls_roots: bounds.redis_tls_ca_file.as_ref().map(pem).transpose()?,
         tls_identity: identity,
-        local,
-        local_share: bounds.redis_local_share,
         ..RedisSettings::new(url)
     };
-    Limiter::redis(settings).map_err(|error| Failure::new(Exit::Config, error))
+    let degraded = DegradedSettings {
+        memory: local,
+        local_share: bounds.redis_local_share,
+    };
+    Limiter::redis(settings, &degraded).map_err(|error| Failure::new(Exit::Config, error))
 }
 
 fn failure(error: ServerError) -> Failure {

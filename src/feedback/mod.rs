@@ -25,12 +25,13 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::record::{DecisionId, Entry, Export, Forgotten, Label, Record, Selection, Stats};
+use crate::redis::InvalidSettings;
 use crate::verdict::Verdict;
 
 pub use self::export::row;
 pub use self::file::{FileStore, Opened, look, note_export};
 pub use self::recorder::{Fate, Raw, Recorder};
-pub use self::redis::{RedisFeedbackSettings, RedisStore};
+pub use self::redis::RedisStore;
 
 /// How much is kept, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,20 +80,15 @@ pub enum FeedbackError {
         /// The process' number.
         holder: String,
     },
-    /// Redis.
+    /// Redis does not answer as it should.
     #[error("use the feedback store in Redis: {problem}")]
     Redis {
-        /// What kind of failure, in Redis' or in our words.
+        /// The kind of failure and its remedy, in our words.
         problem: String,
     },
-    /// The URL of Redis.
-    #[error("read the Redis URL {url}: {problem}")]
-    Url {
-        /// The URL without user and password.
-        url: String,
-        /// What is wrong, and the form that is right.
-        problem: &'static str,
-    },
+    /// The settings of Redis.
+    #[error(transparent)]
+    Settings(#[from] InvalidSettings),
     /// The store was closed: the service is stopping.
     #[error("the feedback store is closed, for the service is stopping")]
     Closed,

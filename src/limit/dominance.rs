@@ -1,4 +1,4 @@
-//! Does one address make up more than a fifth of a site's comments? Then it is most likely a proxy's, and every reader
+//! Detects an address that makes up more than a fifth of a site's comments. It is most likely a proxy's, and every reader
 //! behind it shares one count: an operator must hear of it.
 //!
 //! Counting every address would take memory for each; the Space-Saving sketch (Metwally, Agrawal, El Abbadi 2005) finds
@@ -32,11 +32,11 @@ pub struct Dominance {
 struct Counter {
     address: AuthorKey,
     count: u32,
-    /// How much of `count` may belong to others.
+    /// The part of `count` that may belong to others.
     excess: u32,
 }
 
-/// What one more comment changed.
+/// The change that one more comment made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// Nothing worth telling.
@@ -78,7 +78,7 @@ impl Dominance {
         }
     }
 
-    /// Whether one address makes up more than a fifth now.
+    /// True while one address makes up more than a fifth.
     pub const fn is_dominated(&self) -> bool {
         self.dominant.is_some()
     }
@@ -109,7 +109,7 @@ impl Dominance {
         self.counters.retain(|counter| counter.count > 0);
     }
 
-    /// What certainly belongs to an address.
+    /// The number of comments that certainly belong to an address.
     fn least(&self, address: AuthorKey) -> u32 {
         self.counters
             .iter()

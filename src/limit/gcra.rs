@@ -27,7 +27,7 @@ pub struct Meter {
     pub interval: u64,
     /// Microseconds of level that the quota holds: `burst · interval`.
     pub capacity: u64,
-    /// Counted, never enforced.
+    /// True for a quota that is counted and never enforced.
     pub shadow: bool,
 }
 
@@ -44,7 +44,7 @@ impl Meter {
         }
     }
 
-    /// So many in a second, and at once; zero counts as one.
+    /// The numbers of a quota of `rate` grants a second, and as many at once; zero counts as one.
     pub fn per_second(rate: u32) -> Self {
         let rate = u64::from(rate.max(1));
         let interval = 1_000_000_u64.div_ceil(rate);
@@ -55,12 +55,12 @@ impl Meter {
         }
     }
 
-    /// What is used up at `now`, in microseconds, 0 to `capacity`.
+    /// The level at `now`: what is used up, in microseconds, 0 to `capacity`.
     pub fn level(self, tat: u64, now: u64) -> u64 {
         tat.saturating_sub(now).min(self.capacity)
     }
 
-    /// Whether one more grant fits on this level.
+    /// True if one more grant fits on this level.
     pub const fn fits(self, level: u64) -> bool {
         level + self.interval <= self.capacity
     }
@@ -77,10 +77,10 @@ impl Meter {
     }
 }
 
-/// Takes one grant from every quota or from none, at `now`. `tats` holds one state for each quota, zero if at rest; it
-/// is changed by a take that spends, and where the clock went back (see above), else not. A shadow quota is charged when
+/// Acquires one grant from every quota or from none, at `now`. `tats` holds one state for each quota, zero if at rest; it
+/// is changed by an acquisition that spends, and where the clock went back (see above), else not. A shadow quota is charged when
 /// it has room and the others grant; it stops nothing. Outcomes come in the order of the quotas.
-pub fn take(quotas: &[Quota], tats: &mut [u64], now: u64, mode: Mode) -> Vec<Outcome> {
+pub fn acquire(quotas: &[Quota], tats: &mut [u64], now: u64, mode: Mode) -> Vec<Outcome> {
     let asked = || quotas.iter().map(Meter::of);
     let granted = asked()
         .zip(tats.iter())
@@ -99,7 +99,7 @@ pub fn take(quotas: &[Quota], tats: &mut [u64], now: u64, mode: Mode) -> Vec<Out
     outcomes.collect()
 }
 
-/// Whether a take with these outcomes was granted: no enforced quota was exceeded.
+/// True if an acquisition with these outcomes was granted: no enforced quota was exceeded.
 pub fn granted(quotas: &[Quota], outcomes: &[Outcome]) -> bool {
     quotas
         .iter()
@@ -109,7 +109,7 @@ pub fn granted(quotas: &[Quota], outcomes: &[Outcome]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Meter, granted, take};
+    use super::{Meter, acquire, granted};
     use crate::limit::Mode::{Peek, Spend};
     use crate::site::Quota;
     use crate::verdict::Verdict;
@@ -133,7 +133,7 @@ mod tests {
         let mut tats = [0];
         times
             .iter()
-            .map(|now| granted(&quotas, &take(&quotas, &mut tats, *now, Spend)))
+            .map(|now| granted(&quotas, &acquire(&quotas, &mut tats, *now, Spend)))
             .collect()
     }
 
@@ -149,7 +149,7 @@ mod tests {
     fn the_numbers_at_the_boundaries() {
         let quotas = [quota(3, 1_000, false)];
         let mut tats = [0];
-        let first = take(&quotas, &mut tats, 5_000, Spend)[0];
+        let first = acquire(&quotas, &mut tats, 5_000, Spend)[0];
         assert_eq!(
             (
                 first.remaining,
@@ -158,8 +158,8 @@ mod tests {
             ),
             (2, 0, 1_000)
         );
-        take(&quotas, &mut tats, 5_000, Spend);
-        let last = take(&quotas, &mut tats, 5_000, Spend)[0];
+        acquire(&quotas, &mut tats, 5_000, Spend);
+        let last = acquire(&quotas, &mut tats, 5_000, Spend)[0];
         assert_eq!(
             (
                 last.remaining,
@@ -168,7 +168,7 @@ mod tests {
             ),
             (0, 1_000, 3_000)
         );
-        let refused = take(&quotas, &mut tats, 5_999, Spend)[0];
+        let refused = acquire(&quotas, &mut tats, 5_999, Spend)[0];
         assert!(refused.exceeded);
         assert_eq!(
             (
@@ -178,16 +178,16 @@ mod tests {
             ),
             (0, 1, 2_001)
         );
-        assert!(!take(&quotas, &mut tats, 6_000, Spend)[0].exceeded);
+        assert!(!acquire(&quotas, &mut tats, 6_000, Spend)[0].exceeded);
     }
 
     #[test]
     fn all_or_none() {
         let quotas = [quota(5, 10, false), quota(1, 1_000, false)];
         let mut tats = [0, 0];
-        take(&quotas, &mut tats, 100, Spend);
+        acquire(&quotas, &mut tats, 100, Spend);
         let before = tats;
-        let refused = take(&quotas, &mut tats, 105, Spend);
+        let refused = acquire(&quotas, &mut tats, 105, Spend);
         assert_eq!((refused[0].exceeded, refused[1].exceeded), (false, true));
         assert_eq!(refused[0].remaining, 4, "a refused take shows the others as they are");
         assert_eq!(tats, before, "a refused take spends nothing");
@@ -197,8 +197,8 @@ mod tests {
     fn a_shadow_quota_stops_nothing() {
         let quotas = [quota(3, 1_000, false), quota(1, 1_000, true)];
         let mut tats = [0, 0];
-        assert!(!take(&quotas, &mut tats, 100, Spend)[1].exceeded);
-        let second = take(&quotas, &mut tats, 100, Spend);
+        assert!(!acquire(&quotas, &mut tats, 100, Spend)[1].exceeded);
+        let second = acquire(&quotas, &mut tats, 100, Spend);
         assert_eq!(
             (second[0].exceeded, second[0].remaining, second[1].exceeded),
             (false, 1, true)
@@ -210,11 +210,11 @@ mod tests {
     fn a_clock_that_goes_back_never_grants_and_heals() {
         let quotas = [quota(2, 10, false)];
         let mut tats = [0];
-        take(&quotas, &mut tats, 1_000, Spend);
-        let refused = take(&quotas, &mut tats, 500, Spend)[0];
+        acquire(&quotas, &mut tats, 1_000, Spend);
+        let refused = acquire(&quotas, &mut tats, 500, Spend)[0];
         assert_eq!((refused.exceeded, refused.retry_after.as_micros()), (true, 10));
         assert!(
-            !take(&quotas, &mut tats, 510, Spend)[0].exceeded,
+            !acquire(&quotas, &mut tats, 510, Spend)[0].exceeded,
             "what retry_after said holds"
         );
     }
@@ -249,11 +249,11 @@ mod tests {
             let (mut tats, mut now) = ([0], 1_000);
             for step in steps {
                 now += step;
-                let outcome = take(&quotas, &mut tats, now, Spend)[0];
+                let outcome = acquire(&quotas, &mut tats, now, Spend)[0];
                 let wait = u64::try_from(outcome.retry_after.as_micros()).unwrap();
-                prop_assert!(!take(&quotas, &mut tats, now + wait, Peek)[0].exceeded);
+                prop_assert!(!acquire(&quotas, &mut tats, now + wait, Peek)[0].exceeded);
                 if wait > 0 {
-                    prop_assert!(take(&quotas, &mut tats, now + wait - 1, Peek)[0].exceeded);
+                    prop_assert!(acquire(&quotas, &mut tats, now + wait - 1, Peek)[0].exceeded);
                 }
             }
         }
@@ -269,9 +269,9 @@ mod tests {
             for step in steps {
                 now += step;
                 let before = tats.clone();
-                let peeked = take(&quotas, &mut tats, now, Peek);
+                let peeked = acquire(&quotas, &mut tats, now, Peek);
                 prop_assert_eq!(&tats, &before);
-                let spent = take(&quotas, &mut tats, now, Spend);
+                let spent = acquire(&quotas, &mut tats, now, Spend);
                 prop_assert_eq!(peeked, spent.clone());
                 prop_assert!(granted(&quotas, &spent) || tats == before);
             }

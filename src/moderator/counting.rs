@@ -9,7 +9,7 @@ use super::weighing::Weighing;
 use super::{Moderator, Refusal, Submission};
 use crate::clock::Timestamp;
 use crate::comment::{Action, Author, AuthorKey, Trust};
-use crate::limit::{Answer, Claim, Mode, Outcome, Source, Take};
+use crate::limit::{Acquire, Answer, IdempotencyKey, Mode, Outcome, Source};
 use crate::policy::Velocity;
 use crate::privacy::{self, Network, Pseudonymizer};
 use crate::site::{RedisAway, SiteId, SitePolicy};
@@ -146,16 +146,16 @@ impl Moderator {
         Counted::Subject(epoch.network(site, network))
     }
 
-    pub(super) fn claim<'a>(
+    pub(super) fn idempotency_key<'a>(
         epoch: &Pseudonymizer,
         submission: &Submission,
         policy: &SitePolicy,
         payload: &'a [u8],
-    ) -> Option<Claim<'a>> {
-        submission.request.as_ref().map(|request| Claim {
+    ) -> Option<IdempotencyKey<'a>> {
+        submission.request.as_ref().map(|request| IdempotencyKey {
             request: epoch.request(&submission.site, &request.id),
             fingerprint: epoch.body(&request.body),
-            beside: Self::author(epoch, submission, policy).subject(),
+            author: Self::author(epoch, submission, policy).subject(),
             payload,
         })
     }
@@ -175,17 +175,18 @@ impl Moderator {
         // A dry run is remembered nowhere, so there is nothing that could be replayed.
         let remembered = (submission.request.is_some() && !submission.dry_run).then(|| weighing.memo());
         let payload = remembered.as_ref().map(Memo::encode).unwrap_or_default();
-        let take = Take {
+        let acquire = Acquire {
             site: &submission.site,
             subject: counted.subject(),
             quotas: match counted {
                 Counted::Subject(_) => &policy.quotas,
                 _ => &[],
             },
-            claim: Self::claim(&self.pseudonymizer, submission, policy, &payload).filter(|_| !submission.dry_run),
+            idempotency_key: Self::idempotency_key(&self.pseudonymizer, submission, policy, &payload)
+                .filter(|_| !submission.dry_run),
             mode: if submission.dry_run { Mode::Peek } else { Mode::Spend },
         };
-        if let (Some(velocity), None) = (weighing.measure.unmeasured(), &take.claim) {
+        if let (Some(velocity), None) = (weighing.measure.unmeasured(), &acquire.idempotency_key) {
             return Ok(Measured {
                 velocity,
                 redis_away: false,
@@ -194,11 +195,11 @@ impl Moderator {
             });
         }
         let asked_at = weighing.stopwatch.mark();
-        let taken = self.take(&take, submission, policy, (now, patience)).await;
+        let acquired = self.acquire(&acquire, submission, policy, (now, patience)).await;
         weighing.stopwatch.counted(asked_at);
         let memo = || remembered.unwrap_or_else(|| weighing.memo());
-        let redis_away = taken.source == Source::LocalForRedis;
-        let (outcomes, memo, replayed) = match taken.answer {
+        let redis_away = acquired.source == Source::Degraded;
+        let (outcomes, memo, replayed) = match acquired.answer {
             Answer::Conflict => return Err(Refusal::RequestIdReused),
             Answer::Fresh(outcomes) => (outcomes, memo(), false),
             // A payload of another version of moderato cannot be read: the text is judged anew, on the first's counts.

@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 use super::{Inquiry, Measured, Moderator, Refusal, Submission};
 use crate::clock::Timestamp;
 use crate::comment::Action;
-use crate::limit::{Answer, Mode, Take};
+use crate::limit::{Acquire, Answer, Mode};
 use crate::privacy::Clicker;
 use crate::signals::Signal;
 use crate::site::SitePolicy;
@@ -172,17 +172,17 @@ impl Moderator {
         policy: &SitePolicy,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let Some(claim) = Self::claim(&self.pseudonymizer, submission, policy, &[]) else {
+        let Some(key) = Self::idempotency_key(&self.pseudonymizer, submission, policy, &[]) else {
             return Ok(());
         };
-        let take = Take {
+        let acquire = Acquire {
             site: &submission.site,
             subject: None,
             quotas: &[],
-            claim: Some(claim),
+            idempotency_key: Some(key),
             mode: Mode::Peek,
         };
-        match self.limiter.take(&take, now).await.answer {
+        match self.limiter.acquire(&acquire, now).await.answer {
             Answer::Conflict => Err(Refusal::RequestIdReused),
             Answer::Fresh(_) | Answer::Replayed { .. } => Ok(()),
         }

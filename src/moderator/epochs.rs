@@ -9,54 +9,56 @@ use std::time::Duration;
 
 use super::{Moderator, Submission};
 use crate::clock::Timestamp;
-use crate::limit::{Answer, Source, Take, Taken};
+use crate::limit::{Acquire, Acquired, Answer, Source};
 use crate::privacy::Pseudonymizer;
 use crate::site::SitePolicy;
 
 impl Moderator {
     /// Asks the limiter: once, or while two keys are alive once for each. `take` is under the current key.
-    pub(super) async fn take(
+    pub(super) async fn acquire(
         &self,
-        take: &Take<'_>,
+        acquire: &Acquire<'_>,
         submission: &Submission,
         policy: &SitePolicy,
         (now, patience): (Timestamp, Duration),
-    ) -> Taken {
+    ) -> Acquired {
         match self.pseudonymizer.previous() {
-            None => self.limiter.take_within(take, now, patience).await,
+            None => self.limiter.acquire_within(acquire, now, patience).await,
             // Boxed, or every call that waits would be larger for it.
-            Some(previous) => Box::pin(self.take_twice(previous, take, submission, policy, (now, patience))).await,
+            Some(previous) => {
+                Box::pin(self.acquire_twice(previous, acquire, submission, policy, (now, patience))).await
+            }
         }
     }
 
-    async fn take_twice(
+    async fn acquire_twice(
         &self,
         previous: &Pseudonymizer,
-        take: &Take<'_>,
+        acquire: &Acquire<'_>,
         submission: &Submission,
         policy: &SitePolicy,
         (now, patience): (Timestamp, Duration),
-    ) -> Taken {
-        let before = Take {
-            subject: take
+    ) -> Acquired {
+        let before = Acquire {
+            subject: acquire
                 .subject
                 .and_then(|_| Self::counted(previous, submission, policy).subject()),
-            claim: take
-                .claim
-                .and_then(|claim| Self::claim(previous, submission, policy, claim.payload)),
-            ..*take
+            idempotency_key: acquire
+                .idempotency_key
+                .and_then(|key| Self::idempotency_key(previous, submission, policy, key.payload)),
+            ..*acquire
         };
-        let past = self.limiter.take_within(&before, now, patience / 2).await;
+        let past = self.limiter.acquire_within(&before, now, patience / 2).await;
         if !grants(&past, policy) {
             return past;
         }
-        let present = self.limiter.take_within(take, now, patience / 2).await;
+        let present = self.limiter.acquire_within(acquire, now, patience / 2).await;
         if !grants(&present, policy) {
             return present;
         }
         // The past has counted more, so what it says is left is what is left.
-        let away = present.source == Source::LocalForRedis;
-        Taken {
+        let away = present.source == Source::Degraded;
+        Acquired {
             source: if away { present.source } else { past.source },
             ..past
         }
@@ -64,8 +66,8 @@ impl Moderator {
 }
 
 /// Whether a new request took its grants.
-fn grants(taken: &Taken, policy: &SitePolicy) -> bool {
-    let Answer::Fresh(outcomes) = &taken.answer else {
+fn grants(acquired: &Acquired, policy: &SitePolicy) -> bool {
+    let Answer::Fresh(outcomes) = &acquired.answer else {
         return false;
     };
     let mut enforced = outcomes.iter().zip(&policy.quotas).filter(|(_, quota)| !quota.shadow);

@@ -26,7 +26,8 @@ use std::time::{Duration, Instant};
 
 use moderato::clock::Clock;
 use moderato::comment::AuthorKey;
-use moderato::limit::{Limiter, MemorySettings, Mode, RedisSettings, RedisState, Source, Take, key};
+use moderato::limit::{Acquire, DegradedSettings, Limiter, MemorySettings, Mode, RedisState, Source, key};
+use moderato::redis::RedisSettings;
 use moderato::site::{Quota, SiteId};
 use moderato::verdict::Verdict;
 
@@ -94,17 +95,17 @@ async fn run(limiter: &Arc<Limiter>, in_flight: u64, takes: u64) -> (Vec<u32>, u
             let (mut latencies, mut local) = (Vec::new(), 0);
             for i in 0..takes / in_flight {
                 let subject = Some(author((i * in_flight + task) % AUTHORS));
-                let take = Take {
+                let acquire = Acquire {
                     site: &site,
                     subject,
                     quotas: &quotas,
-                    claim: None,
+                    idempotency_key: None,
                     mode: Mode::Spend,
                 };
                 let start = Instant::now();
-                let taken = limiter.take(&take, clock.now()).await;
+                let acquired = limiter.acquire(&acquire, clock.now()).await;
                 latencies.push(u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX));
-                local += u64::from(taken.source == Source::LocalForRedis);
+                local += u64::from(acquired.source == Source::Degraded);
             }
             (latencies, local)
         });
@@ -197,7 +198,7 @@ fn redis_benchmark(server: &RedisServer, in_flight: u64, takes: u64) {
 }
 
 async fn connected(settings: RedisSettings) -> Limiter {
-    let limiter = Limiter::redis(settings).unwrap();
+    let limiter = Limiter::redis(settings, &DegradedSettings::default()).unwrap();
     limiter.connect().await;
     let states = limiter.states().unwrap();
     eventually("Redis is up", async || *states.borrow() == RedisState::Up).await;
@@ -250,14 +251,14 @@ async fn weight() {
     let limiter = Limiter::memory(&MemorySettings::default());
     let (site, quotas, clock) = (SiteId::new("bench").unwrap(), quotas(), Clock::System);
     for n in 0..1_000_000 {
-        let take = Take {
+        let acquire = Acquire {
             site: &site,
             subject: Some(author(n)),
             quotas: &quotas,
-            claim: None,
+            idempotency_key: None,
             mode: Mode::Spend,
         };
-        limiter.take(&take, clock.now()).await;
+        limiter.acquire(&acquire, clock.now()).await;
     }
     let Limiter::Memory(memory) = &limiter else {
         panic!("in memory")

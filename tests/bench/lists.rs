@@ -115,7 +115,7 @@ fn house(entries: usize) -> Moderator {
         })),
         limiter: Limiter::memory(&MemorySettings {
             subjects_max: 10,
-            claim_bytes_max: 1_000,
+            replay_bytes_max: 1_000,
         }),
         pseudonymizer: Pseudonymizer::new(&[7; 32]),
         clock,

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use moderato::clock::Clock;
-use moderato::limit::{Limiter, Mode, RedisSettings, RedisState, Source, Take, key};
+use moderato::limit::{Acquire, Limiter, Mode, RedisState, Source, key};
+use moderato::redis::RedisSettings;
 use moderato::site::SiteId;
 
 use crate::cluster::Cluster;
@@ -66,7 +67,7 @@ pub(crate) async fn run() {
         micros
     };
     let calm = micros(&|sample| sample.at < killed);
-    let local = |sample: &Sample| sample.source == Source::LocalForRedis;
+    let local = |sample: &Sample| sample.source == Source::Degraded;
     println!(
         "\n| cluster, one of three masters killed | takes | p50 µs | p99 µs | p99.9 µs | max µs | local |\n|---|---|---|---|---|---|---|"
     );
@@ -119,19 +120,19 @@ async fn call(limiter: &Limiter, caller: u64, stop: &AtomicBool, start: Instant)
     let (mut samples, mut n) = (Vec::new(), caller);
     while !stop.load(Ordering::Relaxed) {
         for _ in 0..10 {
-            let take = Take {
+            let acquire = Acquire {
                 site: &site,
                 subject: Some(author(n % AUTHORS)),
                 quotas: &quotas,
-                claim: None,
+                idempotency_key: None,
                 mode: Mode::Spend,
             };
             let began = Instant::now();
-            let taken = limiter.take(&take, clock.now()).await;
+            let acquired = limiter.acquire(&acquire, clock.now()).await;
             samples.push(Sample {
                 author: n % AUTHORS,
                 micros: u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX),
-                source: taken.source,
+                source: acquired.source,
                 at: began - start,
             });
             n += CALLERS;

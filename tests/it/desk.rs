@@ -31,7 +31,7 @@ async fn the_desk_gets_what_it_expects() {
     let memory = || {
         Limiter::memory(&MemorySettings {
             subjects_max: 10_000,
-            claim_bytes_max: 100_000,
+            replay_bytes_max: 100_000,
         })
     };
     let with_model = House::start_with(&settings, memory(), true).await;

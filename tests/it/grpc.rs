@@ -385,7 +385,7 @@ async fn an_explanation_adds_up_and_points_into_the_text() {
 async fn without_a_model_comments_are_held_and_the_answer_says_why() {
     let memory = MemorySettings {
         subjects_max: 10,
-        claim_bytes_max: 10_000,
+        replay_bytes_max: 10_000,
     };
     let house = House::start_with("", Limiter::memory(&memory), false).await;
     let answer = house.moderate(request("Hello")).await.unwrap();

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use moderato::clock::Timestamp;
 use moderato::comment::AuthorKey;
-use moderato::limit::{Answer, Claim, Limiter, MemorySettings, Mode, Outcome, RedisSettings, Source, Take};
+use moderato::limit::{
+    Acquire, Answer, DegradedSettings, IdempotencyKey, Limiter, MemorySettings, Mode, Outcome, Source,
+};
+use moderato::redis::RedisSettings;
 use moderato::site::{Quota, SiteId};
 use moderato::verdict::Verdict;
 
@@ -40,11 +43,11 @@ pub(crate) fn site(name: &str) -> SiteId {
     SiteId::new(name).unwrap()
 }
 
-pub(crate) fn claim(request: u8, fingerprint: u8, payload: &[u8]) -> Claim<'_> {
-    Claim {
+pub(crate) fn request_id(request: u8, fingerprint: u8, payload: &[u8]) -> IdempotencyKey<'_> {
+    IdempotencyKey {
         request: [request; 16],
         fingerprint: [fingerprint; 16],
-        beside: None,
+        author: None,
         payload,
     }
 }
@@ -61,7 +64,7 @@ pub(crate) fn settings(url: impl Into<String>) -> RedisSettings {
 
 /// A limiter in Redis, connected.
 pub(crate) async fn in_redis(settings: RedisSettings) -> Limiter {
-    let limiter = Limiter::redis(settings).unwrap();
+    let limiter = Limiter::redis(settings, &DegradedSettings::default()).unwrap();
     limiter.connect().await;
     limiter
 }
@@ -91,25 +94,25 @@ impl Bench {
         ]
     }
 
-    async fn take(&self, take: Take<'_>) -> Answer {
-        let taken = self.limiter.take(&take, NOW).await;
-        let replayed = !matches!(taken.answer, Answer::Fresh(_));
+    async fn acquire(&self, acquire: Acquire<'_>) -> Answer {
+        let acquired = self.limiter.acquire(&acquire, NOW).await;
+        let replayed = !matches!(acquired.answer, Answer::Fresh(_));
         assert!(
-            taken.source == self.source || replayed && taken.source == Source::Local,
-            "{taken:?}"
+            acquired.source == self.source || replayed && acquired.source == Source::Local,
+            "{acquired:?}"
         );
-        taken.answer
+        acquired.answer
     }
 
     async fn spend(&self, n: u64, quotas: &[Quota]) -> Vec<Outcome> {
-        let take = Take {
+        let acquire = Acquire {
             site: &site("a"),
             subject: Some(author(n)),
             quotas,
-            claim: None,
+            idempotency_key: None,
             mode: Mode::Spend,
         };
-        fresh(self.take(take).await)
+        fresh(self.acquire(acquire).await)
     }
 }
 
@@ -182,19 +185,19 @@ async fn a_look_says_the_same_and_changes_nothing() {
     for bench in Bench::all().await {
         let quotas = [quota("minute", 2, HOUR)];
         let site = site("a");
-        let peek = Take {
+        let peek = Acquire {
             site: &site,
             subject: Some(author(1)),
             quotas: &quotas,
-            claim: None,
+            idempotency_key: None,
             mode: Mode::Peek,
         };
         for _ in 0..3 {
-            assert_eq!(remaining(&fresh(bench.take(peek).await)), [1]);
+            assert_eq!(remaining(&fresh(bench.acquire(peek).await)), [1]);
         }
         bench.spend(1, &quotas).await;
         bench.spend(1, &quotas).await;
-        assert_eq!(exceeded(&fresh(bench.take(peek).await)), [true]);
+        assert_eq!(exceeded(&fresh(bench.acquire(peek).await)), [true]);
     }
 }
 
@@ -203,14 +206,14 @@ async fn sites_count_apart() {
     for bench in Bench::all().await {
         let quotas = [quota("minute", 1, HOUR)];
         for name in ["a", "b"] {
-            let take = Take {
+            let acquire = Acquire {
                 site: &site(name),
                 subject: Some(author(1)),
                 quotas: &quotas,
-                claim: None,
+                idempotency_key: None,
                 mode: Mode::Spend,
             };
-            assert_eq!(exceeded(&fresh(bench.take(take).await)), [false]);
+            assert_eq!(exceeded(&fresh(bench.acquire(acquire).await)), [false]);
         }
     }
 }
@@ -220,25 +223,28 @@ async fn a_claim_is_answered_once_and_replayed() {
     for bench in Bench::all().await {
         let quotas = [quota("minute", 5, HOUR), shadow("watched", 1, HOUR)];
         let site = site("a");
-        let take = |claim, mode| Take {
+        let acquire = |id, mode| Acquire {
             site: &site,
             subject: Some(author(1)),
             quotas: &quotas,
-            claim: Some(claim),
+            idempotency_key: Some(id),
             mode,
         };
-        let looked = bench.take(take(claim(1, 1, b"look"), Mode::Peek)).await;
+        let looked = bench.acquire(acquire(request_id(1, 1, b"look"), Mode::Peek)).await;
         assert_eq!(remaining(&fresh(looked)), [4, 0]);
-        let first = fresh(bench.take(take(claim(1, 1, b"first"), Mode::Spend)).await);
-        assert_eq!(remaining(&first), [4, 0], "the look claimed nothing");
+        let first = fresh(bench.acquire(acquire(request_id(1, 1, b"first"), Mode::Spend)).await);
+        assert_eq!(remaining(&first), [4, 0], "the look acquire_with nothing");
         for mode in [Mode::Spend, Mode::Peek] {
-            match bench.take(take(claim(1, 1, b"second"), mode)).await {
+            match bench.acquire(acquire(request_id(1, 1, b"second"), mode)).await {
                 Answer::Replayed { outcomes, payload } => {
                     assert_eq!((outcomes, &*payload), (first.clone(), &b"first"[..]));
                 }
                 other => panic!("{other:?}"),
             }
-            assert_eq!(bench.take(take(claim(1, 2, b""), mode)).await, Answer::Conflict);
+            assert_eq!(
+                bench.acquire(acquire(request_id(1, 2, b""), mode)).await,
+                Answer::Conflict
+            );
         }
         assert_eq!(
             remaining(&bench.spend(1, &quotas).await),
@@ -252,20 +258,20 @@ async fn a_claim_is_answered_once_and_replayed() {
 async fn a_claim_without_a_subject_is_kept_too() {
     for bench in Bench::all().await {
         let site = site("a");
-        let take = |f, payload| Take {
+        let acquire = |f, payload| Acquire {
             site: &site,
             subject: None,
             quotas: &[],
-            claim: Some(claim(1, f, payload)),
+            idempotency_key: Some(request_id(1, f, payload)),
             mode: Mode::Spend,
         };
-        assert_eq!(fresh(bench.take(take(1, b"first")).await), []);
+        assert_eq!(fresh(bench.acquire(acquire(1, b"first")).await), []);
         let replayed = Answer::Replayed {
             outcomes: vec![],
             payload: b"first".to_vec(),
         };
-        assert_eq!(bench.take(take(1, b"second")).await, replayed);
-        assert_eq!(bench.take(take(2, b"")).await, Answer::Conflict);
+        assert_eq!(bench.acquire(acquire(1, b"second")).await, replayed);
+        assert_eq!(bench.acquire(acquire(2, b"")).await, Answer::Conflict);
     }
 }
 
@@ -275,15 +281,15 @@ async fn a_refusal_is_replayed_as_a_refusal() {
         let quotas = [quota("minute", 1, HOUR)];
         bench.spend(1, &quotas).await;
         let site = site("a");
-        let take = Take {
+        let acquire = Acquire {
             site: &site,
             subject: Some(author(1)),
             quotas: &quotas,
-            claim: Some(claim(1, 1, b"no")),
+            idempotency_key: Some(request_id(1, 1, b"no")),
             mode: Mode::Spend,
         };
-        assert_eq!(exceeded(&fresh(bench.take(take).await)), [true]);
-        let Answer::Replayed { outcomes, .. } = bench.take(take).await else {
+        assert_eq!(exceeded(&fresh(bench.acquire(acquire).await)), [true]);
+        let Answer::Replayed { outcomes, .. } = bench.acquire(acquire).await else {
             panic!("a replay")
         };
         assert_eq!(exceeded(&outcomes), [true]);
@@ -298,15 +304,15 @@ async fn a_replica_sees_what_another_claimed_and_spent() {
         in_redis(settings(server.url())).await,
     );
     let (site, quotas) = (site("a"), [quota("minute", 3, HOUR)]);
-    let take = |claim| Take {
+    let acquire = |id| Acquire {
         site: &site,
         subject: Some(author(1)),
         quotas: &quotas,
-        claim,
+        idempotency_key: id,
         mode: Mode::Spend,
     };
-    let first = one.take(&take(Some(claim(1, 1, b"one"))), NOW).await;
-    let replay = two.take(&take(Some(claim(1, 1, b"two"))), NOW).await;
+    let first = one.acquire(&acquire(Some(request_id(1, 1, b"one"))), NOW).await;
+    let replay = two.acquire(&acquire(Some(request_id(1, 1, b"two"))), NOW).await;
     assert_eq!((first.source, replay.source), (Source::Redis, Source::Redis));
     assert_eq!(
         replay.answer,
@@ -315,16 +321,16 @@ async fn a_replica_sees_what_another_claimed_and_spent() {
             payload: b"one".to_vec()
         }
     );
-    let other_author = Take {
+    let other_author = Acquire {
         subject: Some(author(2)),
-        ..take(Some(claim(1, 2, b"")))
+        ..acquire(Some(request_id(1, 2, b"")))
     };
     assert_eq!(
-        two.take(&other_author, NOW).await.answer,
+        two.acquire(&other_author, NOW).await.answer,
         Answer::Conflict,
         "whoever the author is"
     );
-    assert_eq!(remaining(&fresh(two.take(&take(None), NOW).await.answer)), [1]);
+    assert_eq!(remaining(&fresh(two.acquire(&acquire(None), NOW).await.answer)), [1]);
 }
 
 #[tokio::test]
@@ -335,14 +341,14 @@ async fn every_key_ends_when_its_quotas_are_at_rest() {
         site("a"),
         [quota("minute", 3, Duration::from_secs(10)), quota("hour", 2, HOUR)],
     );
-    let take = Take {
+    let acquire = Acquire {
         site: &site,
         subject: Some(author(1)),
         quotas: &quotas,
-        claim: Some(claim(1, 1, b"")),
+        idempotency_key: Some(request_id(1, 1, b"")),
         mode: Mode::Spend,
     };
-    limiter.take(&take, NOW).await;
+    limiter.acquire(&acquire, NOW).await;
     let keys: Vec<String> = server.ask(&["KEYS", "moderato:1:{a:*"]).unwrap();
     assert_eq!(keys.len(), 2, "{keys:?}");
     for key in keys {
@@ -360,16 +366,16 @@ async fn a_redis_that_is_not_there_is_no_error() {
     )))
     .await;
     let (site, quotas) = (site("a"), [quota("minute", 1, HOUR)]);
-    let take = Take {
+    let acquire = Acquire {
         site: &site,
         subject: Some(author(1)),
         quotas: &quotas,
-        claim: None,
+        idempotency_key: None,
         mode: Mode::Spend,
     };
     for refused in [false, true] {
-        let taken = limiter.take(&take, NOW).await;
-        assert_eq!(taken.source, Source::LocalForRedis);
-        assert_eq!(exceeded(&fresh(taken.answer)), [refused]);
+        let acquired = limiter.acquire(&acquire, NOW).await;
+        assert_eq!(acquired.source, Source::Degraded);
+        assert_eq!(exceeded(&fresh(acquired.answer)), [refused]);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use moderato::limit::{Cause, Limiter, RedisSettings, RedisState, Source};
+use moderato::limit::{Cause, Limiter, RedisState, Source};
+use moderato::redis::RedisSettings;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
@@ -13,10 +14,10 @@ use crate::support::redis::{RedisServer, free_port};
 /// Why a limiter with this URL does not reach its Redis, after its first attempt.
 async fn cause_of(url: impl Into<String>) -> Option<Cause> {
     let limiter = in_redis(settings(url)).await;
-    let taken = spend(&limiter, 1, 10).await;
+    let acquired = spend(&limiter, 1, 10).await;
     match state(&limiter) {
         RedisState::Away { cause } => {
-            assert_eq!(taken.source, Source::LocalForRedis);
+            assert_eq!(acquired.source, Source::Degraded);
             assert!(cause.message().len() > 10);
             Some(cause)
         }

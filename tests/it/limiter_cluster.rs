@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use moderato::limit::{Cause, Limiter, RedisSettings, RedisState, Source};
+use moderato::limit::{Cause, DegradedSettings, Limiter, RedisState, Source};
+use moderato::redis::RedisSettings;
 use tokio::net::TcpListener;
 
 use crate::limiter::{in_redis, settings};
@@ -53,7 +54,7 @@ async fn a_dead_shard_makes_only_its_own_authors_local() {
     let before = limiter.counters();
     assert_eq!(by_redis(&sources(&limiter).await), 60 - lost);
     assert_eq!(
-        limiter.counters().asked - before.asked,
+        limiter.counters().sent - before.sent,
         (60 - lost) as u64,
         "the dead shard is left alone"
     );
@@ -90,7 +91,7 @@ async fn a_failed_over_shard_is_found_again() {
 
 #[tokio::test]
 async fn claims_live_with_their_authors_in_a_cluster() {
-    use moderato::limit::{Answer, Claim, Mode, Take};
+    use moderato::limit::{Acquire, Answer, IdempotencyKey, Mode};
     let cluster = Cluster::start().await;
     let (one, two) = (
         in_redis(settings(cluster.url())).await,
@@ -103,33 +104,33 @@ async fn claims_live_with_their_authors_in_a_cluster() {
     let quotas = [crate::limiter::quota("hour", 5, std::time::Duration::from_secs(3600))];
     for n in 0..20_u8 {
         let subject = Some(crate::limiter::author(u64::from(n)));
-        let claim = Some(Claim {
-            beside: subject,
-            ..crate::limiter::claim(n, n, b"p")
+        let id = Some(IdempotencyKey {
+            author: subject,
+            ..crate::limiter::request_id(n, n, b"p")
         });
-        let take = Take {
+        let acquire = Acquire {
             site: &site,
             subject,
             quotas: &quotas,
-            claim,
+            idempotency_key: id,
             mode: Mode::Spend,
         };
-        let nobody = Take {
+        let nobody = Acquire {
             subject: None,
             quotas: &[],
-            claim: Some(crate::limiter::claim(100 + n, n, b"p")),
-            ..take
+            idempotency_key: Some(crate::limiter::request_id(100 + n, n, b"p")),
+            ..acquire
         };
         // The same body sent again as a recheck, for which nobody is counted.
-        let recheck = Take {
+        let recheck = Acquire {
             subject: None,
             quotas: &[],
-            ..take
+            ..acquire
         };
-        for (take, again) in [(take, take), (nobody, nobody), (take, recheck)] {
-            let first = one.take(&take, crate::limiter_faults::NOW).await;
+        for (acquire, again) in [(acquire, acquire), (nobody, nobody), (acquire, recheck)] {
+            let first = one.acquire(&acquire, crate::limiter_faults::NOW).await;
             assert!(matches!(first.source, Source::Redis | Source::Local), "{first:?}");
-            let replay = two.take(&again, crate::limiter_faults::NOW).await;
+            let replay = two.acquire(&again, crate::limiter_faults::NOW).await;
             assert!(matches!(replay.answer, Answer::Replayed { .. }), "{replay:?}");
         }
     }
@@ -149,7 +150,7 @@ async fn a_sentinel_says_where_the_master_is_now() {
         connect_timeout: Duration::from_secs(3600),
         ..settings(url)
     };
-    let limiter = Limiter::redis(patient).unwrap();
+    let limiter = Limiter::redis(patient, &DegradedSettings::default()).unwrap();
     eventually("the other sentinel is asked too", async || {
         let _ = tokio::time::timeout(Duration::from_millis(50), limiter.connect()).await;
         state(&limiter) == RedisState::Up
@@ -165,7 +166,7 @@ async fn a_sentinel_says_where_the_master_is_now() {
     .await;
     watched.master.kill();
     eventually("it is missed", async || {
-        spend(&limiter, 2, 10).await.source == Source::LocalForRedis
+        spend(&limiter, 2, 10).await.source == Source::Degraded
     })
     .await;
     back(&limiter).await;

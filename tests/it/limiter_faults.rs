@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use moderato::clock::Timestamp;
-use moderato::limit::{Answer, Cause, Limiter, Mode, RedisSettings, RedisState, Source, Take, Taken};
+use moderato::limit::{Acquire, Acquired, Answer, Cause, DegradedSettings, Limiter, Mode, RedisState, Source};
+use moderato::redis::RedisSettings;
 use moderato::site::Quota;
 
-use crate::limiter::{author, claim, in_redis, quota, settings, site};
+use crate::limiter::{author, in_redis, quota, request_id, settings, site};
 use crate::support::eventually::eventually;
 use crate::support::proxy::{ChaosProxy, Weather};
 use crate::support::redis::RedisServer;
@@ -21,34 +22,37 @@ fn quotas(burst: u32) -> [Quota; 1] {
     [quota("hour", burst, HOUR)]
 }
 
-pub(crate) async fn spend(limiter: &Limiter, n: u64, burst: u32) -> Taken {
+pub(crate) async fn spend(limiter: &Limiter, n: u64, burst: u32) -> Acquired {
     let (site, quotas) = (site("a"), quotas(burst));
-    let take = Take {
+    let acquire = Acquire {
         site: &site,
         subject: Some(author(n)),
         quotas: &quotas,
-        claim: None,
+        idempotency_key: None,
         mode: Mode::Spend,
     };
-    limiter.take(&take, NOW).await
+    limiter.acquire(&acquire, NOW).await
 }
 
 /// Grants left, by a look; and who says so.
 pub(crate) async fn left(limiter: &Limiter, n: u64, burst: u32) -> (u32, Source) {
     let (site, quotas) = (site("a"), quotas(burst));
-    let take = Take {
+    let acquire = Acquire {
         site: &site,
         subject: Some(author(n)),
         quotas: &quotas,
-        claim: None,
+        idempotency_key: None,
         mode: Mode::Peek,
     };
-    let taken = limiter.take(&take, NOW).await;
-    let Answer::Fresh(outcomes) = taken.answer else {
+    let acquired = limiter.acquire(&acquire, NOW).await;
+    let Answer::Fresh(outcomes) = acquired.answer else {
         panic!("a look is fresh")
     };
     // A look answers what a take would leave.
-    (outcomes[0].remaining + u32::from(!outcomes[0].exceeded), taken.source)
+    (
+        outcomes[0].remaining + u32::from(!outcomes[0].exceeded),
+        acquired.source,
+    )
 }
 
 pub(crate) fn state(limiter: &Limiter) -> RedisState {
@@ -65,7 +69,7 @@ pub(crate) async fn away(limiter: &Limiter, cause: Cause) {
         },
     )
     .await;
-    assert_eq!(spend(limiter, 999, ROOM).await.source, Source::LocalForRedis);
+    assert_eq!(spend(limiter, 999, ROOM).await.source, Source::Degraded);
 }
 
 pub(crate) async fn back(limiter: &Limiter) {
@@ -100,25 +104,24 @@ async fn stopped_under_load_it_is_left_alone_until_it_continues() {
     let server = RedisServer::start().await;
     let limiter = in_redis(settings(server.url())).await;
     let load = async |n: u64| {
+        let mut degraded = 0;
         for _ in 0..2_000 {
-            spend(&limiter, n, ROOM).await;
+            degraded += u32::from(spend(&limiter, n, ROOM).await.source == Source::Degraded);
         }
+        degraded
     };
     server.pause();
     let before = limiter.counters();
-    tokio::join!(load(1), load(2), load(3), load(4), load(5), load(6), load(7), load(8));
+    let degraded = tokio::join!(load(1), load(2), load(3), load(4), load(5), load(6), load(7), load(8));
     let after = limiter.counters();
     assert_eq!(state(&limiter), RedisState::Away { cause: Cause::Timeout });
-    assert_eq!(
-        after.local - before.local,
-        16_000,
-        "every call is answered, by this process"
-    );
+    let all = (2_000, 2_000, 2_000, 2_000, 2_000, 2_000, 2_000, 2_000);
+    assert_eq!(degraded, all, "every call is answered, by this process");
     // Five time-outs open the breaker; the others that were under way then time out too.
     assert!(
-        after.asked - before.asked <= 16,
+        after.sent - before.sent <= 16,
         "{} asked a stalled Redis",
-        after.asked - before.asked
+        after.sent - before.sent
     );
     server.resume();
     back(&limiter).await;
@@ -173,9 +176,9 @@ async fn what_was_granted_without_redis_stays_with_the_replica() {
         away(&limiter, Cause::Cut).await;
         let known = 9 - 2 * outage;
         for granted in 1..=3 {
-            let taken = spend(&limiter, 1, 10).await;
-            assert_eq!(taken.source, Source::LocalForRedis);
-            let Answer::Fresh(outcomes) = taken.answer else {
+            let acquired = spend(&limiter, 1, 10).await;
+            assert_eq!(acquired.source, Source::Degraded);
+            let Answer::Fresh(outcomes) = acquired.answer else {
                 panic!("fresh")
             };
             assert_eq!(
@@ -200,7 +203,7 @@ async fn what_redis_counted_without_an_answer_is_counted_once() {
     proxy.set(Weather::NoAnswers);
     // Redis counts these, but its answers are lost.
     for _ in 0..3 {
-        assert_eq!(spend(&limiter, 1, 10).await.source, Source::LocalForRedis);
+        assert_eq!(spend(&limiter, 1, 10).await.source, Source::Degraded);
     }
     assert_eq!(left(&other, 1, 10).await, (7, Source::Redis));
     proxy.set(Weather::Fair);
@@ -214,17 +217,17 @@ async fn a_retry_after_a_lost_answer_spends_nothing_at_any_replica() {
     let other = in_redis(settings(server.url())).await;
     proxy.set(Weather::NoAnswers);
     let (site, quotas) = (site("a"), quotas(10));
-    let take = Take {
+    let acquire = Acquire {
         site: &site,
         subject: Some(author(1)),
         quotas: &quotas,
-        claim: Some(claim(1, 1, b"first")),
+        idempotency_key: Some(request_id(1, 1, b"first")),
         mode: Mode::Spend,
     };
-    let first = limiter.take(&take, NOW).await;
-    assert_eq!(first.source, Source::LocalForRedis);
-    for (replica, source) in [(&other, Source::Redis), (&limiter, Source::LocalForRedis)] {
-        let retry = replica.take(&take, NOW).await;
+    let first = limiter.acquire(&acquire, NOW).await;
+    assert_eq!(first.source, Source::Degraded);
+    for (replica, source) in [(&other, Source::Redis), (&limiter, Source::Degraded)] {
+        let retry = replica.acquire(&acquire, NOW).await;
         assert_eq!(
             retry.source, source,
             "a replica says of its replay what it said at first"
@@ -269,7 +272,7 @@ async fn too_many_at_once_count_locally() {
     );
     assert_eq!(
         [a.source, b.source, c.source],
-        [Source::Redis, Source::Redis, Source::LocalForRedis]
+        [Source::Redis, Source::Redis, Source::Degraded]
     );
     let other = in_redis(settings(server.url())).await;
     assert_eq!(left(&other, 1, 10).await, (8, Source::Redis), "Redis saw two of them");
@@ -279,11 +282,12 @@ async fn too_many_at_once_count_locally() {
 async fn alone_it_grants_its_share() {
     let server = RedisServer::start().await;
     let proxy = ChaosProxy::before(server.port).await;
-    let limiter = in_redis(RedisSettings {
+    let half = DegradedSettings {
         local_share: 0.5,
-        ..settings(proxy.url())
-    })
-    .await;
+        ..DegradedSettings::default()
+    };
+    let limiter = Limiter::redis(settings(proxy.url()), &half).unwrap();
+    limiter.connect().await;
     proxy.set(Weather::Cut);
     away(&limiter, Cause::Cut).await;
     let mut granted = 0;

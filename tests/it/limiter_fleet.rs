@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moderato::clock::Timestamp;
-use moderato::limit::{Answer, Limiter, Mode, RedisSettings, RedisState, Source, Take};
+use moderato::limit::{Acquire, Answer, Limiter, Mode, RedisState, Source};
+use moderato::redis::RedisSettings;
 use moderato::site::Quota;
 
 use crate::limiter::{author, in_redis, quota, settings, shadow, site};
@@ -24,22 +25,22 @@ const TASKS: u64 = 8;
 /// Takes once; whether it was granted, and by whom.
 async fn spend(limiter: &Limiter, n: u64, quotas: &[Quota], now: Timestamp) -> (bool, Source) {
     let site = site("a");
-    let take = Take {
+    let acquire = Acquire {
         site: &site,
         subject: Some(author(n)),
         quotas,
-        claim: None,
+        idempotency_key: None,
         mode: Mode::Spend,
     };
-    let taken = limiter.take(&take, now).await;
-    let Answer::Fresh(outcomes) = taken.answer else {
+    let acquired = limiter.acquire(&acquire, now).await;
+    let Answer::Fresh(outcomes) = acquired.answer else {
         panic!("no claims here")
     };
     let granted = quotas
         .iter()
         .zip(&outcomes)
         .all(|(quota, outcome)| quota.shadow || !outcome.exceeded);
-    (granted, taken.source)
+    (granted, acquired.source)
 }
 
 /// What Redis' clock says, in µs.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use moderato::clock::Timestamp;
-use moderato::limit::{Answer, Memory, MemorySettings, Mode, Outcome, Take};
+use moderato::limit::{Acquire, Answer, Memory, MemorySettings, Mode, Outcome};
 use moderato::site::Quota;
 
 use crate::limiter::{author, quota, site};
@@ -24,14 +24,14 @@ fn a_flood_of_addresses_stays_under_the_cap_and_forgets_nobody_over_a_quota() {
         quota("day", 40, Duration::from_secs(864)),
     ];
     let ask = |n: u64, now: u64, mode: Mode| -> Vec<Outcome> {
-        let take = Take {
+        let acquire = Acquire {
             site: &site,
             subject: Some(author(n)),
             quotas: &quotas,
-            claim: None,
+            idempotency_key: None,
             mode,
         };
-        match memory.take(&take, Timestamp::from_micros(now)) {
+        match memory.acquire(&acquire, Timestamp::from_micros(now)) {
             Answer::Fresh(outcomes) => outcomes,
             other => panic!("{other:?}"),
         }

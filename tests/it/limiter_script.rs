@@ -111,7 +111,7 @@ async fn the_script_is_the_arithmetic() {
             now = now.checked_add_signed(passes).unwrap();
             let spend = mode == "s";
             let how = if spend { Mode::Spend } else { Mode::Peek };
-            let expected = gcra::take(&quotas, &mut tats, now, how);
+            let expected = gcra::acquire(&quotas, &mut tats, now, how);
             let levels = call(redis, &script, &quotas, now, mode);
             let outcomes: Vec<_> = quotas
                 .iter()

@@ -8,7 +8,8 @@ use std::time::Duration;
 use moderato::api::grpc::proto::moderate_stream_response::Result as Outcome;
 use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClient;
 use moderato::api::grpc::proto::{ModerateRequest, ModerateStreamRequest, Verdict};
-use moderato::limit::{Limiter, RedisSettings};
+use moderato::limit::{DegradedSettings, Limiter};
+use moderato::redis::RedisSettings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -48,7 +49,12 @@ async fn a_callers_deadline_goes_on_to_redis() {
         connect_timeout: Duration::from_secs(2),
         ..RedisSettings::new(proxy.url())
     };
-    let house = House::start_with(QUICK, Limiter::redis(patient).unwrap(), true).await;
+    let house = House::start_with(
+        QUICK,
+        Limiter::redis(patient, &DegradedSettings::default()).unwrap(),
+        true,
+    )
+    .await;
     assert!(house.moderate(readers(0)).await.unwrap().degraded.is_empty());
     proxy.set(Weather::NoAnswers);
     let mut hurried = Request::new(readers(1));

@@ -207,7 +207,7 @@ impl Judge {
         // Nothing is counted, so nothing is remembered and no key is needed.
         let limiter = Limiter::memory(&MemorySettings {
             subjects_max: 1,
-            claim_bytes_max: 0,
+            replay_bytes_max: 0,
         });
         let moderator = Moderator::new(Parts {
             metrics: Metrics::off(&config.sites),

@@ -6,9 +6,10 @@ use std::time::Duration;
 use crate::cli::{Exit, Failure};
 use crate::clock::{Clock, Timestamp};
 use crate::config::{self, Config};
-use crate::feedback::{self, Bounds, FeedbackError, FeedbackStore, FileStore, RedisFeedbackSettings, RedisStore};
+use crate::feedback::{self, Bounds, FeedbackError, FeedbackStore, FileStore, RedisStore};
 use crate::privacy::Pseudonymizer;
 use crate::record::{Entry, Export, Stats};
+use crate::redis::RedisSettings;
 use crate::site::SiteId;
 
 /// Bytes of one file of a store.
@@ -16,6 +17,9 @@ const SEGMENT_BYTES: u64 = 16 << 20;
 
 /// Redis may take this long for an answer; nobody's comment waits for it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Calls in flight at one Redis process: a page of 256 decisions for each of several administrative calls, and the queue.
+const IN_FLIGHT_MAX: usize = 4_096;
 
 /// Where feedback is. Who needs it requires the group `place`.
 #[derive(Debug, clap::Args)]
@@ -163,14 +167,15 @@ fn redis(config: &Config, url: &str) -> Result<FeedbackStore, Failure> {
         Some((certificate, key)) => Some((pem(certificate)?, pem(key)?)),
         None => None,
     };
-    let store = RedisStore::new(RedisFeedbackSettings {
-        url: url.to_owned(),
+    let settings = RedisSettings {
+        budget: ANSWER_TIMEOUT,
         connect_timeout: limiter.redis_connect_timeout,
-        answer_timeout: ANSWER_TIMEOUT,
+        in_flight_max: IN_FLIGHT_MAX,
         tls_roots: limiter.redis_tls_ca_file.as_ref().map(pem).transpose()?,
         tls_identity,
-        bounds: bounds(config),
-    });
+        ..RedisSettings::new(url)
+    };
+    let store = RedisStore::new(settings, bounds(config));
     Ok(FeedbackStore::Redis(Box::new(store.map_err(failure)?)))
 }
 
@@ -187,7 +192,7 @@ fn bounds(config: &Config) -> Bounds {
 
 pub(super) fn failure(error: FeedbackError) -> Failure {
     let exit = match error {
-        FeedbackError::Disk { .. } | FeedbackError::InUse { .. } | FeedbackError::Url { .. } => Exit::Config,
+        FeedbackError::Disk { .. } | FeedbackError::InUse { .. } | FeedbackError::Settings(_) => Exit::Config,
         FeedbackError::Redis { .. } => Exit::Unreachable,
         FeedbackError::Closed => Exit::Unexpected,
     };

@@ -10,151 +10,77 @@
 //!
 //! No streams: one could not take a single decision out of a stream by time, by label or by author.
 
-mod link;
+mod connection;
 
-use std::sync::Arc;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use redis::{RedisError, Script};
-use tokio::sync::Mutex;
-use tokio::task::JoinSet;
+use redis::Value;
 
-use self::link::{Link, Place};
+use self::connection::Connection;
 use super::{Bounds, FeedbackError, Labeled, exports, wire};
 use crate::clock::Timestamp;
-use crate::deployment::Deployment;
 use crate::record::{DecisionId, Entry, Export, Forgotten, Label, Record, Selection, Stats};
+use crate::redis::{Call, RedisSettings, Script};
 use crate::verdict::Verdict;
 
-/// How many parts the decisions are in.
+static REMEMBER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("remember.lua")));
+static LABEL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("label.lua")));
+static FORGET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("forget.lua")));
+
+/// The number of parts that decisions are in.
 const N_PARTITIONS: u8 = 64;
 
-/// Decisions that are read together.
+/// Decisions that are asked for together.
 const PAGE: usize = 256;
 
-/// Exports that are noted at most; the oldest goes.
-const EXPORTS_MAX: isize = 1_000;
+/// Exports noted at most; the oldest goes.
+const EXPORTS_MAX: usize = 1_000;
 
+/// The key of the list of exports.
 const EXPORTS: &str = "moderato:1:{f}:exports";
 
-/// How to reach Redis, and for how long to wait.
-#[derive(Clone)]
-pub struct RedisFeedbackSettings {
-    /// Where it is; the forms are in `docs/limits.md`.
-    pub url: String,
-    /// The longest that one attempt to connect may take.
-    pub connect_timeout: Duration,
-    /// The longest that an answer may take. Nobody's comment waits for it.
-    pub answer_timeout: Duration,
-    /// The authorities that may sign Redis' certificate, PEM; the usual public ones unless set.
-    pub tls_roots: Option<Vec<u8>>,
-    /// The certificate and key that we show to Redis, PEM; none unless set.
-    pub tls_identity: Option<(Vec<u8>, Vec<u8>)>,
-    /// How much is kept, and for how long.
-    pub bounds: Bounds,
-}
-
-impl std::fmt::Debug for RedisFeedbackSettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedisFeedbackSettings")
-            .field("url", &crate::deployment::redact(&self.url))
-            .field("bounds", &self.bounds)
-            .finish_non_exhaustive()
-    }
-}
-
 /// The store in Redis.
+#[derive(Debug)]
 pub struct RedisStore {
-    place: Place,
+    connection: Connection,
     bounds: Bounds,
-    remember: Arc<Script>,
-    label: Script,
-    forget: Script,
 }
 
-impl std::fmt::Debug for RedisStore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedisStore")
-            .field("bounds", &self.bounds)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What a decision's hash holds.
+/// The fields of a decision's hash: record, label, time of the first label.
 type Fields = (Option<Vec<u8>>, Option<Vec<u8>>, Option<u64>);
 
 impl RedisStore {
-    /// Reads the settings; connects when first asked.
+    /// Checks the settings; connects when first asked. The budget is the longest that an answer may take: no comment waits
+    /// for it, so seconds are right.
     ///
     /// # Errors
-    /// If the URL cannot be understood. A Redis that is not there is no error.
-    pub fn new(settings: RedisFeedbackSettings) -> Result<Self, FeedbackError> {
-        let RedisFeedbackSettings {
-            url,
-            connect_timeout,
-            answer_timeout,
-            tls_roots,
-            tls_identity,
-            bounds,
-        } = settings;
-        let deployment = Deployment::parse(&url).map_err(|error| FeedbackError::Url {
-            url: error.url,
-            problem: error.problem,
-        })?;
-        let client_tls = tls_identity.map(|(client_cert, client_key)| redis::ClientTlsConfig {
-            client_cert,
-            client_key,
-        });
-        let tls = (tls_roots.is_some() || client_tls.is_some()).then_some(redis::TlsCertificates {
-            client_tls,
-            root_cert: tls_roots,
-        });
-        Ok(Self {
-            place: Place {
-                deployment,
-                tls,
-                connect_timeout,
-                answer_timeout,
-                link: Mutex::new(None),
-            },
-            bounds,
-            remember: Arc::new(Script::new(include_str!("remember.lua"))),
-            label: Script::new(include_str!("label.lua")),
-            forget: Script::new(include_str!("forget.lua")),
-        })
+    /// If the URL or a certificate cannot be read. A Redis that is not there is no error.
+    pub fn new(redis: RedisSettings, bounds: Bounds) -> Result<Self, FeedbackError> {
+        let connection = Connection::new(redis)?;
+        Ok(Self { connection, bounds })
     }
 
     pub(super) async fn remember(&self, records: Vec<Record>, now: Timestamp) -> Result<(), FeedbackError> {
-        let at_most = self.bounds.records_max.div_ceil(usize::from(N_PARTITIONS));
-        let one = |record: &Record| {
+        let at_most = self.bounds.records_max.div_ceil(usize::from(N_PARTITIONS)).to_string();
+        let call = |record: &Record| {
             let expires_at = record.decided_at.after(self.bounds.retention);
             let partition = partition(record.id);
-            let keys = [index(partition), decision(record.id)];
-            let times = [millis(expires_at), left(expires_at, now), millis(now)];
-            let arguments = (record.id.to_string(), wire::encode_record(record), verdict_code(record));
-            (keys, times, arguments, prefix(partition))
+            let args = [
+                record.id.to_string().into_bytes(),
+                text(millis(expires_at)),
+                text(left(expires_at, now)),
+                wire::encode_record(record),
+                verdict_code(record).into(),
+                text(millis(now)),
+                at_most.clone().into_bytes(),
+                prefix(partition).into_bytes(),
+            ];
+            script(&REMEMBER, record.id, &args)
         };
-        // All at once: their slots differ, and one round trip each would be slow.
-        let calls: Vec<_> = records.iter().map(one).collect();
-        self.place
-            .ask(async |link| {
-                let mut asked = JoinSet::new();
-                for (keys, [expires_at, left, now], (id, record, verdict), prefix) in calls {
-                    let (script, mut link) = (Arc::clone(&self.remember), link.clone());
-                    asked.spawn(async move {
-                        let mut call = script.key(&keys[0]);
-                        call.key(&keys[1]).arg(id).arg(expires_at).arg(left);
-                        call.arg(record).arg(verdict).arg(now).arg(at_most).arg(prefix);
-                        call.invoke_async::<()>(&mut link).await
-                    });
-                }
-                // A task fails only if it panics, which these do not.
-                while let Some(answer) = asked.join_next().await {
-                    answer.unwrap_or(Ok(()))?;
-                }
-                Ok(())
-            })
-            .await
+        // All at once: one round trip each would be slow.
+        let calls = records.iter().map(call).collect();
+        self.connection.ask_all::<Value>(calls).await.map(drop)
     }
 
     pub(super) async fn label(
@@ -165,23 +91,23 @@ impl RedisStore {
     ) -> Result<Option<Labeled>, FeedbackError> {
         let now = label.received_at;
         let expires_at = now.after(self.bounds.label_retention);
-        let mut call = self.label.key(index(partition(id)));
-        call.key(decision(id)).arg(id.to_string());
-        call.arg(millis(expires_at)).arg(left(expires_at, now));
-        call.arg(full.as_ref().map(wire::encode_record).unwrap_or_default());
-        call.arg(full.as_ref().map(verdict_code).unwrap_or_default())
-            .arg(millis(now));
-        call.arg(wire::encode_label(&label))
-            .arg(padded(label.labeled_at))
-            .arg(padded(label.received_at));
-        let answer: Vec<redis::Value> = self.place.ask(async |link| call.invoke_async(link).await).await?;
+        let args = [
+            id.to_string().into_bytes(),
+            text(millis(expires_at)),
+            text(left(expires_at, now)),
+            full.as_ref().map(wire::encode_record).unwrap_or_default(),
+            full.as_ref().map(verdict_code).unwrap_or_default().into(),
+            text(millis(now)),
+            wire::encode_label(&label),
+            padded(label.labeled_at).into_bytes(),
+            padded(label.received_at).into_bytes(),
+        ];
+        let answer: Vec<Value> = self.connection.ask(script(&LABEL, id, &args)).await?;
         read_labeled(&answer)
     }
 
     pub(super) async fn get(&self, id: DecisionId, now: Timestamp) -> Result<Option<Entry>, FeedbackError> {
-        let mut command = redis::cmd("HMGET");
-        command.arg(decision(id)).arg(&["r", "l", "f"]);
-        let fields: Fields = self.place.ask(async |link| command.query_async(link).await).await?;
+        let fields: Fields = self.connection.ask(fields(decision(id))).await?;
         Ok(self.entry(fields).filter(|entry| entry.expires_at > now))
     }
 
@@ -201,16 +127,14 @@ impl RedisStore {
         }
         for entry in meant {
             let id = entry.record.id;
-            let mut call = self.forget.key(index(partition(id)));
-            call.key(decision(id)).arg(id.to_string());
-            let n: u64 = self.place.ask(async |link| call.invoke_async(link).await).await?;
+            let call = script(&FORGET, id, &[id.to_string().into_bytes()]);
+            let n: u64 = self.connection.ask(call).await?;
             forgotten.n_records += n;
             forgotten.n_labels += if entry.label.is_some() { n } else { 0 };
             labels.extend(entry.label.map(|label| (entry.record.site, label)));
         }
-        let mut command = redis::cmd("LRANGE");
-        command.arg(EXPORTS).arg(0).arg(-1);
-        let lines: Vec<String> = self.place.ask(async |link| command.query_async(link).await).await?;
+        let call = Call::command("LRANGE", EXPORTS.to_owned(), &[b"0", b"-1"]);
+        let lines: Vec<String> = self.connection.ask(call).await?;
         let exports = lines.iter().filter_map(|line| exports::parse(line)).collect();
         forgotten.exports = exports::with_any(exports, &labels);
         Ok(forgotten)
@@ -248,34 +172,26 @@ impl RedisStore {
     }
 
     pub(super) async fn note_export(&self, export: &Export) -> Result<(), FeedbackError> {
-        let mut push = redis::cmd("RPUSH");
-        push.arg(EXPORTS).arg(exports::line(export));
-        let mut trim = redis::cmd("LTRIM");
-        trim.arg(EXPORTS).arg(-EXPORTS_MAX).arg(-1);
-        let mut expire = redis::cmd("PEXPIRE");
-        expire.arg(EXPORTS).arg(duration(self.bounds.label_retention));
-        self.place
-            .ask(async |link| {
-                for command in [push, trim, expire] {
-                    command.exec_async(link).await?;
-                }
-                Ok(())
-            })
-            .await
+        let key = || EXPORTS.to_owned();
+        let lives = text(duration(self.bounds.label_retention));
+        for call in [
+            Call::command("RPUSH", key(), &[exports::line(export).as_bytes()]),
+            Call::command("LTRIM", key(), &[format!("-{EXPORTS_MAX}").as_bytes(), b"-1"]),
+            Call::command("PEXPIRE", key(), &[&lives]),
+        ] {
+            self.connection.ask::<Value>(call).await?;
+        }
+        Ok(())
     }
 
     /// Hands over every decision, partition after partition.
     async fn each(&self, see: &mut (dyn FnMut(Entry) + Send)) -> Result<(), FeedbackError> {
         for partition in 0..N_PARTITIONS {
-            let mut range = redis::cmd("ZRANGE");
-            range.arg(index(partition)).arg(0).arg(-1);
-            let ids: Vec<String> = self.place.ask(async |link| range.query_async(link).await).await?;
+            let range = Call::command("ZRANGE", index(partition), &[b"0", b"-1"]);
+            let ids: Vec<String> = self.connection.ask(range).await?;
             for page in ids.chunks(PAGE) {
-                for fields in self
-                    .place
-                    .ask(async |link| read_page(link, partition, page).await)
-                    .await?
-                {
+                let calls = page.iter().map(|id| fields(prefix(partition) + id)).collect();
+                for fields in self.connection.ask_all(calls).await? {
                     self.entry(fields).into_iter().for_each(&mut *see);
                 }
             }
@@ -298,16 +214,15 @@ impl RedisStore {
     }
 }
 
-/// All of one slot, so one pipeline does in a cluster too.
-async fn read_page(link: &mut Link, partition: u8, ids: &[String]) -> Result<Vec<Fields>, RedisError> {
-    let mut pipeline = redis::pipe();
-    for id in ids {
-        pipeline
-            .cmd("HMGET")
-            .arg(format!("{}{id}", prefix(partition)))
-            .arg(&["r", "l", "f"]);
-    }
-    pipeline.query_async(link).await
+/// A script's call on one decision and its partition's index, which lie in one slot.
+fn script(script: &'static Script, id: DecisionId, args: &[Vec<u8>]) -> Call {
+    let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+    Call::script(script, [Some(index(partition(id))), Some(decision(id))], &args)
+}
+
+/// The question for [`Fields`].
+fn fields(key: String) -> Call {
+    Call::command("HMGET", key, &[b"r", b"l", b"f"])
 }
 
 fn read_label(bytes: &[u8], first: Option<u64>) -> Option<Label> {
@@ -318,8 +233,8 @@ fn read_label(bytes: &[u8], first: Option<u64>) -> Option<Label> {
     })
 }
 
-fn read_labeled(answer: &[redis::Value]) -> Result<Option<Labeled>, FeedbackError> {
-    use redis::Value::{BulkString, Int};
+fn read_labeled(answer: &[Value]) -> Result<Option<Labeled>, FeedbackError> {
+    use Value::{BulkString, Int};
     let [
         Int(what @ (1 | 2)),
         BulkString(label),
@@ -365,6 +280,11 @@ fn decision(id: DecisionId) -> String {
 
 fn index(partition: u8) -> String {
     format!("moderato:1:{{f{partition:02x}}}:i")
+}
+
+/// A number as an argument.
+fn text(number: u64) -> Vec<u8> {
+    number.to_string().into_bytes()
 }
 
 const fn millis(at: Timestamp) -> u64 {

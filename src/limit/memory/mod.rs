@@ -1,10 +1,10 @@
-//! Quotas in this process: a map from subject to state that never grows past its cap, and a memory of claims that does
-//! not either. Also what a replica falls back on while Redis is away.
+//! Quotas in this process: a map from subject to state that never grows past its cap, and a store of first answers to
+//! request ids that does not either. A replica falls back on them while Redis is away.
 //!
-//! The map is cut into shards with a lock each. What a full shard forgets, and in which order, is in `shard.rs`; the cap
+//! The map is cut into shards with a lock each. The order in which a full shard forgets is in `shard.rs`; the cap
 //! is exact, the order is kept within a shard (a shard holds up to 14,336 subjects, which a keyed hash spreads evenly).
 
-mod claims;
+mod replays;
 mod shard;
 
 use std::hash::BuildHasher;
@@ -13,35 +13,35 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use foldhash::fast::RandomState;
 use xxhash_rust::xxh3::xxh3_128;
 
-use self::claims::Claims;
+use self::replays::ReplayStore;
 use self::shard::Shard;
-use super::{Answer, Claim, Mode, Outcome, Take, gcra};
+use super::{Acquire, Answer, IdempotencyKey, Mode, Outcome, gcra};
 use crate::clock::Timestamp;
 use crate::comment::AuthorKey;
 use crate::site::{Quota, SiteId};
 
-pub use self::claims::CLAIM_TTL;
+pub use self::replays::REPLAY_TTL;
 
-/// As many subjects as a shard takes: 7/8 of 2^14, what a hash index of 2^14 places holds before it doubles.
+/// Subjects of one shard: 7/8 of 2^14, as many as a hash index of 2^14 places holds before it doubles.
 const SHARD_SUBJECTS: usize = 14_336;
 
-/// Claims are cut into this many parts, with a lock each.
-const CLAIM_PARTS: usize = 8;
+/// Parts of the store of first answers, with a lock each.
+const REPLAY_PARTS: usize = 8;
 
-/// How large the limiter in memory may become.
+/// Bounds on the size of a limiter in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemorySettings {
     /// Subjects remembered at most, at least 1. A million with three quotas each take about 60 MiB.
     pub subjects_max: usize,
-    /// Bytes for claimed request ids and their payloads, at most. When they are full the oldest claim goes.
-    pub claim_bytes_max: usize,
+    /// Bytes for request ids and their first answers, at most. When they are full the oldest goes.
+    pub replay_bytes_max: usize,
 }
 
 impl Default for MemorySettings {
     fn default() -> Self {
         Self {
             subjects_max: 1_000_000,
-            claim_bytes_max: 16 << 20,
+            replay_bytes_max: 16 << 20,
         }
     }
 }
@@ -50,7 +50,7 @@ impl Default for MemorySettings {
 pub struct Memory {
     hasher: RandomState,
     shards: Box<[Mutex<Shard>]>,
-    claims: Box<[Mutex<Claims>]>,
+    replays: Box<[Mutex<ReplayStore>]>,
 }
 
 impl Memory {
@@ -65,41 +65,41 @@ impl Memory {
         };
         Self {
             shards: (0..n_shards).map(shard).collect(),
-            claims: (0..CLAIM_PARTS)
-                .map(|_| Mutex::new(Claims::new(settings.claim_bytes_max / CLAIM_PARTS)))
+            replays: (0..REPLAY_PARTS)
+                .map(|_| Mutex::new(ReplayStore::new(settings.replay_bytes_max / REPLAY_PARTS)))
                 .collect(),
             hasher,
         }
     }
 
-    /// Answers a take at `now`.
-    pub fn take(&self, take: &Take<'_>, now: Timestamp) -> Answer {
-        let Some(claim) = &take.claim else {
-            return Answer::Fresh(self.spend(take, now));
+    /// Answers an acquisition at `now`.
+    pub fn acquire(&self, acquire: &Acquire<'_>, now: Timestamp) -> Answer {
+        let Some(id) = &acquire.idempotency_key else {
+            return Answer::Fresh(self.spend(acquire, now));
         };
-        // The claim's lock is held over the take, so of two that come at once the second is a replay.
-        let mut claims = lock(self.claims_of(claim));
-        if let Some(known) = claims.look_up(claim, now) {
+        // The lock is held over the acquisition, so of two that come at once the second is a replay.
+        let mut replays = lock(self.replays_of(id));
+        if let Some(known) = replays.look_up(id, now) {
             return known;
         }
-        let outcomes = self.spend(take, now);
-        if take.mode == Mode::Spend {
-            claims.remember(claim, &outcomes, claim.payload, now);
+        let outcomes = self.spend(acquire, now);
+        if acquire.mode == Mode::Spend {
+            replays.remember(id, &outcomes, id.payload, now);
         }
         Answer::Fresh(outcomes)
     }
 
-    /// What is known of a claim: a replay, a conflict, or nothing.
-    pub fn look_up(&self, claim: &Claim<'_>, now: Timestamp) -> Option<Answer> {
-        lock(self.claims_of(claim)).look_up(claim, now)
+    /// Looks a request id up: a replay, a conflict, or nothing.
+    pub fn look_up(&self, id: &IdempotencyKey<'_>, now: Timestamp) -> Option<Answer> {
+        lock(self.replays_of(id)).look_up(id, now)
     }
 
-    /// Remembers a claim that was answered elsewhere.
-    pub fn remember(&self, claim: &Claim<'_>, outcomes: &[Outcome], payload: &[u8], now: Timestamp) {
-        lock(self.claims_of(claim)).remember(claim, outcomes, payload, now);
+    /// Remembers an answer that was given elsewhere.
+    pub fn remember(&self, id: &IdempotencyKey<'_>, outcomes: &[Outcome], payload: &[u8], now: Timestamp) {
+        lock(self.replays_of(id)).remember(id, outcomes, payload, now);
     }
 
-    /// Takes over what Redis said: the level of each quota (µs) at `now`.
+    /// Replaces the level of each quota (µs) by what Redis said at `now`.
     pub fn learn(&self, site: &SiteId, subject: AuthorKey, quotas: &[Quota], levels: &[u64], now: Timestamp) {
         let (key, hash) = self.place(site, subject);
         lock(self.shard_of(hash)).learn(hash, key, quotas, levels, now.as_micros());
@@ -110,23 +110,23 @@ impl Memory {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
-    /// Bytes that the subjects' map holds from the allocator, without claims.
+    /// Bytes that the subjects' map holds from the allocator, without the first answers.
     pub fn bytes(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).bytes()).sum()
     }
 
-    fn spend(&self, take: &Take<'_>, now: Timestamp) -> Vec<Outcome> {
-        let Some(subject) = take.subject else {
+    fn spend(&self, acquire: &Acquire<'_>, now: Timestamp) -> Vec<Outcome> {
+        let Some(subject) = acquire.subject else {
             // Nobody to count: every quota is at rest.
-            return gcra::take(
-                take.quotas,
-                &mut vec![0; take.quotas.len()],
+            return gcra::acquire(
+                acquire.quotas,
+                &mut vec![0; acquire.quotas.len()],
                 now.as_micros(),
                 Mode::Peek,
             );
         };
-        let (key, hash) = self.place(take.site, subject);
-        lock(self.shard_of(hash)).take(hash, key, take.quotas, now.as_micros(), take.mode)
+        let (key, hash) = self.place(acquire.site, subject);
+        lock(self.shard_of(hash)).acquire(hash, key, acquire.quotas, now.as_micros(), acquire.mode)
     }
 
     /// The key of a subject on a site, and its hash. Subjects are keyed hashes already; the hash here has its own seed,
@@ -143,8 +143,8 @@ impl Memory {
         &self.shards[scale(hash >> 16, self.shards.len())]
     }
 
-    fn claims_of(&self, claim: &Claim<'_>) -> &Mutex<Claims> {
-        &self.claims[scale(self.hasher.hash_one(claim.request), self.claims.len())]
+    fn replays_of(&self, id: &IdempotencyKey<'_>) -> &Mutex<ReplayStore> {
+        &self.replays[scale(self.hasher.hash_one(id.request), self.replays.len())]
     }
 }
 
@@ -161,7 +161,7 @@ fn scale(bits: u64, n: usize) -> usize {
     (((bits & 0xffff_ffff) * n as u64) >> 32) as usize
 }
 
-/// A thread that panicked while it held the lock leaves at worst one half-counted take behind: go on.
+/// A thread that panicked while it held the lock leaves at worst one half-counted acquisition behind: go on.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

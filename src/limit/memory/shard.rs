@@ -8,8 +8,8 @@
 //! 3. if all are over a quota, the one that will be free soonest. Then a flood does free addresses early, but only after
 //!    it has spent a full quota for each of `cap` addresses.
 //!
-//! The order lives in two heaps whose entries may be too early (a take moves a subject's rest, not its entry); an entry
-//! that turns out so on its way out is put back in its place. So a take costs the heaps nothing.
+//! The order lives in two heaps whose entries may be too early (an acquisition moves a subject's rest, not its entry); an entry
+//! that turns out so on its way out is put back in its place. So an acquisition costs the heaps nothing.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -22,7 +22,7 @@ use super::super::gcra::{self, Meter};
 use super::super::{Mode, Outcome};
 use crate::site::Quota;
 
-/// Quotas whose state fits into a row; those beyond go to the side.
+/// Number of quotas whose state fits into a row; those beyond go to the side.
 const INLINE: usize = 3;
 
 /// Bits of a heap entry that name the row; the rest is the time in units of 64 µs.
@@ -80,11 +80,11 @@ impl Shard {
             + self.side.values().map(|tats| size_of_val(&**tats) + 40).sum::<usize>()
     }
 
-    /// Takes from every quota or from none.
-    pub(super) fn take(&mut self, hash: u64, key: [u8; 16], quotas: &[Quota], now: u64, mode: Mode) -> Vec<Outcome> {
+    /// Acquires from every quota or from none.
+    pub(super) fn acquire(&mut self, hash: u64, key: [u8; 16], quotas: &[Quota], now: u64, mode: Mode) -> Vec<Outcome> {
         let row = self.find(hash, key);
         let mut tats = row.map_or_else(|| Tats::at_rest(quotas.len()), |row| self.read(row, quotas));
-        let outcomes = gcra::take(quotas, tats.as_mut(), now, mode);
+        let outcomes = gcra::acquire(quotas, tats.as_mut(), now, mode);
         if mode == Mode::Spend {
             match row {
                 Some(row) => self.write(row, quotas, tats.as_ref()),
@@ -236,12 +236,12 @@ impl Shard {
         row
     }
 
-    /// When the last of a row's quotas is at rest.
+    /// The time at which the last of a row's quotas is at rest.
     fn rest(&self, row: u32) -> u64 {
         self.states(row).map(|(_, tat)| tat).max().unwrap_or(0)
     }
 
-    /// When the row is no longer over any enforced quota.
+    /// The time from which the row is no longer over any enforced quota.
     fn free_at(&self, row: u32) -> u64 {
         let enforced = self.states(row).filter(|(meter, _)| !meter.shadow);
         enforced
@@ -320,7 +320,7 @@ impl Tats {
     }
 }
 
-/// Whether two configurations of a quota count the same: what happens on excess may differ.
+/// True if two configurations of a quota count the same: their effects on excess may differ.
 fn same_count(a: &Quota, b: &Quota) -> bool {
     a.name == b.name && a.burst == b.burst && a.interval == b.interval
 }

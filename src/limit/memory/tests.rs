@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{Memory, MemorySettings};
 use crate::clock::Timestamp;
 use crate::comment::AuthorKey;
-use crate::limit::{Answer, Claim, Mode, Outcome, Take, gcra};
+use crate::limit::{Acquire, Answer, IdempotencyKey, Mode, Outcome, gcra};
 use crate::site::{Quota, SiteId};
 use crate::verdict::Verdict;
 
@@ -44,14 +44,14 @@ fn author(n: u64) -> AuthorKey {
 
 fn ask(memory: &Memory, n: u64, quotas: &[Quota], now: u64, mode: Mode) -> Vec<Outcome> {
     let site = SiteId::new("a").unwrap();
-    let take = Take {
+    let acquire = Acquire {
         site: &site,
         subject: Some(author(n)),
         quotas,
-        claim: None,
+        idempotency_key: None,
         mode,
     };
-    match memory.take(&take, Timestamp::from_micros(now)) {
+    match memory.acquire(&acquire, Timestamp::from_micros(now)) {
         Answer::Fresh(outcomes) => outcomes,
         other => panic!("{other:?}"),
     }
@@ -180,20 +180,20 @@ fn claims_hold_under_threads() {
         for _ in 0..4 {
             scope.spawn(|| {
                 for request in 0..100 {
-                    let claim = Claim {
+                    let key = IdempotencyKey {
                         request: [request; 16],
                         fingerprint: [1; 16],
-                        beside: None,
+                        author: None,
                         payload: b"",
                     };
-                    let take = Take {
+                    let acquire = Acquire {
                         site: &site,
                         subject: Some(author(1)),
                         quotas: &quotas,
-                        claim: Some(claim),
+                        idempotency_key: Some(key),
                         mode: Mode::Spend,
                     };
-                    if let Answer::Fresh(_) = memory.take(&take, Timestamp::from_micros(START)) {
+                    if let Answer::Fresh(_) = memory.acquire(&acquire, Timestamp::from_micros(START)) {
                         fresh.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                     }
                 }
@@ -227,7 +227,7 @@ proptest! {
             now += step;
             let mode = if spend { Mode::Spend } else { Mode::Peek };
             let tats = model.entry(n).or_insert([0, 0]);
-            prop_assert_eq!(ask(&memory, n, &quotas, now, mode), gcra::take(&quotas, tats, now, mode));
+            prop_assert_eq!(ask(&memory, n, &quotas, now, mode), gcra::acquire(&quotas, tats, now, mode));
         }
     }
 

@@ -186,7 +186,7 @@ fn house() -> Moderator {
         })),
         limiter: Limiter::memory(&MemorySettings {
             subjects_max: 1_000,
-            claim_bytes_max: 100_000,
+            replay_bytes_max: 100_000,
         }),
         pseudonymizer: Pseudonymizer::new(&[7; 32]),
         recorder: None,

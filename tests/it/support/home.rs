@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use moderato::clock::Timestamp;
 use moderato::comment::AuthorKey;
-use moderato::feedback::{Bounds, FeedbackStore, FileStore, RedisFeedbackSettings, RedisStore};
+use moderato::feedback::{Bounds, FeedbackStore, FileStore, RedisStore};
 use moderato::record::{DecisionId, Judged, Kept, Label, LabelSource, Opinion, Record};
+use moderato::redis::RedisSettings;
 use moderato::site::SiteId;
 use moderato::verdict::Verdict;
 use tempfile::TempDir;
@@ -88,15 +89,12 @@ pub(crate) fn open_file(dir: &Path, bounds: Bounds, now: Timestamp) -> FileStore
 }
 
 pub(crate) fn redis(url: String, bounds: Bounds) -> FeedbackStore {
-    let settings = RedisFeedbackSettings {
-        url,
+    let settings = RedisSettings {
+        budget: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(5),
-        answer_timeout: Duration::from_secs(20),
-        tls_roots: None,
-        tls_identity: None,
-        bounds,
+        ..RedisSettings::new(url)
     };
-    FeedbackStore::Redis(Box::new(RedisStore::new(settings).unwrap()))
+    FeedbackStore::Redis(Box::new(RedisStore::new(settings, bounds).unwrap()))
 }
 
 pub(crate) fn site(name: &str) -> SiteId {

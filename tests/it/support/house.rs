@@ -35,7 +35,7 @@ impl House {
     pub(crate) async fn start(settings: &str) -> Self {
         let memory = MemorySettings {
             subjects_max: 1_000,
-            claim_bytes_max: 100_000,
+            replay_bytes_max: 100_000,
         };
         Self::start_with(settings, Limiter::memory(&memory), true).await
     }
@@ -44,7 +44,7 @@ impl House {
     pub(crate) async fn start_remembering(settings: &str, store: FeedbackStore) -> Self {
         let memory = MemorySettings {
             subjects_max: 1_000,
-            claim_bytes_max: 100_000,
+            replay_bytes_max: 100_000,
         };
         Self::start_whole(settings, Limiter::memory(&memory), true, Some(store)).await
     }

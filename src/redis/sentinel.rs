@@ -6,10 +6,10 @@ use redis::{ConnectionAddr, ConnectionInfo, RedisError, TlsCertificates, Value};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::Shared;
+use super::cause::Cause;
+use super::connection::{connect, send};
 use super::error::cause;
-use super::node::{connect, send};
-use crate::limit::Cause;
+use super::shared::Shared;
 
 /// The address of the master now, from the first sentinel that answers: all are asked at once, so that a dead one delays
 /// nobody. They have the connect time-out for it.
@@ -31,7 +31,7 @@ pub(super) async fn master(
     let mut why = None;
     while let Some(Ok(answer)) = asked.join_next().await {
         match answer.map(|answer| address(&answer)) {
-            Ok(Some((host, port))) => return Ok(master.clone().set_addr(place(master.addr(), host, port))),
+            Ok(Some((host, port))) => return Ok(master.clone().set_addr(with_host(master.addr(), host, port))),
             // One that answers and knows of none says more than those that do not answer.
             Ok(None) => why = Some(Cause::NoMaster),
             Err(cause) => why = why.filter(|why| *why == Cause::NoMaster).or(Some(cause)),
@@ -61,7 +61,7 @@ fn address(answer: &Value) -> Option<(String, u16)> {
     Some((String::from_utf8(host.clone()).ok()?, port))
 }
 
-fn place(like: &ConnectionAddr, host: String, port: u16) -> ConnectionAddr {
+fn with_host(like: &ConnectionAddr, host: String, port: u16) -> ConnectionAddr {
     match like {
         ConnectionAddr::TcpTls { .. } => ConnectionAddr::TcpTls {
             host,

@@ -1,4 +1,5 @@
-//! What an error of the client library means to us. The errors' own texts stop here: they may quote keys and arguments.
+//! Errors: those of the settings, and the failures of calls, read from the library's errors. Those errors' own texts stop
+//! here, for they may quote keys and arguments.
 
 use std::error::Error;
 use std::io;
@@ -6,18 +7,37 @@ use std::sync::Arc;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use crate::limit::Cause;
+use super::cause::Cause;
 
-/// Why a call got no answer, and whether the script may have run all the same.
+/// Settings of a Redis that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSettings {
+    /// The URL cannot be read, or does not fit the other settings.
+    #[error("read the Redis URL {url}: {problem}")]
+    Url {
+        /// The URL without user and password.
+        url: String,
+        /// The mistake, and the form that is right.
+        problem: &'static str,
+    },
+    /// A certificate for TLS to Redis, or its key, cannot be read.
+    #[error("read the {whose} certificate for TLS to Redis; certificates and key must be PEM, the key unencrypted")]
+    Certificate {
+        /// The owner: the authority or the client.
+        whose: &'static str,
+    },
+}
+
+/// A call without an answer, by the reason and by whether it may have run all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Failure {
+pub enum Failure {
     /// It was not sent, or refused before it ran.
     NotRun(Cause),
-    /// Nobody knows.
+    /// It may have run.
     InDoubt(Cause),
     /// The keys live elsewhere now, or are on their way; it was not run.
     Moved,
-    /// Too many calls are under way; it was not sent.
+    /// Too many calls are in flight; it was not sent.
     Shed,
 }
 
@@ -38,7 +58,7 @@ pub(super) fn failure(error: &RedisError) -> Failure {
     }
 }
 
-/// Only the cause, where doubt does not matter.
+/// The cause alone, where doubt does not matter.
 pub(super) fn cause(error: &RedisError) -> Cause {
     match failure(error) {
         Failure::NotRun(cause) | Failure::InDoubt(cause) => cause,
@@ -117,7 +137,7 @@ fn io_cause(error: &RedisError) -> Cause {
 #[cfg(test)]
 mod tests {
     use super::{Failure, failure};
-    use crate::limit::Cause;
+    use crate::redis::Cause;
 
     fn said(line: &str) -> Failure {
         let value = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();

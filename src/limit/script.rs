@@ -1,111 +1,67 @@
-//! The script's arguments and answers as bytes: the Rust side of `take.lua`'s contract.
+//! The arguments and answers of `take.lua` as bytes.
 
 use std::sync::LazyLock;
 
-use redis::{Arg, Cmd, Script};
+use redis::Value;
 
-use super::super::key::{self, Layout};
-use super::super::memory::CLAIM_TTL;
-use super::super::{Answer, Mode, Outcome, Source, Take, Taken, gcra::Meter};
+use super::gcra::Meter;
+use super::key::{self, Layout};
+use super::memory::REPLAY_TTL;
+use super::{Acquire, Acquired, Answer, Mode, Outcome, Source};
+use crate::redis::{Call, Probe, Script};
 use crate::site::Quota;
 
 /// Bytes of one packed quota.
 const QUOTA_BYTES: usize = 21;
 
-/// The bits of a claim's first byte that count its quotas. Versions that wrote answers of an outage to Redis set the
-/// highest bit on those; it means nothing any more.
+/// The bits of a stored answer's first byte that count its quotas. Versions that wrote answers of an outage to Redis set
+/// the highest bit on those; it means nothing any more.
 const N_QUOTAS: u8 = 0x7f;
 
-/// The script.
-const TEXT: &str = include_str!("../take.lua");
+/// The script with its digest.
+static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("take.lua")));
 
-/// What Redis knows it by.
-static DIGEST: LazyLock<String> = LazyLock::new(|| Script::new(TEXT).get_hash().to_owned());
+/// The probe: an acquisition under a key of its own that is at rest again after a millisecond, so it needs all that a real
+/// one needs.
+pub(super) const PROBE: Probe = Probe {
+    call: probe,
+    is_answer: |value| reply(value).is_some(),
+};
 
-/// What the script answered.
+/// An answer of the script.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Reply {
     /// The level of each quota (µs) and whether it was exceeded.
     Fresh(Vec<(u64, bool)>),
     /// A replay or a conflict.
-    Known(Taken),
+    Known(Acquired),
 }
 
-/// A call of the script by its digest.
-pub(super) struct Call {
-    /// The key that decides where it goes; none if it touches none.
-    key: Option<String>,
-    command: Cmd,
+/// The script's call for an acquisition.
+pub(super) fn call(layout: Layout, acquire: &Acquire<'_>) -> Call {
+    let mode = match acquire.mode {
+        Mode::Spend => b"s",
+        Mode::Peek => b"p",
+    };
+    let quotas = if acquire.subject.is_some() { acquire.quotas } else { &[] };
+    let packed = pack(quotas);
+    let subject = acquire.subject.filter(|_| !quotas.is_empty());
+    let subject = subject.map(|subject| key::subject(acquire.site, subject));
+    let Some(id) = &acquire.idempotency_key else {
+        return Call::script(&SCRIPT, [subject, None], &[mode, &packed]);
+    };
+    let keys = [subject, Some(key::request(layout, acquire.site, acquire.subject, id))];
+    let lives = REPLAY_TTL.as_millis().to_string();
+    let args = [mode, &packed[..], &id.fingerprint, lives.as_bytes(), id.payload];
+    Call::script(&SCRIPT, keys, &args)
 }
 
-impl Call {
-    /// A take.
-    pub(super) fn take(layout: Layout, take: &Take<'_>) -> Self {
-        let mode = match take.mode {
-            Mode::Spend => b"s",
-            Mode::Peek => b"p",
-        };
-        let quotas = if take.subject.is_some() { take.quotas } else { &[] };
-        let packed = pack(quotas);
-        let subject = take.subject.filter(|_| !quotas.is_empty());
-        let subject = subject.map(|subject| key::subject(take.site, subject));
-        let Some(claim) = &take.claim else {
-            return Self::new([subject, None], &[mode, &packed]);
-        };
-        let keys = [subject, Some(key::claim(layout, take.site, take.subject, claim))];
-        let lives = CLAIM_TTL.as_millis().to_string();
-        Self::new(
-            keys,
-            &[mode, &packed, &claim.fingerprint, lives.as_bytes(), claim.payload],
-        )
-    }
-
-    /// A take under a key of its own that is at rest again after a millisecond: it needs all that a take needs.
-    pub(super) fn probe(n: u32) -> Self {
-        let mut quota = vec![0; 4];
-        quota.extend_from_slice(&1_000_f64.to_le_bytes());
-        quota.extend_from_slice(&1e15_f64.to_le_bytes());
-        quota.push(0);
-        Self::new([Some(key::probe(n)), None], &[b"s", &quota])
-    }
-
-    fn new(keys: [Option<String>; 2], args: &[&[u8]]) -> Self {
-        let n_keys = keys.iter().flatten().count();
-        // What most calls take.
-        let mut command = Cmd::with_capacity(3 + n_keys + args.len(), 256);
-        command.arg("EVALSHA").arg(&*DIGEST).arg(n_keys);
-        keys.iter().flatten().for_each(|key| {
-            command.arg(key);
-        });
-        args.iter().for_each(|arg| {
-            command.arg(arg);
-        });
-        let [first, second] = keys;
-        let key = first.or(second);
-        Self { key, command }
-    }
-
-    /// The key that decides where the call goes; none if it touches none.
-    pub(super) fn key(&self) -> Option<&str> {
-        self.key.as_deref()
-    }
-
-    /// The call as a command.
-    pub(super) fn into_command(self) -> Cmd {
-        self.command
-    }
-}
-
-/// The same call with the script's text, for a Redis that does not know its digest.
-pub(super) fn with_text(call: &Cmd) -> Cmd {
-    let mut command = redis::cmd("EVAL");
-    command.arg(TEXT);
-    for arg in call.args_iter().skip(2) {
-        if let Arg::Simple(arg) = arg {
-            command.arg(arg);
-        }
-    }
-    command
+fn probe(key: String) -> Call {
+    let mut quota = vec![0; 4];
+    quota.extend_from_slice(&1_000_f64.to_le_bytes());
+    quota.extend_from_slice(&1e15_f64.to_le_bytes());
+    quota.push(0);
+    Call::script(&SCRIPT, [Some(key), None], &[b"s", &quota])
 }
 
 /// Packs quotas for `ARGV[2]`.
@@ -121,8 +77,9 @@ fn pack(quotas: &[Quota]) -> Vec<u8> {
     packed
 }
 
-/// Reads an answer; `None` if it is none of ours.
-pub(super) fn reply(bytes: &[u8]) -> Option<Reply> {
+/// Reads an answer; `None` if it is none of the script's.
+pub(super) fn reply(value: &Value) -> Option<Reply> {
+    let Value::BulkString(bytes) = value else { return None };
     let (kind, rest) = bytes.split_first()?;
     match kind {
         b'F' => levels(rest).map(Reply::Fresh),
@@ -139,9 +96,9 @@ pub(super) fn reply(bytes: &[u8]) -> Option<Reply> {
             let payload = payload.to_vec();
             let answer = Answer::Replayed { outcomes, payload };
             let source = Source::Redis;
-            Some(Reply::Known(Taken { answer, source }))
+            Some(Reply::Known(Acquired { answer, source }))
         }
-        b'C' => Some(Reply::Known(Taken {
+        b'C' => Some(Reply::Known(Acquired {
             answer: Answer::Conflict,
             source: Source::Redis,
         })),
@@ -196,18 +153,24 @@ fn whole(number: f64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arg, Call, Cmd, DIGEST, QUOTA_BYTES, Reply, TEXT, pack, reply, with_text};
-    use crate::limit::{Answer, Outcome, Source, Taken};
+    use redis::Value;
+
+    use super::{QUOTA_BYTES, Reply, pack};
+    use crate::limit::{Acquired, Answer, Outcome, Source};
     use crate::site::Quota;
     use crate::verdict::Verdict;
     use std::time::Duration;
+
+    fn reply(bytes: &[u8]) -> Option<Reply> {
+        super::reply(&Value::BulkString(bytes.to_vec()))
+    }
 
     #[test]
     fn answers_are_read_and_nonsense_is_not() {
         let level = |level: i64| level.to_le_bytes().to_vec();
         let fresh = [b"F".to_vec(), level(5), level(-1)].concat();
         assert_eq!(reply(&fresh), Some(Reply::Fresh(vec![(5, false), (0, true)])));
-        let conflict = Taken {
+        let conflict = Acquired {
             answer: Answer::Conflict,
             source: Source::Redis,
         };
@@ -243,27 +206,7 @@ mod tests {
         for n in [1, 0x81] {
             let bytes = [&[b'R', n][..], &packed, &20_i64.to_le_bytes(), b"payload"].concat();
             let (answer, source) = (answer.clone(), Source::Redis);
-            assert_eq!(reply(&bytes), Some(Reply::Known(Taken { answer, source })));
+            assert_eq!(reply(&bytes), Some(Reply::Known(Acquired { answer, source })));
         }
-    }
-
-    #[test]
-    fn a_call_is_the_same_with_the_text() {
-        let args = |command: &Cmd| -> Vec<Vec<u8>> {
-            let args = command.args_iter().map(|arg| match arg {
-                Arg::Simple(bytes) => bytes.to_vec(),
-                _ => panic!("no call has a cursor"),
-            });
-            args.collect()
-        };
-        let call = Call::probe(7);
-        let key = call.key().unwrap().as_bytes().to_vec();
-        let command = call.into_command();
-        let (by_digest, by_text) = (args(&command), args(&with_text(&command)));
-        assert_eq!(by_digest[..2], [b"EVALSHA".to_vec(), DIGEST.as_bytes().to_vec()]);
-        assert_eq!(by_text[..2], [b"EVAL".to_vec(), TEXT.as_bytes().to_vec()]);
-        assert_eq!(by_digest[2..], by_text[2..]);
-        assert_eq!(by_text[2..4], [b"1".to_vec(), key]);
-        assert_eq!(by_text.len(), 6);
     }
 }

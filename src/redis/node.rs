@@ -1,26 +1,27 @@
 //! One Redis process: its connection, its breaker, and the task that brings it back.
 //!
-//! A take asks if the breaker admits it and a place is free, waits at most the budget, and tells the breaker how it went.
-//! Connecting and probing happen in the node's own task, never in a request; a probe is a real take under its own key, so
-//! whatever would fail a take (a password, a permission, a full memory, a read-only replica) fails the probe too.
+//! A call is sent if the breaker admits it and a permit is free, waits at most the budget, and tells the breaker how it
+//! went. Connecting and probing happen in the node's own task, never in a request; the probe needs all that real calls
+//! need, so whatever would fail those (a password, a permission, a full memory, a read-only replica) fails it too.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, RedisError, Value};
+use redis::{ConnectionInfo, RedisError, Value};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::batch::{BatchedConnection, PendingAnswer};
+use super::breaker::{Breaker, Phase};
+use super::call::Call;
+use super::cause::Cause;
+use super::connection::{connect, send};
 use super::error::{Failure, cause, failure};
-use super::line::{Awaited, Line};
-use super::script::{self, Call, Reply, reply};
-use super::{Shared, sentinel};
-use crate::limit::Cause;
-use crate::limit::breaker::{Breaker, Phase};
-use crate::limit::key::Layout;
+use super::sentinel;
+use super::shared::Shared;
 
 /// One Redis process, and the task that keeps it connected; the task ends with the node.
 pub(super) struct Node {
@@ -30,49 +31,49 @@ pub(super) struct Node {
 
 struct Inner {
     shared: Arc<Shared>,
-    place: Place,
-    /// The number of the probe's key: one that lies in this node's slots.
+    endpoint: Endpoint,
+    /// The number of the probe's key, one that lies in this node's slots.
     probe: u32,
     state: Mutex<State>,
-    /// Told when the breaker opens.
+    /// Notified when the breaker opens.
     opened: Notify,
     started: Instant,
 }
 
-/// Where a node is.
+/// The address of a node, or the way to it.
 #[derive(Clone)]
-pub(super) enum Place {
-    /// Always there.
-    At(ConnectionInfo),
-    /// Wherever the sentinels say; `master` lacks only its address.
+pub(super) enum Endpoint {
+    /// An address that does not change.
+    Fixed(ConnectionInfo),
+    /// The address that sentinels give at each attempt to connect.
     Sentinel {
-        /// Whom to ask.
+        /// The sentinels to ask.
         sentinels: Vec<ConnectionInfo>,
-        /// For whom.
+        /// The name of the master.
         name: String,
-        /// How to log in there.
+        /// The login at the master; its address is a placeholder.
         master: ConnectionInfo,
     },
 }
 
 struct State {
     breaker: Breaker,
-    line: Option<Line>,
-    /// Which connection it is: a failure of an earlier one says nothing about this one.
+    connection: Option<BatchedConnection>,
+    /// The number of this connection: a failure of an earlier one says nothing about it.
     epoch: u64,
 }
 
 impl Node {
     /// A node that begins to connect at once. Needs a running tokio runtime.
-    pub(super) fn start(shared: Arc<Shared>, place: Place, probe: u32) -> Self {
+    pub(super) fn start(shared: Arc<Shared>, endpoint: Endpoint, probe: u32) -> Self {
         let state = State {
             breaker: Breaker::new(),
-            line: None,
+            connection: None,
             epoch: 0,
         };
         let inner = Arc::new(Inner {
             shared,
-            place,
+            endpoint,
             probe,
             state: Mutex::new(state),
             opened: Notify::new(),
@@ -82,17 +83,17 @@ impl Node {
         Self { inner, task }
     }
 
-    /// Asks once. The call is on its way when this returns.
+    /// Sends a call. It is on its way when this returns.
     ///
     /// # Errors
-    /// If it is not asked now: why.
-    pub(super) fn ask(&self, call: Call) -> Result<Asked, Failure> {
-        Inner::ask(&self.inner, call)
+    /// If it was not sent: why.
+    pub(super) fn send(&self, call: Call) -> Result<InFlight, Failure> {
+        Inner::send(&self.inner, call)
     }
 
-    /// Where it is.
-    pub(super) fn place(&self) -> &Place {
-        &self.inner.place
+    /// The address of the node, or the way to it.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.inner.endpoint
     }
 
     /// The number of its probe's key.
@@ -100,12 +101,16 @@ impl Node {
         self.inner.probe
     }
 
-    /// Its connection, while it is up.
+    /// The connection, while the node is up.
     pub(super) fn connection(&self) -> Option<MultiplexedConnection> {
-        self.inner.state().line.as_ref().map(Line::connection)
+        self.inner
+            .state()
+            .connection
+            .as_ref()
+            .map(BatchedConnection::connection)
     }
 
-    /// Why it is not asked; `None` while it is.
+    /// The reason for not sending to it; `None` while it is up.
     pub(super) fn away(&self) -> Option<Cause> {
         self.inner.state().breaker.cause()
     }
@@ -122,34 +127,34 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ask(node: &Arc<Self>, call: Call) -> Result<Asked, Failure> {
+    fn send(node: &Arc<Self>, call: Call) -> Result<InFlight, Failure> {
         let counts = &node.shared.counts;
-        let (seat, epoch) = {
+        let (permit, epoch) = {
             let state = node.state();
             if let Some(cause) = state.breaker.cause() {
                 return Err(Failure::NotRun(cause));
             }
-            let Some(line) = &state.line else {
+            let Some(connection) = &state.connection else {
                 return Err(Failure::NotRun(Cause::Connecting));
             };
-            (line.sit(), state.epoch)
+            (connection.try_acquire(), state.epoch)
         };
-        let Some(seat) = seat else {
+        let Some(permit) = permit else {
             add(&counts.shed);
             return Err(Failure::Shed);
         };
-        add(&counts.asked);
+        add(&counts.sent);
         let since = Instant::now();
-        Ok(Asked {
+        Ok(InFlight {
             node: Arc::clone(node),
             epoch,
             since,
-            over: false,
-            awaited: seat.send(call.into_command(), since),
+            is_judged: false,
+            answer: permit.send(call, since),
         })
     }
 
-    fn record(&self, result: &Result<Reply, Failure>, epoch: u64) {
+    fn record<T>(&self, result: &Result<T, Failure>, epoch: u64) {
         let counts = &self.shared.counts;
         let now = self.started.elapsed();
         let mut state = self.state();
@@ -158,7 +163,6 @@ impl Inner {
         }
         let opened = match result {
             Ok(_) => {
-                add(&counts.answered);
                 state.breaker.answered();
                 false
             }
@@ -167,66 +171,77 @@ impl Inner {
                 state.breaker.timed_out(now)
             }
             Err(Failure::NotRun(cause) | Failure::InDoubt(cause)) => state.breaker.failed(*cause, now),
-            Err(Failure::Moved) if self.shared.layout == Layout::Single => state.breaker.failed(Cause::WrongKind, now),
+            Err(Failure::Moved) if !self.shared.is_cluster => state.breaker.failed(Cause::WrongKind, now),
             Err(Failure::Moved) => {
-                self.shared.news();
+                self.shared.notify();
                 false
             }
             Err(Failure::Shed) => false,
         };
         if opened {
-            state.line = None;
+            state.connection = None;
             drop(state);
             add(&counts.opened);
             self.opened.notify_one();
-            self.shared.news();
+            self.shared.notify();
         }
     }
 }
 
-/// A question under way. If its caller goes away before it is over (a client's deadline, shorter than the budget), the
-/// breaker would never hear of a Redis that does not answer: half of the budget without an answer counts as a time-out.
+/// A call in flight. One that its caller drops (a client's deadline, shorter than the budget) after half of the budget
+/// counts as a time-out, or the breaker would never hear of a Redis that does not answer.
 ///
-/// Kept small, as all that a call holds while it waits: by the time it goes on, others have pushed it out of the
-/// processor's caches.
-pub(super) struct Asked {
+/// Kept small, as all that a call holds while it waits: smaller waiting calls mean fewer cache misses on resume.
+pub struct InFlight {
     node: Arc<Inner>,
     epoch: u64,
     since: Instant,
-    over: bool,
-    awaited: Awaited,
+    /// The breaker has been told how it went.
+    is_judged: bool,
+    answer: PendingAnswer,
 }
 
-impl Asked {
-    /// Waits for the answer, at most the budget, or `patience` if that is less.
-    pub(super) async fn answer(&mut self, patience: Duration) -> Result<Reply, Failure> {
+impl InFlight {
+    /// Waits for the answer, at most the budget, or `patience` if that is less. An answer that `read` cannot read counts as
+    /// one of something else than our Redis.
+    ///
+    /// # Errors
+    /// If there is no answer: why, and whether the call may have run.
+    pub async fn answer<T>(&mut self, patience: Duration, read: impl FnOnce(Value) -> Option<T>) -> Result<T, Failure> {
         let budget = self.node.shared.settings.budget;
-        // The line itself keeps to the budget, with one timer for many calls.
+        // The connection itself keeps to the budget, with one timer for many calls.
         let answer = if patience < budget {
             // Boxed, or every call that waits would be larger for it.
-            Box::pin(timeout(patience, &mut self.awaited)).await
+            Box::pin(timeout(patience, &mut self.answer)).await
         } else {
-            Ok((&mut self.awaited).await)
+            Ok((&mut self.answer).await)
         };
         let result = match answer {
             Err(_) => Err(Failure::InDoubt(Cause::Timeout)),
             Ok(Err(error)) => Err(failure(&error)),
-            Ok(Ok(value)) => read(&value).ok_or(Failure::InDoubt(Cause::Unexpected)),
+            Ok(Ok(value)) => read(value).ok_or(Failure::InDoubt(Cause::Unexpected)),
         };
         // If the caller was less patient than the budget, that is judged when this is dropped.
         if patience >= budget || !matches!(result, Err(Failure::InDoubt(Cause::Timeout))) {
-            self.over = true;
+            self.is_judged = true;
             self.node.record(&result, self.epoch);
         }
         result
     }
 }
 
-impl Drop for Asked {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        if !self.over && self.since.elapsed() >= self.node.shared.settings.budget / 2 {
-            self.node.record(&Err(Failure::InDoubt(Cause::Timeout)), self.epoch);
+        if !self.is_judged && self.since.elapsed() >= self.node.shared.settings.budget / 2 {
+            self.node
+                .record::<()>(&Err(Failure::InDoubt(Cause::Timeout)), self.epoch);
         }
+    }
+}
+
+impl std::fmt::Debug for InFlight {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("InFlight(..)")
     }
 }
 
@@ -246,8 +261,8 @@ async fn supervise(node: Arc<Inner>) {
                 let now = node.started.elapsed();
                 let mut state = node.state();
                 match probed {
-                    Ok(line) => {
-                        state.line = Some(line);
+                    Ok(connection) => {
+                        state.connection = Some(connection);
                         state.epoch += 1;
                         state.breaker.probe_answered();
                     }
@@ -257,20 +272,19 @@ async fn supervise(node: Arc<Inner>) {
                     }
                 }
                 drop(state);
-                node.shared.news();
+                node.shared.notify();
             }
         }
     }
 }
 
-/// One attempt: connect, run a probe with the script's text (which also loads it), then one under a take's conditions.
-async fn probe(node: &Inner) -> Result<Line, Cause> {
-    let settings = &node.shared.settings;
-    add(&node.shared.counts.probed);
-    let call = Call::probe(node.probe).into_command();
-    let info = match &node.place {
-        Place::At(info) => info.clone(),
-        Place::Sentinel {
+/// One attempt: connect, probe with the script's text (which also puts it into Redis' cache), then as real calls are sent.
+async fn probe(node: &Inner) -> Result<BatchedConnection, Cause> {
+    let (settings, probe) = (&node.shared.settings, node.shared.probe);
+    let call = probe.number(node.probe);
+    let info = match &node.endpoint {
+        Endpoint::Fixed(info) => info.clone(),
+        Endpoint::Sentinel {
             sentinels,
             name,
             master,
@@ -278,45 +292,22 @@ async fn probe(node: &Inner) -> Result<Line, Cause> {
     };
     let connect = async {
         let mut connection = connect(info, node.shared.tls.clone(), settings.connect_timeout).await?;
-        let value = send(&mut connection, &script::with_text(&call)).await?;
+        let value = match call.with_text() {
+            Some(whole) => send(&mut connection, &whole).await?,
+            None => send(&mut connection, call.cmd()).await?,
+        };
         Ok::<_, RedisError>((connection, value))
     };
     let connected = timeout(settings.connect_timeout, connect).await;
     let (connection, value) = connected.map_err(|_| Cause::Timeout)?.map_err(|error| cause(&error))?;
-    read(&value).ok_or(Cause::Unexpected)?;
-    let line = Line::new(connection, settings.in_flight_max, settings.budget);
-    let seat = line.sit().ok_or(Cause::Unexpected)?;
-    let again = seat.send(call, Instant::now()).await;
-    again.map_err(|error| cause(&error))?;
-    Ok(line)
-}
-
-/// Opens a connection. Its own response time-out is off: whoever calls has one.
-pub(super) async fn connect(
-    info: ConnectionInfo,
-    tls: Option<redis::TlsCertificates>,
-    limit: Duration,
-) -> Result<MultiplexedConnection, RedisError> {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(limit))
-        .set_response_timeout(None);
-    let client = match tls {
-        Some(tls) => Client::build_with_tls(info, tls)?,
-        None => Client::open(info)?,
-    };
-    client.get_multiplexed_async_connection_with_config(&config).await
-}
-
-/// Sends one command. The library hands an error of the server over as an answer: it becomes an error here.
-pub(super) async fn send(connection: &mut MultiplexedConnection, command: &Cmd) -> Result<Value, RedisError> {
-    connection.send_packed_command(command).await?.extract_error()
-}
-
-fn read(value: &Value) -> Option<Reply> {
-    match value {
-        Value::BulkString(bytes) => reply(bytes),
-        _ => None,
+    if !(probe.is_answer)(&value) {
+        return Err(Cause::Unexpected);
     }
+    let connection = BatchedConnection::new(connection, settings.in_flight_max, settings.budget);
+    let permit = connection.try_acquire().ok_or(Cause::Unexpected)?;
+    let again = permit.send(call, Instant::now()).await;
+    again.map_err(|error| cause(&error))?;
+    Ok(connection)
 }
 
 fn add(count: &AtomicU64) {

@@ -1,4 +1,4 @@
-//! Which Redis process holds which key.
+//! The table of hash slots: which node holds which key.
 
 use std::sync::Arc;
 
@@ -7,20 +7,20 @@ use super::node::Node;
 /// Hash slots of a cluster.
 pub(super) const SLOTS: u16 = 16_384;
 
-/// In a table of slots: nobody serves this one.
+/// Marks a slot that no node serves.
 const NOBODY: u16 = u16::MAX;
 
-/// The processes that take, and who has which slots.
-pub(super) struct Routes {
-    /// Every process that holds keys.
+/// The nodes, and the slots of each.
+pub(super) struct SlotTable {
+    /// Every node that holds keys.
     pub(super) nodes: Vec<Arc<Node>>,
-    /// The number of the node for each slot; empty if the one node has all keys.
+    /// The index of the node for each slot; empty if the one node has all keys.
     table: Vec<u16>,
 }
 
-/// A part of a cluster's slots, and who has it.
+/// A range of slots and the master that serves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Range {
+pub(super) struct SlotRange {
     /// The first slot.
     pub(super) first: u16,
     /// The last slot.
@@ -29,8 +29,8 @@ pub(super) struct Range {
     pub(super) master: (String, u16),
 }
 
-impl Routes {
-    /// One process for every key.
+impl SlotTable {
+    /// A table with one node for every key.
     pub(super) fn one(node: Node) -> Self {
         Self {
             nodes: vec![Arc::new(node)],
@@ -38,38 +38,38 @@ impl Routes {
         }
     }
 
-    /// No process for any key.
-    pub(super) fn none() -> Self {
+    /// A table without nodes.
+    pub(super) fn empty() -> Self {
         Self {
             nodes: Vec::new(),
             table: vec![NOBODY; usize::from(SLOTS)],
         }
     }
 
-    /// A process for each range; `node` gives one by its address.
-    pub(super) fn cluster(ranges: &[Range], mut node: impl FnMut(&(String, u16)) -> Arc<Node>) -> Self {
-        let mut routes = Self::none();
+    /// A table with a node for each range; `node` gives one by its address.
+    pub(super) fn cluster(ranges: &[SlotRange], mut node: impl FnMut(&(String, u16)) -> Arc<Node>) -> Self {
+        let mut slots = Self::empty();
         let mut known: Vec<&(String, u16)> = Vec::new();
-        for Range { first, last, master } in ranges {
+        for SlotRange { first, last, master } in ranges {
             let at = known.iter().position(|address| *address == master).unwrap_or_else(|| {
                 known.push(master);
-                routes.nodes.push(node(master));
+                slots.nodes.push(node(master));
                 known.len() - 1
             });
             let at = u16::try_from(at).unwrap_or(NOBODY);
-            if let Some(part) = routes.table.get_mut(usize::from(*first)..=usize::from(*last)) {
+            if let Some(part) = slots.table.get_mut(usize::from(*first)..=usize::from(*last)) {
                 part.fill(at);
             }
         }
-        routes
+        slots
     }
 
-    /// Whether some slots have no process: a part of the cluster was given up, or whom we asked does not know it yet.
+    /// True if some slots have no node: a part of the cluster was given up, or the node that told us does not know it yet.
     pub(super) fn has_holes(&self) -> bool {
         self.table.contains(&NOBODY)
     }
 
-    /// The process that holds a key.
+    /// The node that holds a key.
     pub(super) fn node(&self, key: &str) -> Option<&Arc<Node>> {
         if self.table.is_empty() {
             return self.nodes.first();

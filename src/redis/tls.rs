@@ -1,11 +1,11 @@
-//! The certificates for TLS to Redis, looked at once before anything connects: with broken ones, or with a URL without TLS,
+//! The certificates for TLS to Redis, checked once before anything connects: with broken ones, or with a URL without TLS,
 //! every attempt would fail, and the reason would only say that it was unexpected.
 
 use redis::{Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, TlsCertificates};
 
-use super::RedisSettings;
-use crate::deployment::{Deployment, redact};
-use crate::limit::LimitError;
+use super::error::InvalidSettings;
+use super::shared::RedisSettings;
+use super::target::{Target, redact};
 
 /// Every certificate in PEM begins so; the library takes a file without any for an empty list.
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
@@ -13,8 +13,8 @@ const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 /// The certificates of the settings; none if there are none.
 pub(super) fn certificates(
     settings: &RedisSettings,
-    deployment: &Deployment,
-) -> Result<Option<TlsCertificates>, LimitError> {
+    target: &Target,
+) -> Result<Option<TlsCertificates>, InvalidSettings> {
     let root_cert = settings.tls_roots.clone();
     let client_tls = settings
         .tls_identity
@@ -26,8 +26,8 @@ pub(super) fn certificates(
     if root_cert.is_none() && client_tls.is_none() {
         return Ok(None);
     }
-    let Some(info) = deployment.any().filter(|info| is_tls(info)) else {
-        return Err(LimitError::Url {
+    let Some(info) = target.any().filter(|info| is_tls(info)) else {
+        return Err(InvalidSettings::Url {
             url: redact(&settings.url),
             problem: "certificates need TLS: rediss://, rediss+sentinel:// or rediss+cluster://",
         });
@@ -40,14 +40,14 @@ pub(super) fn certificates(
             root_cert: root_cert.clone(),
         };
         if !has_certificate(pem) || !readable(tls) {
-            return Err(LimitError::Certificate { whose: "authority's" });
+            return Err(InvalidSettings::Certificate { whose: "authority's" });
         }
     }
     let tls = TlsCertificates { client_tls, root_cert };
     if let Some((pem, _)) = &settings.tls_identity
         && !(has_certificate(pem) && readable(tls.clone()))
     {
-        return Err(LimitError::Certificate { whose: "client's" });
+        return Err(InvalidSettings::Certificate { whose: "client's" });
     }
     Ok(Some(tls))
 }
@@ -58,9 +58,9 @@ fn is_tls(info: &ConnectionInfo) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Redis, RedisSettings};
+    use crate::redis::{Call, Probe, RedisClient, RedisSettings};
 
-    /// What is said of a URL with these files: the authorities' certificates, and the client's with its key.
+    /// The error for a URL with these files, or "fine": the authorities' certificates, and the client's with its key.
     fn said(url: &str, roots: Option<&str>, identity: Option<(&str, &str)>) -> String {
         let bytes = |text: &str| text.as_bytes().to_vec();
         let settings = RedisSettings {
@@ -68,7 +68,11 @@ mod tests {
             tls_identity: identity.map(|(certificate, key)| (bytes(certificate), bytes(key))),
             ..RedisSettings::new(url)
         };
-        Redis::new(settings).map_or_else(|error| error.to_string(), |_| "fine".into())
+        let probe = Probe {
+            call: |key| Call::command("DEL", key, &[]),
+            is_answer: |_| true,
+        };
+        RedisClient::new(settings, probe).map_or_else(|error| error.to_string(), |_| "fine".into())
     }
 
     fn identity() -> (String, String) {

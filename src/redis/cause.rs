@@ -1,6 +1,6 @@
-//! Why Redis is away, as a closed list, each with what an operator should do about it.
+//! The reasons for a Redis to be away, as a closed list, each with its remedy for an operator.
 
-/// Why Redis is not asked.
+/// The reason for not sending to a Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// No attempt to reach it has ended yet.

@@ -1,24 +1,24 @@
-//! When to stop asking a Redis, and when to ask again: a circuit breaker, pure, with the time passed in.
+//! A circuit breaker, which says when to stop sending to a Redis and when to probe it. Pure: the time is passed in.
 //!
 //! ```text
-//! Closed    every take asks. A time-out costs 2 points, an answer gives 1 back; at 10 points, or at once when Redis
+//! Closed    every call is sent. A time-out costs 2 points, an answer gives 1 back; at 10 points, or at once when Redis
 //!           is certainly unusable (refused, cut, full, read-only, …): Open
-//! Open      no take asks. Once `until` has passed: HalfOpen
-//! HalfOpen  no take asks, one probe is under way. It succeeds: Closed. It fails: Open, for twice as long as before,
+//! Open      no call is sent. Once `until` has passed: HalfOpen
+//! HalfOpen  no call is sent, one probe is under way. It succeeds: Closed. It fails: Open, for twice as long as before,
 //!           50 to 400 ms, give or take a quarter, so that replicas do not come back in step
 //! ```
 //!
-//! A probe says little about takes: it asks for one key, alone. So a wait that has grown is forgotten only after 100 takes
+//! A probe says little about calls: it asks for one key, alone. So a wait that has grown is forgotten only after 100 calls
 //! were answered; a breaker that opens again before that waits as if the probe had failed, and does not flap.
 
 use std::time::Duration;
 
-use super::Cause;
+use super::cause::Cause;
 
-/// What a time-out costs, in points that an answer gives back one of.
+/// The points that a time-out costs; an answer gives back one.
 const TIMEOUT_POINTS: u32 = 2;
 
-/// At so many points the breaker opens: five time-outs in a row, or in the long run more than one in three.
+/// The points at which the breaker opens: five time-outs in a row, or in the long run more than one in three.
 const POINTS_MAX: u32 = 10;
 
 /// The first wait before a probe.
@@ -27,37 +27,37 @@ const WAIT_MIN: Duration = Duration::from_millis(50);
 /// The longest wait before a probe, without its jitter: a Redis that returns is found within half a second.
 const WAIT_MAX: Duration = Duration::from_millis(400);
 
-/// So many answers to takes after a probe show that Redis is truly back.
+/// Answers to calls after a probe that show that Redis is truly back.
 const PROOF: u32 = 100;
 
-/// Where the breaker stands.
+/// The phase of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Takes go to Redis.
+pub(super) enum Phase {
+    /// Calls are sent.
     Closed,
-    /// Takes stay away; a probe is due at `until`.
+    /// No call is sent; a probe is due at `until`.
     Open {
-        /// On the caller's monotonic time.
+        /// A time on the caller's monotonic clock.
         until: Duration,
     },
-    /// Takes stay away; a probe is under way.
+    /// No call is sent; a probe is under way.
     HalfOpen,
 }
 
 /// A circuit breaker. Times are durations since any fixed start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Breaker {
+pub(super) struct Breaker {
     phase: Phase,
     cause: Cause,
     points: u32,
     wait: Duration,
-    /// Answers to takes that are still to come before a failure counts as a new one.
+    /// Answers that are still to come before a failure counts as a new one.
     unproven: u32,
 }
 
 impl Breaker {
     /// A breaker before the first connection: open, with a probe due at once.
-    pub const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             phase: Phase::Open { until: Duration::ZERO },
             cause: Cause::Connecting,
@@ -67,23 +67,23 @@ impl Breaker {
         }
     }
 
-    /// Where it stands.
-    pub const fn phase(&self) -> Phase {
+    /// The phase now.
+    pub(super) const fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// Whether a take may ask Redis.
-    pub fn admits(&self) -> bool {
+    /// True if calls may be sent.
+    pub(super) fn admits(&self) -> bool {
         self.phase == Phase::Closed
     }
 
-    /// Why it is not closed; `None` if it is.
-    pub fn cause(&self) -> Option<Cause> {
+    /// The reason for not being closed; `None` if it is.
+    pub(super) fn cause(&self) -> Option<Cause> {
         (!self.admits()).then_some(self.cause)
     }
 
-    /// A take was answered.
-    pub fn answered(&mut self) {
+    /// Notes that a call was answered.
+    pub(super) fn answered(&mut self) {
         self.points = self.points.saturating_sub(1);
         self.unproven = self.unproven.saturating_sub(1);
         if self.unproven == 0 {
@@ -91,15 +91,15 @@ impl Breaker {
         }
     }
 
-    /// A take was not answered in time. True if this opened the breaker.
-    pub fn timed_out(&mut self, now: Duration) -> bool {
+    /// Notes that a call was not answered in time. True if this opened the breaker.
+    pub(super) fn timed_out(&mut self, now: Duration) -> bool {
         self.points += TIMEOUT_POINTS;
         self.points >= POINTS_MAX && self.failed(Cause::Timeout, now)
     }
 
-    /// A take failed in a way that the next would too. True if this opened the breaker. The first probe is due at once,
-    /// or after the wait that has grown if takes were hardly answered since the last one.
-    pub fn failed(&mut self, cause: Cause, now: Duration) -> bool {
+    /// Notes that a call failed in a way that the next would too. True if this opened the breaker. The first probe is due
+    /// at once, or after the wait that has grown if fewer than 100 calls were answered since the last one.
+    pub(super) fn failed(&mut self, cause: Cause, now: Duration) -> bool {
         let opens = self.admits();
         if opens {
             self.cause = cause;
@@ -113,7 +113,7 @@ impl Breaker {
     }
 
     /// Starts a probe if one is due.
-    pub fn start_probe(&mut self, now: Duration) -> bool {
+    pub(super) fn start_probe(&mut self, now: Duration) -> bool {
         let due = matches!(self.phase, Phase::Open { until } if until <= now);
         if due {
             self.phase = Phase::HalfOpen;
@@ -121,15 +121,15 @@ impl Breaker {
         due
     }
 
-    /// The probe was answered in time.
-    pub fn probe_answered(&mut self) {
+    /// Notes that the probe was answered in time.
+    pub(super) fn probe_answered(&mut self) {
         self.phase = Phase::Closed;
         self.points = 0;
         self.unproven = PROOF;
     }
 
-    /// The probe failed. `jitter`, 0 to 255, places the next one.
-    pub fn probe_failed(&mut self, cause: Cause, now: Duration, jitter: u8) {
+    /// Notes that the probe failed. `jitter`, 0 to 255, places the next one.
+    pub(super) fn probe_failed(&mut self, cause: Cause, now: Duration, jitter: u8) {
         self.cause = cause;
         self.phase = Phase::Open {
             until: now + self.wait * (384 + u32::from(jitter)) / 512,

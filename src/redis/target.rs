@@ -1,4 +1,4 @@
-//! Where a Redis is: the forms of `--redis URL`:
+//! The target of a Redis URL; the forms of `--redis URL` are:
 //!
 //! ```text
 //! redis://[[user]:password@]host[:port][/db]                        rediss://… with TLS
@@ -13,44 +13,36 @@
 
 use redis::{ConnectionInfo, IntoConnectionInfo};
 
-/// A URL that cannot be understood.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("read the Redis URL {url}: {problem}")]
-pub struct InvalidUrl {
-    /// The URL without user and password.
-    pub url: String,
-    /// What is wrong, and the form that is right.
-    pub problem: &'static str,
-}
+use super::error::InvalidSettings;
 
-/// What a URL names.
+/// One Redis process, or the way to several.
 #[derive(Clone)]
-pub enum Deployment {
+pub(super) enum Target {
     /// One Redis.
     Single(ConnectionInfo),
-    /// Sentinels that know where a master is; `master` lacks only its address.
+    /// Sentinels that know the address of a master.
     Sentinel {
-        /// Whom to ask.
+        /// The sentinels to ask.
         sentinels: Vec<ConnectionInfo>,
-        /// For whom.
+        /// The name of the master.
         name: String,
-        /// How to log in there.
+        /// The login at the master; its address is a placeholder.
         master: ConnectionInfo,
     },
-    /// Some nodes of a cluster; the others are asked for.
+    /// Some nodes of a cluster, which tell of the others.
     Cluster {
         /// The nodes named.
         seeds: Vec<ConnectionInfo>,
     },
 }
 
-impl Deployment {
+impl Target {
     /// Reads a URL.
     ///
     /// # Errors
-    /// Says what is wrong, without user and password.
-    pub fn parse(url: &str) -> Result<Self, InvalidUrl> {
-        let refuse = |problem: &'static str| InvalidUrl {
+    /// If the URL has none of the forms; without user and password.
+    pub(super) fn parse(url: &str) -> Result<Self, InvalidSettings> {
+        let refuse = |problem: &'static str| InvalidSettings::Url {
             url: redact(url),
             problem,
         };
@@ -80,8 +72,8 @@ impl Deployment {
         }
     }
 
-    /// One of its places: all are reached in the same way.
-    pub fn any(&self) -> Option<&ConnectionInfo> {
+    /// One of the endpoints: all are reached in the same way.
+    pub(super) fn any(&self) -> Option<&ConnectionInfo> {
         match self {
             Self::Single(info) => Some(info),
             Self::Sentinel { master, .. } => Some(master),
@@ -108,7 +100,7 @@ fn info(url: &str) -> Option<ConnectionInfo> {
     url.into_connection_info().ok()
 }
 
-fn sentinel(scheme: &str, rest: &str) -> Option<Deployment> {
+fn sentinel(scheme: &str, rest: &str) -> Option<Target> {
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, path) = rest.split_once('/')?;
     let (user, hosts) = credentials(authority);
@@ -132,14 +124,14 @@ fn sentinel(scheme: &str, rest: &str) -> Option<Deployment> {
     // The host is a placeholder: each connection asks a sentinel for the real one.
     let master = info(&format!("{scheme}://{user}master.invalid/{db}"))?;
     let sentinels = sentinels.collect::<Option<Vec<_>>>()?;
-    (!name.is_empty()).then(|| Deployment::Sentinel {
+    (!name.is_empty()).then(|| Target::Sentinel {
         sentinels,
         name: name.to_owned(),
         master,
     })
 }
 
-fn cluster(scheme: &str, rest: &str) -> Option<Deployment> {
+fn cluster(scheme: &str, rest: &str) -> Option<Target> {
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     if rest.contains(['/', '?', '#']) {
         return None;
@@ -148,7 +140,7 @@ fn cluster(scheme: &str, rest: &str) -> Option<Deployment> {
     let seeds = hosts
         .split(',')
         .map(|host| info(&format!("{scheme}://{user}{}", with_port(host, 6379)?)));
-    Some(Deployment::Cluster {
+    Some(Target::Cluster {
         seeds: seeds.collect::<Option<Vec<_>>>()?,
     })
 }
@@ -169,7 +161,7 @@ fn with_port(host: &str, port: u16) -> Option<String> {
     }
 }
 
-impl std::fmt::Debug for Deployment {
+impl std::fmt::Debug for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Single(_) => "Single",
@@ -181,7 +173,7 @@ impl std::fmt::Debug for Deployment {
 
 #[cfg(test)]
 mod tests {
-    use super::{Deployment, redact};
+    use super::{Target, redact};
     use redis::ConnectionAddr;
 
     fn address(info: &redis::ConnectionInfo) -> String {
@@ -203,9 +195,9 @@ mod tests {
             )
         };
         let all = |infos: &[redis::ConnectionInfo]| infos.iter().map(address).collect::<Vec<_>>().join(" ");
-        match Deployment::parse(url) {
-            Ok(Deployment::Single(info)) => format!("single {} {}", address(&info), login(&info)),
-            Ok(Deployment::Sentinel {
+        match Target::parse(url) {
+            Ok(Target::Single(info)) => format!("single {} {}", address(&info), login(&info)),
+            Ok(Target::Sentinel {
                 sentinels,
                 name,
                 master,
@@ -217,7 +209,7 @@ mod tests {
                     login(&master)
                 )
             }
-            Ok(Deployment::Cluster { seeds }) => format!("cluster {} {}", all(&seeds), login(&seeds[0])),
+            Ok(Target::Cluster { seeds }) => format!("cluster {} {}", all(&seeds), login(&seeds[0])),
             Err(error) => error.to_string(),
         }
     }

@@ -1,5 +1,5 @@
-//! Keeps the routes of a cluster: asks any node that answers who has which slots, at the start and whenever a node is
-//! away or says that keys have moved.
+//! Follows the topology of a cluster: asks any node that answers for the slots, at the start and whenever a node is away
+//! or says that keys have moved.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,29 +8,31 @@ use redis::aio::MultiplexedConnection;
 use redis::{ConnectionAddr, ConnectionInfo, RedisError, Value};
 use tokio::time::{sleep, timeout};
 
-use super::board::Board;
+use super::call::Probe;
+use super::cause::Cause;
+use super::connection::{connect, send};
 use super::error::cause;
-use super::node::{Node, Place, connect, send};
-use super::routes::{Range, Routes, slot};
-use crate::limit::{Cause, key};
+use super::node::{Endpoint, Node};
+use super::router::Router;
+use super::slots::{SlotRange, SlotTable, slot};
 
-/// Between two looks at the cluster at least; with its fail-over time it bounds how long a dead shard stays local.
+/// The pause between two questions at least; with the cluster's fail-over time it bounds how long a dead shard is missed.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The longest pause while something is away.
 const PAUSE_AWAY: Duration = Duration::from_millis(400);
 
-/// Follows the cluster for as long as the limiter lives.
-pub(super) async fn follow(board: Arc<Board>, seeds: Vec<ConnectionInfo>) {
-    let mut changes = board.shared.changed.subscribe();
+/// Follows the cluster for as long as the client lives.
+pub(super) async fn follow(router: Arc<Router>, seeds: Vec<ConnectionInfo>) {
+    let mut changes = router.shared.changed.subscribe();
     loop {
-        match ranges(&board, &seeds).await {
-            Ok(ranges) => apply(&board, &seeds[0], &ranges),
-            Err(cause) => board.lost(cause),
+        match ranges(&router, &seeds).await {
+            Ok(ranges) => apply(&router, &seeds[0], &ranges),
+            Err(cause) => router.lost(cause),
         }
         sleep(PAUSE).await;
-        if board.all_up() {
-            // The sender lives in `board`: this only returns on news.
+        if router.all_up() {
+            // The sender lives in `router`: this only returns on a change.
             let _ = changes.changed().await;
         } else {
             let _ = timeout(PAUSE_AWAY, changes.changed()).await;
@@ -38,11 +40,11 @@ pub(super) async fn follow(board: Arc<Board>, seeds: Vec<ConnectionInfo>) {
     }
 }
 
-/// Asks the nodes that are up, then all others. One that knows of no slots was reset or never joined: another may know.
-async fn ranges(board: &Board, seeds: &[ConnectionInfo]) -> Result<Vec<Range>, Cause> {
-    let limit = board.shared.settings.connect_timeout;
-    for node in &board.routes().nodes {
-        if let (Some(connection), Place::At(info)) = (node.connection(), node.place())
+/// Asks the nodes that are up, then the seeds. One that knows of no slots was reset or never joined: another may know.
+async fn ranges(router: &Router, seeds: &[ConnectionInfo]) -> Result<Vec<SlotRange>, Cause> {
+    let limit = router.shared.settings.connect_timeout;
+    for node in &router.slots().nodes {
+        if let (Some(connection), Endpoint::Fixed(info)) = (node.connection(), node.endpoint())
             && let Ok(Ok(ranges)) = timeout(limit, ask(connection, info)).await
             && !ranges.is_empty()
         {
@@ -52,7 +54,7 @@ async fn ranges(board: &Board, seeds: &[ConnectionInfo]) -> Result<Vec<Range>, C
     let mut last = Cause::ClusterDown;
     for info in seeds {
         let asked = async {
-            let connection = connect(info.clone(), board.shared.tls.clone(), limit).await?;
+            let connection = connect(info.clone(), router.shared.tls.clone(), limit).await?;
             ask(connection, info).await
         };
         match timeout(limit, asked).await {
@@ -65,7 +67,7 @@ async fn ranges(board: &Board, seeds: &[ConnectionInfo]) -> Result<Vec<Range>, C
     Err(last)
 }
 
-async fn ask(mut connection: MultiplexedConnection, info: &ConnectionInfo) -> Result<Vec<Range>, RedisError> {
+async fn ask(mut connection: MultiplexedConnection, info: &ConnectionInfo) -> Result<Vec<SlotRange>, RedisError> {
     let slots = send(&mut connection, redis::cmd("CLUSTER").arg("SLOTS")).await?;
     let asked = match info.addr() {
         ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host.as_str(),
@@ -76,7 +78,7 @@ async fn ask(mut connection: MultiplexedConnection, info: &ConnectionInfo) -> Re
 
 /// Reads `CLUSTER SLOTS`: `[[first, last, [host, port, id, …], replica, …], …]`. What is not so is left out. A node that
 /// does not know its own host leaves it empty: then it is the one that was asked.
-fn read(slots: &Value, asked: &str) -> Vec<Range> {
+fn read(slots: &Value, asked: &str) -> Vec<SlotRange> {
     let number = |value: &Value| match value {
         Value::Int(number) => u16::try_from(*number).ok(),
         _ => None,
@@ -93,7 +95,7 @@ fn read(slots: &Value, asked: &str) -> Vec<Range> {
             Value::BulkString(host) if !host.is_empty() => String::from_utf8(host.clone()).ok()?,
             _ => asked.to_owned(),
         };
-        Some(Range {
+        Some(SlotRange {
             first: number(first)?,
             last: number(last)?,
             master: (host, number(port)?),
@@ -105,12 +107,12 @@ fn read(slots: &Value, asked: &str) -> Vec<Range> {
     }
 }
 
-/// Puts new routes up, with the nodes that are known already.
-fn apply(board: &Board, seed: &ConnectionInfo, ranges: &[Range]) {
-    let old = board.routes();
-    let routes = Routes::cluster(ranges, |(host, port)| {
+/// Puts a new table into place, which keeps the nodes that are known already.
+fn apply(router: &Router, seed: &ConnectionInfo, ranges: &[SlotRange]) {
+    let old = router.slots();
+    let slots = SlotTable::cluster(ranges, |(host, port)| {
         let owns = |n: u32| {
-            let slot = slot(&key::probe(n));
+            let slot = slot(&Probe::key(n));
             ranges
                 .iter()
                 .any(|r| r.master == (host.clone(), *port) && (r.first..=r.last).contains(&slot))
@@ -125,20 +127,21 @@ fn apply(board: &Board, seed: &ConnectionInfo, ranges: &[Range]) {
             _ => ConnectionAddr::Tcp(host.clone(), *port),
         });
         let known = old.nodes.iter().find(|node| {
-            matches!(node.place(), Place::At(known) if known.addr() == info.addr()) && owns(node.probe_number())
+            matches!(node.endpoint(), Endpoint::Fixed(known) if known.addr() == info.addr())
+                && owns(node.probe_number())
         });
         known.cloned().unwrap_or_else(|| {
             // One slot in 16,384 is the least that a node can have: some number below this is in it, almost surely.
             let probe = (0..1_000_000).find(|n| owns(*n)).unwrap_or(0);
-            Arc::new(Node::start(Arc::clone(&board.shared), Place::At(info), probe))
+            Arc::new(Node::start(Arc::clone(&router.shared), Endpoint::Fixed(info), probe))
         })
     });
-    board.found(routes);
+    router.replace(slots);
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Range, read};
+    use super::{SlotRange, read};
     use redis::Value::{self, Array, BulkString, Int};
 
     #[test]
@@ -150,7 +153,7 @@ mod tests {
             Array(vec![Int(-1), Int(99), node("h")]),
             Value::Nil,
         ]);
-        let range = |first, last, host: &str| Range {
+        let range = |first, last, host: &str| SlotRange {
             first,
             last,
             master: (host.to_owned(), 7),
