@@ -93,14 +93,21 @@ pub struct Author {
     pub name: Sensitive<String>,
     /// The e-mail address typed into the form.
     pub email: Sensitive<String>,
-    /// The website typed into the form.
-    pub url: Sensitive<String>,
+    /// The website typed into the form; `None` where the caller did not send the field, empty where it was left empty.
+    pub url: Option<Sensitive<String>>,
     /// The reader's network address.
     pub address: Option<Sensitive<IpAddr>>,
     /// The site's own account id.
     pub id: Sensitive<String>,
     /// What the caller vouches for.
     pub trust: Trust,
+}
+
+impl Author {
+    /// The website typed into the form; empty where it is unknown.
+    pub fn url_or_empty(&self) -> &str {
+        self.url.as_ref().map_or("", |url| url.expose())
+    }
 }
 
 /// One comment, with what is needed to judge it.
@@ -118,12 +125,26 @@ pub struct Comment {
     pub parent_id: String,
     /// From showing the page to sending the form.
     pub form_age: Option<Duration>,
+    /// The article's title; empty if unknown.
+    pub article_title: String,
+    /// The article's text; empty if unknown.
+    pub article_text: String,
     /// Hosts that the article itself links to, lower case.
     pub article_hosts: Vec<String>,
     /// The text that this comment replies to.
     pub parent_content: Sensitive<String>,
     /// What came in the field that people cannot see.
     pub honeypot: Sensitive<String>,
+}
+
+/// Tells comments that somebody received from comments that were written to be learned from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// A place received it, and its label is somebody's decision.
+    #[default]
+    Received,
+    /// It was written or generated. Models learn from it, and are never measured or certified on it.
+    Written,
 }
 
 /// A labelled comment to learn from or to measure on. An absent field is unknown, which is not the same as empty.
@@ -139,12 +160,16 @@ pub struct Example {
     pub features: Option<Sensitive<Vec<u8>>>,
     /// The name the author gave, where the collection kept it.
     pub author_name: Option<Sensitive<String>>,
-    /// The website the author gave, where the collection kept it.
+    /// The website the author gave, where the collection kept it; empty where it was left so.
     pub author_url: Option<Sensitive<String>>,
     /// The domain of the author's e-mail address, where the collection kept it. Never the address.
     pub author_email_domain: Option<Sensitive<String>>,
+    /// The title of the article that the comment stands under, where the collection kept it.
+    pub article_title: Option<String>,
     /// Which collection the example is from; a slice in every report.
     pub source: String,
+    /// Received by a place, or written to be learned from.
+    pub origin: Origin,
     /// When it was submitted, as the collection wrote it (RFC 3339 where known).
     pub submitted_at: Option<String>,
     /// When the label was given, in the same way.

@@ -90,8 +90,8 @@ pub(super) fn put(out: &mut Vec<u8>, evidence: &Evidence) {
     }
 }
 
-/// What [`put`] wrote, for so many terms.
-pub(super) fn get(bytes: &[u8], n_terms: usize) -> Result<Evidence, FormatError> {
+/// Reads what [`put`] wrote, for so many terms of a reading with so many views.
+pub(super) fn get(bytes: &[u8], n_terms: usize, n_views: usize) -> Result<Evidence, FormatError> {
     let mut input = Input { bytes, at: 0 };
     let levels = levels();
     let as_of = i32::from_le_bytes(input.array("the day of the counts")?);
@@ -124,9 +124,11 @@ pub(super) fn get(bytes: &[u8], n_terms: usize) -> Result<Evidence, FormatError>
         }
         let base_log_odds = f64::from_le_bytes(input.array("a round's base log-odds")?);
         let mut factors = Vec::new();
-        for _ in 0..N_VIEWS * n_kinds {
+        for _ in 0..n_views * n_kinds {
             factors.push(f64::from_le_bytes(input.array("a factor")?));
         }
+        // Views that an older reading did not have say nothing.
+        factors.resize(N_VIEWS * n_kinds, 0.0);
         // A bit stands for each term and kind, so at most 32 times the bytes are asked for.
         let mut marks = Vec::new();
         let mut cells = Vec::new();

@@ -33,7 +33,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::counts;
 use super::terms::{Hashes, Terms};
 use crate::model::{Card, InvalidParts, Parts, SpamModel, Term, Worth};
-use crate::text::READING_VERSION;
+use crate::text::{READING_VERSION, n_views_of};
 
 const MAGIC: &[u8; 8] = b"MODERATO";
 /// The version of the format that this program writes; it reads those before, too.
@@ -187,8 +187,8 @@ pub(super) fn decode_parts(bytes: &[u8], evidence: Evidence) -> Result<(Parts, S
     } = open(bytes)?;
     let evidence = if known.is_empty() || evidence == Evidence::Skip {
         None
-    } else if card.reading == READING_VERSION {
-        Some(counts::get(known, body.n_terms)?)
+    } else if let Some(n_views) = n_views_of(card.reading) {
+        Some(counts::get(known, body.n_terms, n_views)?)
     } else {
         // Counts of other views: what they say is not what they would seem to say.
         let (expected, found) = (READING_VERSION, card.reading);

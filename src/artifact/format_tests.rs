@@ -62,9 +62,27 @@ fn a_model_without_evidence_is_a_model() {
 #[test]
 fn counts_of_other_views_are_not_gone_on_from() {
     let mut parts = parts();
-    parts.card.reading -= 1;
+    parts.card.reading = 1;
     let error = decode_parts(&encode(&parts).unwrap(), Evidence::Read).unwrap_err();
     assert!(error.to_string().contains("train it again"), "{error}");
+}
+
+#[test]
+fn a_model_that_read_the_text_alone_is_gone_on_from() {
+    let mut parts = parts();
+    parts.card.reading = 2;
+    let Some(evidence) = &mut parts.evidence else { panic!() };
+    let all = evidence.rounds.clone();
+    for round in &mut evidence.rounds {
+        round.factors.truncate(7 * round.is_spam.len());
+    }
+    let read = decode_parts(&encode(&parts).unwrap(), Evidence::Read).unwrap().0;
+    for (round, before) in read.evidence.unwrap().rounds.iter().zip(all) {
+        let n = 7 * before.is_spam.len();
+        assert_eq!(round.factors[..n], before.factors[..n]);
+        assert!(round.factors[n..].iter().all(|&factor| factor == 0.0));
+        assert_eq!(round.factors.len(), before.factors.len());
+    }
 }
 
 fn check(bytes: &[u8], says: &str) {

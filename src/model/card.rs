@@ -165,8 +165,23 @@ pub struct Promise {
     pub upper_bound: f64,
     /// The test, for those who want to check it.
     pub method: String,
+    /// How the readers of each place fared.
+    #[serde(default)]
+    pub places: Vec<CertifiedPlace>,
     /// What comments it holds for.
     pub holds_for: String,
+}
+
+/// A place whose readers certified a promise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertifiedPlace {
+    /// The source of the comments.
+    pub source: String,
+    /// Readers' comments of it that certified.
+    pub support: u64,
+    /// Of them, rejected.
+    pub missed: u64,
 }
 
 /// A text and what the model says of it.

@@ -5,11 +5,10 @@
 
 use std::ops::Range;
 
-use super::quoted::without_quoted;
 use super::score::{Rows, weigh};
 use super::thin::evidence;
 use super::{Contribution, Explanation, Memory, Reading, SpamModel, with_memory};
-use crate::text::{Places, Scratch, Sink, VIEWS, View, emit_with_places};
+use crate::text::{Places, Scratch, Sink, Sort, VIEWS, View};
 
 /// A term as it came.
 struct Named {
@@ -48,6 +47,15 @@ impl Sink for Explainer<'_> {
         });
     }
 
+    fn field(&mut self, view: View, hash: u32, sort: Sort, name: impl FnOnce() -> String) {
+        self.rows.field(view, hash, sort, String::new);
+        self.named.push(Named {
+            view,
+            hash,
+            place: Place::Named(name(), None),
+        });
+    }
+
     fn spoken(&mut self, hash: u32) {
         self.rows.spoken(hash);
     }
@@ -75,11 +83,11 @@ pub(super) fn explain(model: &SpamModel, reading: &Reading<'_>) -> Explanation {
             rows,
             named: Vec::new(),
         };
-        let content = without_quoted(reading.content, reading.parent_content);
-        let places = emit_with_places(&content, reading.article_hosts, scratch, &mut explainer);
+        let content = reading.own_content();
+        let places = reading.emit(&content, scratch, &mut explainer);
         let Explainer { rows, named } = explainer;
         let mut tally = rows.tally(&model.table, seen, parent);
-        tally.is_foreign = scratch.is_foreign();
+        tally.is_foreign = scratch.text.is_foreign();
         seen.prepare(named.len());
         let named = named.into_iter().filter(|term| seen.insert(term.hash));
         let damping = VIEWS.map(|view| tally.damping(view) * model.step);
@@ -89,7 +97,7 @@ pub(super) fn explain(model: &SpamModel, reading: &Reading<'_>) -> Explanation {
                 let steps = weigh(&model.table, term.hash, parent)?;
                 let is_in_ham = model.table.find(term.hash).is_some_and(|worth| worth.in_ham);
                 let counts_for = if is_in_ham { 1.0 } else { worth_of_spam_alone };
-                let (name, span) = spell(&places, scratch, term.place);
+                let (name, span) = spell(&places, &scratch.text, term.place);
                 Some(Contribution {
                     view: term.view.name(),
                     term: name,

@@ -18,13 +18,16 @@ mod table;
 mod thin;
 mod types;
 
-pub use card::{Card, CardThresholds, DataFile, Metrics, Predecessor, Promise, SelfTest, Training, ViewTerms};
+pub use card::{
+    Card, CardThresholds, CertifiedPlace, DataFile, Metrics, Predecessor, Promise, SelfTest, Training, ViewTerms,
+};
 pub use evidence::{Evidence, Round};
 pub use types::{Assessment, Contribution, Explanation, Reading, SpamProbability, Thresholds};
 
-use crate::text::{Scratch, emit};
+use crate::text::emit;
 use score::{Rows, Seen, Tally};
 use table::{Table, Unfit};
+pub use types::ReadingScratch;
 
 pub(crate) use table::Worth;
 
@@ -112,7 +115,7 @@ pub struct SpamModel {
 /// What one reading needs of memory, kept for the next.
 #[derive(Default)]
 struct Memory {
-    scratch: Scratch,
+    scratch: ReadingScratch,
     rows: Rows,
     seen: Seen,
     parent: Seen,
@@ -157,7 +160,7 @@ impl SpamModel {
         terms: &(impl ExactSizeIterator<Item = (u32, Worth)> + Clone),
         version: String,
     ) -> Result<Self, InvalidParts> {
-        if card.reading != crate::text::READING_VERSION {
+        if crate::text::n_views_of(card.reading).is_none() {
             return Err(InvalidParts::Reading {
                 expected: crate::text::READING_VERSION,
                 found: card.reading,
@@ -253,10 +256,10 @@ impl SpamModel {
                 seen,
                 parent,
             } = memory;
-            let content = quoted::without_quoted(reading.content, reading.parent_content);
-            emit(&content, reading.article_hosts, scratch, rows);
+            let content = reading.own_content();
+            reading.emit(&content, scratch, rows);
             let mut tally = rows.tally(&self.table, seen, has_parent.then_some(&*parent));
-            tally.is_foreign = scratch.is_foreign();
+            tally.is_foreign = scratch.text.is_foreign();
             tally
         })
     }
@@ -286,7 +289,7 @@ fn with_memory<R>(reading: &Reading<'_>, work: impl FnOnce(&mut Memory, bool) ->
         let parent = reading.parent_content.filter(|text| !text.trim().is_empty());
         memory.rows.clear();
         if let Some(text) = parent {
-            emit(text, &[], &mut memory.scratch, &mut memory.rows);
+            emit(text, &[], &mut memory.scratch.text, &mut memory.rows);
             memory.rows.collect_into(&mut memory.parent);
             memory.rows.clear();
         }

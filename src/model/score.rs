@@ -9,7 +9,7 @@
 //! adding them up, gives another score.
 
 use super::table::{Sum, Table};
-use crate::text::{N_VIEWS, Sink, VIEWS, View};
+use crate::text::{N_VIEWS, Sink, Sort, VIEWS, View};
 
 /// A set of hashes that needs no clearing: a slot holds the upper bits of its hash and the number of the comment that put
 /// it there. That two hashes are taken for one is as rare as that two terms have one hash.
@@ -177,6 +177,11 @@ impl Sink for Rows {
 
     #[inline]
     fn fact(&mut self, view: View, hash: u32, _place: Option<(usize, usize)>, _name: impl FnOnce() -> String) {
+        self.hashes[view as usize].push(hash);
+    }
+
+    #[inline]
+    fn field(&mut self, view: View, hash: u32, _sort: Sort, _name: impl FnOnce() -> String) {
         self.hashes[view as usize].push(hash);
     }
 

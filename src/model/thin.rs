@@ -32,7 +32,7 @@ const SUSPECTED_FROM: f64 = 0.5;
 /// advertises, and markup is what spam alone was seen to write.
 const N_SPOKEN_AROUND_A_LINK: u32 = 8;
 /// Unless their letters, which see nothing of the link, speak against them by this much, in log-odds: "buy cialis".
-const LETTERS_AGAINST_FROM: f64 = 0.6;
+const LETTERS_AGAINST_FROM: f64 = 2.0;
 /// Without what the comment's links and lines look like, one with a link must be this probable: markup around a link is
 /// the advertisers' in training, and some readers' elsewhere.
 const UNSEEN_FROM: f64 = 0.9;
@@ -199,8 +199,8 @@ mod tests {
             tally.n_anchored = n_anchored;
             is_thin(&weighing(tally, View::Letters, letters, 0), &SCALE)
         };
-        assert!(thin(7, 0, 1, 59) && thin(7, 1, 0, 59) && thin(3, 1, 1, -100));
-        assert!(!thin(7, 0, 1, 60) && !thin(7, 1, 0, 60));
+        assert!(thin(7, 0, 1, 199) && thin(7, 1, 0, 199) && thin(3, 1, 1, -100));
+        assert!(!thin(7, 0, 1, 200) && !thin(7, 1, 0, 200));
         assert!(!thin(8, 0, 1, 0) && !thin(7, 0, 2, 0));
         assert!(!thin(7, 0, 0, 0));
     }

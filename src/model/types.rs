@@ -1,10 +1,14 @@
 //! What goes into the model and what comes out.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+use super::quoted::without_quoted;
 use crate::comment::Example;
+use crate::sensitive::Sensitive;
+use crate::text::{Article, Form, Places, Scratch, Sink, emit_article, emit_form, emit_with_places};
 
-/// What the model may read of a comment: nothing of its author. What is not known is `None` and adds exactly nothing.
+/// All that the model reads of a submission. What is not known is `None` and adds exactly nothing.
 #[derive(Clone, Copy, Default)]
 pub struct Reading<'a> {
     /// The text as submitted.
@@ -13,6 +17,12 @@ pub struct Reading<'a> {
     pub article_hosts: &'a [String],
     /// The text that the comment replies to: what it repeats is no evidence against the author.
     pub parent_content: Option<&'a str>,
+    /// The author's name, website and e-mail domain.
+    pub form: Form<'a>,
+    /// The title of the article.
+    pub article_title: Option<&'a str>,
+    /// The text of the article.
+    pub article_text: Option<&'a str>,
 }
 
 impl<'a> Reading<'a> {
@@ -25,9 +35,55 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// Memory for reading one submission after another.
+#[derive(Debug, Default)]
+pub struct ReadingScratch {
+    /// The comment's text.
+    pub(crate) text: Scratch,
+    /// Each field of the form, and the article.
+    field: Scratch,
+}
+
+impl<'a> Reading<'a> {
+    /// The content without what it quotes of its parent.
+    pub(crate) fn own_content(&self) -> Cow<'a, str> {
+        without_quoted(self.content, self.parent_content)
+    }
+
+    /// Hands every term of the submission to the sink; `own_content` is what [`Reading::own_content`] gave. Scoring,
+    /// explaining and training read through this.
+    pub(crate) fn emit<'c, S: Sink>(
+        &self,
+        own_content: &'c str,
+        scratch: &mut ReadingScratch,
+        sink: &mut S,
+    ) -> Places<'c> {
+        let ReadingScratch { text, field } = scratch;
+        let places = emit_with_places(own_content, self.article_hosts, text, sink);
+        emit_form(self.form, text, field, sink);
+        let article = Article {
+            title: self.article_title,
+            text: self.article_text,
+            parent: self.parent_content,
+        };
+        emit_article(article, text, field, sink);
+        places
+    }
+}
+
 impl<'a> From<&'a Example> for Reading<'a> {
     fn from(example: &'a Example) -> Self {
-        Self::of(example.content.expose())
+        let field = |field: &'a Option<Sensitive<String>>| field.as_ref().map(|text| text.expose().as_str());
+        Self {
+            content: example.content.expose(),
+            form: Form {
+                name: field(&example.author_name),
+                website: field(&example.author_url),
+                email_domain: field(&example.author_email_domain),
+            },
+            article_title: example.article_title.as_deref(),
+            ..Self::default()
+        }
     }
 }
 

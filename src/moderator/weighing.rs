@@ -10,6 +10,7 @@ use crate::model::{Reading, SpamProbability, Thresholds};
 use crate::policy::Classifier;
 use crate::signals;
 use crate::site::SitePolicy;
+use crate::text::Form;
 
 /// All that the weighing of a submission takes.
 pub(super) struct Weighing<'a> {
@@ -73,12 +74,19 @@ fn thresholds(model: Thresholds, policy: &SitePolicy) -> Thresholds {
     Thresholds { hold_at, reject_at }
 }
 
-/// What the model may read: nothing of the author, so neither the e-mail address nor the network address.
+/// All that the model reads. Of the e-mail address that is the domain; the network address is not read.
 pub(super) fn reading(comment: &Comment) -> Reading<'_> {
     let known = |text: &'_ str| !text.trim().is_empty();
     Reading {
         content: comment.content.expose(),
         article_hosts: &comment.article_hosts,
         parent_content: Some(comment.parent_content.expose().as_str()).filter(|parent| known(parent)),
+        form: Form {
+            name: Some(comment.author.name.expose().as_str()).filter(|name| known(name)),
+            website: comment.author.url.as_ref().map(|url| url.expose().as_str()),
+            email_domain: comment.author.email.expose().rsplit_once('@').map(|(_, domain)| domain),
+        },
+        article_title: Some(comment.article_title.as_str()).filter(|title| known(title)),
+        article_text: Some(comment.article_text.as_str()).filter(|text| known(text)),
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn faults(comment: &Comment, required: FieldSet, lengths: &Lengths) -
         &mut fault,
     );
 
-    let url = shown(author.url.expose());
+    let url = shown(author.url_or_empty());
     if url.is_empty() {
         if required.has(Field::AuthorUrl) {
             fault(ReasonCode::AuthorUrlMissing, Vec::new());
@@ -239,7 +239,7 @@ mod tests {
         let author = Author {
             name: s(name),
             email: s(email),
-            url: s(url),
+            url: Some(s(url)),
             ..Author::default()
         };
         let comment = Comment {

@@ -3,13 +3,15 @@
 //! The terms are hashed without a key: whoever holds features can test whether a word or a phrase of three words stood
 //! in the comment. They are to be kept as the comment would be kept, and not as long.
 
+use super::form::Sort;
 use super::stream::Scratch;
-use super::terms::{N_VIEWS, Sink, VIEWS, View, emit};
+use super::terms::{N_VIEWS, Sink, TEXT_VIEWS, View, emit};
 
 /// A comment's distinct terms, view by view, and what else the model wants to know of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Features {
-    /// The hashes of each view's distinct terms, ascending. A hash stands in one view only: the first that came.
+    /// The hashes of each view's distinct terms, ascending; none of the form's and the article's. A hash stands in one view
+    /// only: the first that came.
     pub terms: [Vec<u32>; N_VIEWS],
     /// Of them, those of links and addresses that may name a person, ascending.
     pub naming: Vec<u32>,
@@ -29,7 +31,7 @@ pub enum InvalidFeatures {
     /// They were read by other rules.
     #[error(
         "the features were read by version {found} of the rules, this program reads by version {}: send the comment again in full",
-        super::READING_VERSION
+        FEATURES_VERSION
     )]
     Reading {
         /// Their version.
@@ -42,6 +44,9 @@ pub enum InvalidFeatures {
         at: usize,
     },
 }
+
+/// The version of these bytes: that of the reading of texts, which did not change when the form was read as well.
+const FEATURES_VERSION: u32 = 2;
 
 /// Room for terms, for each byte of a text: one of 300 bytes has some 700. It grows where that is too little.
 const TERMS_PER_BYTE: usize = 3;
@@ -114,11 +119,11 @@ impl Features {
     pub fn to_bytes(&self) -> Vec<u8> {
         let n_numbers = self.terms.iter().map(Vec::len).sum::<usize>() + self.naming.len() + 2 * self.spoken.len();
         let mut out = Vec::with_capacity(4 * (n_numbers + N_VIEWS + 6));
-        put(&mut out, super::READING_VERSION);
+        put(&mut out, FEATURES_VERSION);
         put(&mut out, u32::from(self.is_foreign));
         put(&mut out, self.n_linked);
         put(&mut out, self.n_anchored);
-        for hashes in self.terms.iter().chain([&self.naming]) {
+        for hashes in self.terms[..TEXT_VIEWS.len()].iter().chain([&self.naming]) {
             put_ascending(&mut out, hashes.iter().copied());
         }
         put_ascending(&mut out, self.spoken.iter().map(|&(hash, _)| hash));
@@ -133,7 +138,7 @@ impl Features {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidFeatures> {
         let mut input = Input { bytes, at: 0 };
         let found = input.number()?;
-        if found != super::READING_VERSION {
+        if found != FEATURES_VERSION {
             return Err(InvalidFeatures::Reading { found });
         }
         let mut out = Self {
@@ -142,7 +147,7 @@ impl Features {
             n_anchored: input.number()?,
             ..Self::default()
         };
-        for view in VIEWS {
+        for view in TEXT_VIEWS {
             out.terms[view as usize] = input.ascending()?;
         }
         out.naming = input.ascending()?;
@@ -203,6 +208,9 @@ impl Sink for Collector {
             self.naming.push(hash);
         }
     }
+
+    /// Features outlive the comment, and nothing of its author may.
+    fn field(&mut self, _view: View, _hash: u32, _sort: Sort, _name: impl FnOnce() -> String) {}
 
     fn spoken(&mut self, hash: u32) {
         self.spoken.push(hash);

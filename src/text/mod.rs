@@ -13,6 +13,7 @@
 
 pub mod clean;
 mod features;
+mod form;
 mod international;
 mod letters;
 mod links;
@@ -27,12 +28,23 @@ mod words;
 
 pub(crate) use features::may_name_a_person;
 pub use features::{Features, InvalidFeatures};
+pub use form::{Article, Form, Sort, emit_article, emit_form};
 pub use links::Hosts;
 pub use redact::{Persona, redact};
 pub use seen::{Link, Seen, seen};
 pub use stream::Scratch;
-pub use terms::{N_VIEWS, Places, Sink, VIEWS, View, emit, emit_with_places};
+pub use terms::{N_VIEWS, Places, Sink, TEXT_VIEWS, VIEWS, View, emit, emit_with_places};
 pub use words::{fold, has_unspaced};
 
-/// The version of this reading. A model holds the one that it was trained with, and is refused by another.
-pub const READING_VERSION: u32 = 2;
+/// The version of this reading. A model holds the one that it was trained with, and is refused if [`n_views_of`] does not
+/// know it.
+pub const READING_VERSION: u32 = 3;
+
+/// The number of views of a reading's version: version 2 read the text as version 3 does, and nothing but the text.
+pub const fn n_views_of(version: u32) -> Option<usize> {
+    match version {
+        2 => Some(TEXT_VIEWS.len()),
+        3 => Some(N_VIEWS),
+        _ => None,
+    }
+}

@@ -104,11 +104,7 @@ impl Scratch {
     /// Reads a text. Links to `article_hosts` are passed over as if they were not there.
     pub(super) fn read<'a>(&mut self, content: &'a str, article_hosts: &[String]) -> Clean<'a> {
         let cleaned = clean(beginning(content));
-        self.codes.clear();
-        self.at.clear();
-        self.tokens.clear();
-        self.singles = Singles::default();
-        self.shape = Shape::default();
+        self.clear();
         self.shape.undone = cleaned.undone;
         links::find(&cleaned.text, &mut self.links);
         if !article_hosts.is_empty() {
@@ -123,6 +119,25 @@ impl Scratch {
         self.close_singles();
         self.push(SPACE, cleaned.text.len());
         cleaned
+    }
+
+    /// Forgets what was read.
+    pub(super) fn clear(&mut self) {
+        self.codes.clear();
+        self.at.clear();
+        self.tokens.clear();
+        self.links.clear();
+        self.singles = Singles::default();
+        self.shape = Shape::default();
+    }
+
+    /// Appends a word between spaces, as it is.
+    pub(super) fn push_word(&mut self, word: &str) {
+        self.push(SPACE, 0);
+        let first = self.len();
+        word.chars().for_each(|c| self.push(u32::from(c), 0));
+        self.token(first);
+        self.push(SPACE, 0);
     }
 
     /// Were most letters of what was read last of a script other than Latin?

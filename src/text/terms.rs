@@ -5,6 +5,7 @@ use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::clean::Clean;
+use super::form::Sort;
 use super::letters::is_alphabetic;
 use super::links;
 use super::stream::{ANCHOR, EMAIL, LINK, SPACE, Scratch, Token};
@@ -27,13 +28,39 @@ pub enum View {
     Links,
     /// What the comment looks like from a distance.
     Shape,
+    /// The author's name: its words, runs of letters and shape.
+    Name,
+    /// The author's website: its host, its path and their shape.
+    Website,
+    /// The domain of the author's e-mail address.
+    Email,
+    /// Words of the name, the host and the path as one vocabulary: an offer is worded alike in all three.
+    Offer,
+    /// How much of the text's vocabulary stands in the article and in the comment that it answers.
+    Article,
 }
 
 /// How many views there are.
-pub const N_VIEWS: usize = 7;
+pub const N_VIEWS: usize = 12;
 
 /// All views, in the order of their numbers.
 pub const VIEWS: [View; N_VIEWS] = [
+    View::Words,
+    View::Pairs,
+    View::Triples,
+    View::Chars3,
+    View::Letters,
+    View::Links,
+    View::Shape,
+    View::Name,
+    View::Website,
+    View::Email,
+    View::Offer,
+    View::Article,
+];
+
+/// The views of the text alone, which are the first ones.
+pub const TEXT_VIEWS: [View; 7] = [
     View::Words,
     View::Pairs,
     View::Triples,
@@ -54,6 +81,11 @@ impl View {
             Self::Letters => "letters",
             Self::Links => "links",
             Self::Shape => "shape",
+            Self::Name => "name",
+            Self::Website => "website",
+            Self::Email => "email",
+            Self::Offer => "offer",
+            Self::Article => "article",
         }
     }
 }
@@ -74,6 +106,9 @@ pub trait Sink {
     /// A term that is an observation; `place` is the bytes of the cleaned text that it is about, if any.
     fn fact(&mut self, view: View, hash: u32, place: Option<(usize, usize)>, name: impl FnOnce() -> String);
 
+    /// A term of a form field or of the article, by its name.
+    fn field(&mut self, view: View, hash: u32, sort: Sort, name: impl FnOnce() -> String);
+
     /// A word with a letter in it, by its hash in [`View::Words`], each time that it comes.
     fn spoken(&mut self, hash: u32);
 
@@ -90,9 +125,9 @@ const N_CHARS: usize = 3;
 const N_LETTERS: usize = 6;
 /// The longest stretch that is hashed by its prefix hashes.
 const N_POWERS: usize = 48;
-const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
+pub(super) const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
 
-const POWERS: [u64; N_POWERS] = {
+pub(super) const POWERS: [u64; N_POWERS] = {
     let mut powers = [1_u64; N_POWERS];
     let mut i = 1;
     while i < N_POWERS {
@@ -104,19 +139,19 @@ const POWERS: [u64; N_POWERS] = {
 
 /// The 32-bit hash of a term of a view.
 #[inline]
-const fn mix(view: View, raw: u64) -> u32 {
+pub(super) const fn mix(view: View, raw: u64) -> u32 {
     let x = (raw ^ (view as u64 + 1).wrapping_mul(0xd6e8_feb8_6659_fd93)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     ((x ^ (x >> 32)).wrapping_mul(0xc4ce_b9fe_1a85_ec53) >> 32) as u32
 }
 
 /// The hash of `prefix`'s stretch from `start` to `end`, at most [`N_POWERS`] long.
 #[inline]
-fn stretch(prefix: &[u64], start: usize, end: usize) -> u64 {
+pub(super) fn stretch(prefix: &[u64], start: usize, end: usize) -> u64 {
     prefix[end].wrapping_sub(prefix[start].wrapping_mul(POWERS[(end - start) % N_POWERS]))
 }
 
 /// The hashes of all stretches of one length, from the prefix hashes before and behind them.
-fn stretches(before: &[u64], behind: &[u64], power: u64) -> impl Iterator<Item = u64> {
+pub(super) fn stretches(before: &[u64], behind: &[u64], power: u64) -> impl Iterator<Item = u64> {
     before
         .iter()
         .zip(behind)
@@ -126,7 +161,7 @@ fn stretches(before: &[u64], behind: &[u64], power: u64) -> impl Iterator<Item =
 /// The hashes of what stands before each code, and of all: each is the one before it times [`BASE`] and the code plus one.
 ///
 /// Four at a time, from the hash before them: one after another, each multiplication would wait for the last one.
-fn fill_prefix(codes: &[u32], prefix: &mut Vec<u64>) {
+pub(super) fn fill_prefix(codes: &[u32], prefix: &mut Vec<u64>) {
     // What is left of an earlier text is overwritten.
     prefix.resize(codes.len() + 1, 0);
     prefix[0] = 0;
@@ -323,7 +358,7 @@ fn letters<S: Sink>(scratch: &mut Scratch, sink: &mut S) {
 
 /// Letters, links and addresses; no digits, no signs.
 #[inline]
-fn is_letter(code: u32) -> bool {
+pub(super) fn is_letter(code: u32) -> bool {
     let is_other =
         |code| char::from_u32(code).is_some_and(|c| is_alphabetic(c) || ('\u{e000}'..='\u{e002}').contains(&c));
     (0x61..=0x7a).contains(&code) || (code > 0x7f && is_other(code))
@@ -427,6 +462,10 @@ mod tests {
         }
 
         fn fact(&mut self, _view: View, _hash: u32, _place: Option<(usize, usize)>, name: impl FnOnce() -> String) {
+            self.facts.push(name());
+        }
+
+        fn field(&mut self, _view: View, _hash: u32, _sort: Sort, name: impl FnOnce() -> String) {
             self.facts.push(name());
         }
 

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::comment::{Example, Label};
+use crate::comment::{Example, Label, Origin};
 use crate::sensitive::Sensitive;
 use crate::text::Features;
 
@@ -101,7 +101,7 @@ impl Source {
     }
 }
 
-/// One line as it is written. A field that is missing, null or empty is unknown.
+/// One line as it is written. A field that is missing or null is unknown, and so is an empty one, but for the website.
 #[derive(Deserialize)]
 struct Row {
     id: Option<String>,
@@ -113,7 +113,9 @@ struct Row {
     author_url: Option<String>,
     author_email: Option<String>,
     author_email_domain: Option<String>,
+    article_title: Option<String>,
     source: Option<String>,
+    origin: Option<String>,
     submitted_at: Option<String>,
     labeled_at: Option<String>,
     reviewer: Option<String>,
@@ -341,11 +343,18 @@ fn parse(line: &[u8], fallback_source: &str) -> Result<Line, String> {
         content: Sensitive::new(content),
         features: features.map(Sensitive::new),
         author_name: known(row.author_name).map(Sensitive::new),
-        author_url: known(row.author_url).map(Sensitive::new),
+        // A website that was left empty is a fact; a name or an address without a letter was not kept.
+        author_url: row.author_url.map(Sensitive::new),
         author_email_domain: known(row.author_email_domain)
             .or_else(|| known(row.author_email).and_then(domain_of))
             .map(Sensitive::new),
+        article_title: known(row.article_title),
         source: known(row.source).unwrap_or_else(|| fallback_source.to_owned()),
+        origin: match row.origin.as_deref() {
+            None | Some("received") => Origin::Received,
+            Some("written") => Origin::Written,
+            Some(_) => return Err("`origin` must be \"received\" or \"written\"".to_owned()),
+        },
         submitted_at: known(row.submitted_at),
         labeled_at: known(row.labeled_at),
         reviewer: known(row.reviewer),

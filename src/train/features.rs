@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use crate::comment::Example;
-use crate::text::{self, N_VIEWS, Scratch, Sink, VIEWS, View, emit, may_name_a_person};
+use crate::model::{Reading, ReadingScratch};
+use crate::text::{self, N_VIEWS, Sink, Sort, VIEWS, View, may_name_a_person};
 
 /// What may name a person enters only when so many groups of near-duplicates hold it.
 pub(super) const GROUPS_MIN: usize = 3;
@@ -145,10 +146,11 @@ impl Distinct {
 
 impl Distinct {
     /// The terms of a comment, read from its text, or as they were kept.
-    pub(super) fn read(&mut self, example: &Example, scratch: &mut Scratch) {
+    pub(super) fn read(&mut self, example: &Example, scratch: &mut ReadingScratch) {
         self.clear();
         let Some(bytes) = &example.features else {
-            emit(example.content.expose(), &[], scratch, self);
+            let reading = Reading::from(example);
+            reading.emit(reading.content, scratch, self);
             return;
         };
         // The corpus has checked them.
@@ -170,6 +172,13 @@ impl Sink for Distinct {
     fn fact(&mut self, view: View, hash: u32, _place: Option<(usize, usize)>, name: impl FnOnce() -> String) {
         self.add(view, hash);
         if view == View::Links && may_name_a_person(&name()) {
+            self.naming.push(hash);
+        }
+    }
+
+    fn field(&mut self, view: View, hash: u32, sort: Sort, _name: impl FnOnce() -> String) {
+        self.add(view, hash);
+        if sort == Sort::Personal {
             self.naming.push(hash);
         }
     }
@@ -209,7 +218,7 @@ pub(super) fn read(examples: &[&Example], groups: &[usize]) -> Features {
     reason = "a corpus that fits into memory has fewer than 2^32 terms"
 )]
 pub(super) fn read_naming(examples: &[&Example], groups: &[usize], n_groups_min: usize) -> Features {
-    let mut scratch = Scratch::default();
+    let mut scratch = ReadingScratch::default();
     let mut distinct = Distinct::default();
     let mut out = Features::default();
     let mut known: Vec<u64> = Vec::new();
@@ -286,7 +295,7 @@ mod tests {
         let links = |content: &str| -> Vec<u32> {
             let mut distinct = Distinct::default();
             distinct.clear();
-            emit(content, &[], &mut Scratch::default(), &mut distinct);
+            crate::text::emit(content, &[], &mut crate::text::Scratch::default(), &mut distinct);
             distinct.naming
         };
         let examples: Vec<Example> = groups

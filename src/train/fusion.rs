@@ -5,12 +5,14 @@
 //! and an explanation needs no approximation. (Adding each view's log-sum-exp over its kinds, which is not linear,
 //! gained nothing: see the ablation in the model's notes.)
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::features::Features;
 use super::logistic::{self, Logistic};
 use super::params::TrainParams;
 use super::views::Weights;
 use crate::model::Term;
-use crate::text::{N_VIEWS, VIEWS};
+use crate::text::{N_VIEWS, View};
 
 /// A fitted fusion over standardized inputs.
 pub(super) struct Fusion {
@@ -42,6 +44,8 @@ impl Columns {
             let values = || inputs.iter().skip(column).step_by(width).map(|&x| f64::from(x));
             let mean = values().sum::<f64>() / n;
             let spread = (values().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n).sqrt();
+            // A field that was not sent adds exactly nothing, so its zero is not moved.
+            let mean = if is_optional(column / n_kinds) { 0.0 } else { mean };
             let is_used = params.views.iter().any(|&view| view as usize == column / n_kinds);
             // What never varies says nothing, and dividing by its spread would make a lot of nothing.
             if is_used && spread > 1e-6 {
@@ -60,15 +64,70 @@ impl Columns {
         }
     }
 
+    /// Fits to these rows, and to each that has optional views again without some of them: a caller may send any subset of
+    /// the fields, and the probability must keep its word for each.
     fn fit(&self, inputs: &[f32], labels: &[bool], rows: impl Iterator<Item = usize>, ridge: f64) -> Logistic {
         let mut standardized = Vec::new();
         let mut own_labels = Vec::new();
         for i in rows {
-            self.standardize(&inputs[i * self.width..(i + 1) * self.width], &mut standardized);
+            let row = &inputs[i * self.width..(i + 1) * self.width];
+            self.standardize(row, &mut standardized);
             own_labels.push(labels[i]);
+            if let Some(masked) = masked(row, self.width / N_VIEWS, i) {
+                self.standardize(&masked, &mut standardized);
+                own_labels.push(labels[i]);
+            }
         }
         logistic::fit(&standardized, self.used.len(), &own_labels, ridge)
     }
+}
+
+/// Views of what a caller may leave out: of each field of the form, and of the article.
+const OPTIONAL: [View; 5] = [View::Name, View::Website, View::Email, View::Offer, View::Article];
+
+fn is_optional(view: usize) -> bool {
+    OPTIONAL.iter().any(|&optional| optional as usize == view)
+}
+
+/// [`OPTIONAL`] as a bit each.
+pub(super) const OPTIONAL_MASK: u16 = {
+    let (mut mask, mut i) = (0, 0);
+    while i < OPTIONAL.len() {
+        mask |= 1 << OPTIONAL[i] as u16;
+        i += 1;
+    }
+    mask
+};
+
+/// The optional views that the second reading of row `i` does without, as a bit each: all of them for every other row,
+/// because the text alone is what many callers send. Words of name and website together go with either: of one alone
+/// they would be others.
+pub(super) fn left_out(i: usize) -> u16 {
+    let draw = xxh3_64(&i.to_le_bytes());
+    let mut views = 0;
+    for (bit, view) in (1..).zip(OPTIONAL) {
+        if draw & 1 == 0 || draw >> bit & 1 == 0 {
+            views |= 1 << view as u16;
+        }
+    }
+    if views & (1 << View::Name as u16 | 1 << View::Website as u16) != 0 {
+        views |= 1 << View::Offer as u16;
+    }
+    views
+}
+
+/// A row without the optional views that [`left_out`] names, if it has any of them.
+fn masked(row: &[f32], n_kinds: usize, i: usize) -> Option<Vec<f32>> {
+    let columns = |view: View| view as usize * n_kinds..(view as usize + 1) * n_kinds;
+    let has = |view: View| row[columns(view)].iter().any(|&x| x != 0.0);
+    if !OPTIONAL.into_iter().any(has) {
+        return None;
+    }
+    let mut masked = row.to_vec();
+    for view in OPTIONAL.into_iter().filter(|&view| left_out(i) >> view as u16 & 1 == 1) {
+        masked[columns(view)].fill(0.0);
+    }
+    Some(masked)
 }
 
 impl Fusion {
@@ -86,40 +145,6 @@ impl Fusion {
         self.logistic.converged
     }
 
-    /// Every comment's log-odds by a fusion that saw nothing of its fold, over inputs by views that did not either.
-    pub(super) fn cross_fitted(
-        &self,
-        inputs: &[f32],
-        labels: &[bool],
-        folds: &[usize],
-        params: &TrainParams,
-    ) -> Vec<f64> {
-        let columns = &self.columns;
-        let mut log_odds = vec![0.0; labels.len()];
-        // Few inputs over many comments: halves are as good as folds, and cost less.
-        let n_parts = params.n_folds.min(5);
-        for part in 0..n_parts {
-            let fitted = columns.fit(
-                inputs,
-                labels,
-                (0..labels.len()).filter(|&i| folds[i] % n_parts != part),
-                params.ridge,
-            );
-            let mut row = Vec::new();
-            for i in (0..labels.len()).filter(|&i| folds[i] % n_parts == part) {
-                row.clear();
-                columns.standardize(&inputs[i * columns.width..(i + 1) * columns.width], &mut row);
-                log_odds[i] = fitted.intercept
-                    + row
-                        .iter()
-                        .zip(&fitted.weights)
-                        .map(|(&x, w)| f64::from(x) * w)
-                        .sum::<f64>();
-            }
-        }
-        log_odds
-    }
-
     /// The base log-odds, and what each view's and kind's log-likelihood is multiplied by.
     pub(super) fn factors(&self) -> (f64, Vec<f64>) {
         let mut base = self.logistic.intercept;
@@ -130,26 +155,21 @@ impl Fusion {
         }
         (base, factors)
     }
+}
 
-    /// Folds the fusion into the terms: adds its base log-odds and what each term is worth to what is there, by `share`.
-    pub(super) fn fold_in(&self, features: &Features, weights: &Weights, share: f64, into: &mut Folded) {
-        let n_kinds = weights.n_kinds;
-        let mut factors = vec![0.0; self.columns.width];
-        into.base_log_odds += share * self.logistic.intercept;
-        for (i, &column) in self.columns.used.iter().enumerate() {
-            factors[column] = share * self.logistic.weights[i] / self.columns.spread[i];
-            into.base_log_odds -= factors[column] * self.columns.mean[i];
-        }
-        for (term, worth) in into.worths.iter_mut().enumerate() {
-            let factors = &factors[usize::from(features.view_of[term]) * n_kinds..][..n_kinds];
-            let weights = &weights.cells[term * n_kinds..(term + 1) * n_kinds];
-            *worth += factors
-                .iter()
-                .zip(weights)
-                .map(|(factor, &weight)| factor * f64::from(weight))
-                .sum::<f64>();
-        }
-    }
+/// What each term is worth: its kinds' log-likelihoods by the fusion's factors.
+#[expect(clippy::cast_possible_truncation, reason = "weights")]
+pub(super) fn worths(features: &Features, weights: &Weights, factors: &[f64]) -> Vec<f32> {
+    let n_kinds = weights.n_kinds;
+    let of_term = |(term, own): (usize, &[f32])| {
+        let factors = &factors[usize::from(features.view_of[term]) * n_kinds..][..n_kinds];
+        factors
+            .iter()
+            .zip(own)
+            .map(|(factor, &weight)| factor * f64::from(weight))
+            .sum::<f64>() as f32
+    };
+    weights.cells.chunks_exact(n_kinds).enumerate().map(of_term).collect()
 }
 
 /// A linear model: what is left of views, kinds and fusion once they are folded together.
@@ -160,14 +180,12 @@ pub(super) struct Folded {
 }
 
 impl Folded {
-    /// The terms of the used views, and the step that all weights are multiples of.
-    pub(super) fn terms(&self, features: &Features, in_ham: &[bool], params: &TrainParams) -> (Vec<Term>, f32) {
-        let step = step(self.worths.iter().fold(0.0, |max, worth| worth.abs().max(max)));
-        let is_used = |view: u8| params.views.iter().any(|&other| other as u8 == view);
-        let used: Vec<bool> = VIEWS.iter().map(|&view| is_used(view as u8)).collect();
-        let terms = (0..features.vocabulary.len())
-            .filter(|&term| used[usize::from(features.view_of[term])])
-            .map(|term| {
+    /// The terms with these numbers, and the step that all weights are multiples of.
+    pub(super) fn terms(&self, features: &Features, in_ham: &[bool], kept: &[usize]) -> (Vec<Term>, f32) {
+        let step = step(kept.iter().fold(0.0, |max, &term| self.worths[term].abs().max(max)));
+        let terms = kept
+            .iter()
+            .map(|&term| {
                 #[expect(
                     clippy::cast_possible_truncation,
                     reason = "a few digits are enough, and few are kept"

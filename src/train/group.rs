@@ -81,39 +81,6 @@ impl Grouper {
     }
 }
 
-/// What near-duplicates are known by, for comments that are not kept.
-pub(super) struct Print {
-    /// Of the whole text: comments that share it are one.
-    pub(super) whole: u64,
-    /// Its parts, as a sorted set.
-    pub(super) set: Vec<u32>,
-    bins: [u32; N_BINS],
-}
-
-/// A text in 32 bytes: two agree in about as large a share of them as they have parts in common.
-pub(super) type Sketch = [u8; 32];
-
-impl Print {
-    /// Of a comment; the string is memory to be used again.
-    pub(super) fn of(example: &Example, text: &mut String) -> Self {
-        let whole = whole(example, text);
-        let set = set(example, text);
-        let bins = signature(&set);
-        Self { whole, set, bins }
-    }
-
-    /// The keys that near-duplicates are likely to share one of.
-    pub(super) fn bands(&self) -> impl Iterator<Item = u64> {
-        bands(&self.bins)
-    }
-
-    /// See [`Sketch`].
-    #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is a hash")]
-    pub(super) fn sketch(&self) -> Sketch {
-        std::array::from_fn(|i| self.bins[i * N_ROWS].wrapping_mul(0x9e37_79b9).rotate_left(8) as u8)
-    }
-}
-
 fn bands(bins: &[u32; N_BINS]) -> impl Iterator<Item = u64> {
     bins.chunks_exact(N_ROWS).zip(0_u64..).map(|(rows, band)| {
         let mut bytes = [0; 4 * N_ROWS];
@@ -125,7 +92,7 @@ fn bands(bins: &[u32; N_BINS]) -> impl Iterator<Item = u64> {
 }
 
 /// What stands for the whole of a comment; leaves the text's skeleton in `text`.
-pub(super) fn whole(example: &Example, text: &mut String) -> u64 {
+fn whole(example: &Example, text: &mut String) -> u64 {
     match &example.features {
         Some(bytes) => xxh3_64(bytes.expose()),
         None => {

@@ -1,6 +1,6 @@
 //! What the card says the model measures, and the texts by which it tests itself.
 
-use crate::comment::{Example, Label};
+use crate::comment::{Example, Label, Origin};
 use crate::eval::metrics;
 use crate::model::{InvalidParts, Metrics, Parts, Reading, SelfTest, SpamModel, SpamProbability};
 
@@ -34,7 +34,13 @@ pub(super) fn metrics(examples: &[&Example], out_of_fold: &[f64], parts: &Parts)
     let mut brier = 0.0;
     // By label: rejected, held, all.
     let mut verdicts = [[0_u32; 3]; 2];
-    for (example, &z) in examples.iter().zip(out_of_fold) {
+    let received = |(example, _): &(&&Example, &f64)| example.origin == Origin::Received;
+    let n = examples
+        .iter()
+        .filter(|example| example.origin == Origin::Received)
+        .count()
+        .max(1) as f64;
+    for (example, &z) in examples.iter().zip(out_of_fold).filter(received) {
         let p = SpamProbability::from_log_odds(z);
         let spam = usize::from(example.label == Label::Spam);
         let truth = spam as f64;
@@ -48,7 +54,6 @@ pub(super) fn metrics(examples: &[&Example], out_of_fold: &[f64], parts: &Parts)
         verdicts[spam][1] += u32::from(!rejected && p >= thresholds.hold_at);
         verdicts[spam][2] += 1;
     }
-    let n = examples.len().max(1) as f64;
     let share = |spam: usize, part: u32| f64::from(part) / f64::from(verdicts[spam][2].max(1));
     let [[true_ham, false_spam], [false_ham, true_spam]] = cells.map(|row| row.map(f64::from));
     Ok(Metrics {

@@ -5,7 +5,6 @@
 //! that has seen the comment or a near-duplicate of it. Start reading at [`train`].
 
 mod age;
-mod bulk;
 mod caps;
 pub mod corpus;
 mod features;
@@ -16,18 +15,22 @@ mod kinds;
 mod logistic;
 mod measure;
 mod params;
+mod refine;
 mod resume;
+mod select;
 pub mod split;
 #[cfg(test)]
 pub(crate) mod testing;
 mod thresholds;
 mod views;
 
-pub use bulk::{BulkError, Files, train_files};
 pub use fit::FitError;
 pub use params::{HOLD_SHARE, Hold, InvalidParam, TrainParams};
 pub use resume::{Resume, Resumed, train_from};
 pub use thresholds::NoPromise;
+
+use std::panic::resume_unwind;
+use std::thread;
 
 use crate::comment::{Example, Label};
 use crate::model::{
@@ -38,11 +41,13 @@ use features::Features;
 use fusion::{Folded, Fusion};
 use group::Grouper;
 use kinds::Kinds;
+use refine::Refinement;
 use thresholds::Readers;
 use views::{Counts, Weights};
 
-/// Terms of a model, at most, so that with what training goes on from it has at most 16 MiB.
-const TERMS_MAX: usize = 1_750_000;
+/// The most terms a model keeps. Each costs 9 bytes of the artifact on average and 4 to 8 of the table that scoring looks
+/// terms up in.
+const TERMS_MAX: usize = 1_000_000;
 
 /// Fewer of either label teach nothing.
 pub const EXAMPLES_A_LABEL_MIN: usize = 20;
@@ -104,15 +109,6 @@ pub enum TrainError {
 /// What training is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// The files are being read, for the first time or again.
-    Pass {
-        /// Which time, from 1.
-        number: usize,
-        /// Of how many.
-        of: usize,
-        /// Comments so far.
-        n: u64,
-    },
     /// Near-duplicates are being grouped.
     Grouping,
     /// Comments are being read.
@@ -128,6 +124,8 @@ pub enum Progress {
     },
     /// The fusion is being fitted.
     Fusing,
+    /// The terms' factors are being fitted.
+    Refining,
     /// The views are being fitted.
     Views,
     /// The thresholds are being chosen and certified.
@@ -213,17 +211,9 @@ pub fn train(
             return Err(TrainError::TooFewGroups { label, n });
         }
     }
-    let kept = if certify.is_empty() {
-        thresholds::keep_for_certification(&all, &groups, params)
-    } else {
-        vec![false; all.len()]
-    };
+    let kept = thresholds::keep_for_certification(&all, &groups, certify, params);
     let (held, rows): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|&i| kept[i]);
-    let readers = if certify.is_empty() {
-        Readers::alone(held.iter().map(|&i| all[i]))
-    } else {
-        Readers::unseen(certify, &mut grouper)
-    };
+    let readers = Readers::unseen(certify, &mut grouper).and(Readers::alone(held.iter().map(|&i| all[i])));
     drop(grouper);
     let fit_on: Vec<&Example> = rows.iter().map(|&i| all[i]).collect();
     let groups: Vec<usize> = rows.iter().map(|&i| groups[i]).collect();
@@ -292,52 +282,52 @@ fn learn(
         progress(Progress::Fusing);
         let fusion = Fusion::fit(&inputs, &labels, params).ok_or(TrainError::Indistinct { n: labels.len() })?;
         converged &= fusion.converged();
-        for (sum, z) in out_of_fold
-            .iter_mut()
-            .zip(fusion.cross_fitted(&inputs, &labels, &folds, params))
-        {
+        drop(inputs);
+        let (base_log_odds, factors) = fusion.factors();
+        let contributions = out_of_fold_contributions(&features, &kinds, &counts, &folds, &factors, params);
+        progress(Progress::Refining);
+        let refinement = Refinement::new(&features, &contributions, &labels, base_log_odds);
+        let (refined, log_odds) = refine(&refinement, &folds, seed);
+        for (sum, z) in out_of_fold.iter_mut().zip(log_odds) {
             *sum += share * z;
         }
         progress(Progress::Views);
         let weights = fit::weights(&features, &counts, params.smoothing_alpha)?;
-        fusion.fold_in(&features, &weights, share, &mut folded);
-        let (base_log_odds, factors) = fusion.factors();
+        folded.base_log_odds += share * f64::from(refined.base_log_odds);
+        let worths = fusion::worths(&features, &weights, &factors);
+        for ((sum, worth), factor) in folded.worths.iter_mut().zip(worths).zip(&refined.of_term) {
+            *sum += share * f64::from(worth * factor);
+        }
         rounds.push(Round {
             is_spam: kinds.is_spam,
-            base_log_odds,
+            base_log_odds: f64::from(refined.base_log_odds),
             factors,
             counts: counts.cells,
         });
     }
-    let (terms, weight_step) = folded.terms(&features, &features.seen_in(&labels, false), params);
+    let is_used = VIEWS.map(|view| params.views.contains(&view));
+    let kept = select::heaviest(&features, &folded, &rounds, is_used, TERMS_MAX);
+    let (terms, weight_step) = folded.terms(&features, &features.seen_in(&labels, false), &kept);
+    let view_of: Vec<u8> = kept.iter().map(|&term| features.view_of[term]).collect();
+    for round in &mut rounds {
+        round.counts = select::rows(&round.counts, round.is_spam.len(), &kept);
+    }
     Ok(Learnt {
         parts: Parts {
-            card: card(&features.view_of, n_kinds, Learned::of(groups, &labels), params),
+            card: card(&view_of, n_kinds, Learned::of(groups, &labels), params),
             base_log_odds: folded.base_log_odds,
             weight_step,
             terms,
             evidence: None,
         },
-        evidence: evidence(features.view_of, rounds, params, resume::newest(examples)),
+        evidence: Evidence {
+            as_of: resume::newest(examples),
+            view_of,
+            rounds,
+        },
         out_of_fold,
         converged,
     })
-}
-
-/// What the terms of the used views were learnt from: those that a model has.
-fn evidence(view_of: Vec<u8>, mut rounds: Vec<Round>, params: &TrainParams, as_of: Option<i32>) -> Evidence {
-    let is_used = |view: u8| params.views.iter().any(|&other| other as u8 == view);
-    for round in &mut rounds {
-        let n_kinds = round.is_spam.len();
-        let rows = round.counts.chunks_exact(n_kinds).zip(&view_of);
-        let used = rows.filter(|(_, view)| is_used(**view)).flat_map(|(cells, _)| cells);
-        round.counts = used.copied().collect();
-    }
-    Evidence {
-        as_of,
-        view_of: view_of.into_iter().filter(|&view| is_used(view)).collect(),
-        rounds,
-    }
 }
 
 /// Rounds over few comments, at most.
@@ -375,6 +365,59 @@ fn out_of_fold_inputs(
         }
     }
     inputs
+}
+
+/// What each term of each comment adds to the log-odds, by views that saw nothing of the comment's fold.
+fn out_of_fold_contributions(
+    features: &Features,
+    kinds: &Kinds,
+    counts: &Counts,
+    folds: &[usize],
+    factors: &[f64],
+    params: &TrainParams,
+) -> Vec<f32> {
+    let mut contributions = vec![0.0; features.terms.len()];
+    for fold in 0..params.n_folds {
+        let held: Vec<usize> = (0..features.n_rows()).filter(|&i| folds[i] == fold).collect();
+        let own = Counts::of(features, kinds, held.iter().copied());
+        let weights = Weights::closed_form(features, counts, Some(&own), params.smoothing_alpha);
+        let worths = fusion::worths(features, &weights, factors);
+        for i in held {
+            let damping = features.n_distinct[i].map(views::damping);
+            let row = features.offsets[i]..features.offsets[i + 1];
+            for (into, &term) in contributions[row.clone()].iter_mut().zip(&features.terms[row]) {
+                *into = worths[term as usize] * damping[usize::from(features.view_of[term as usize])];
+            }
+        }
+    }
+    contributions
+}
+
+/// Halves for the log-odds that thresholds are chosen by: each by factors that saw nothing of it.
+const N_PARTS: usize = 2;
+
+/// Factors fitted to all comments, and every comment's log-odds by factors that saw nothing of its half. The fits go side
+/// by side: each takes seconds.
+fn refine(refinement: &Refinement<'_>, folds: &[usize], seed: u64) -> (refine::Factors, Vec<f64>) {
+    let part_of = |i: usize| folds[i] % N_PARTS;
+    let all = 0..folds.len();
+    thread::scope(|scope| {
+        let fit_without = |part: usize| {
+            let rows = all.clone().filter(move |&i| part_of(i) != part);
+            scope.spawn(move || refinement.fit(rows, seed))
+        };
+        let halves: Vec<_> = (0..N_PARTS).map(fit_without).collect();
+        let refined = refinement.fit(all.clone(), seed);
+        let halves: Vec<refine::Factors> = halves
+            .into_iter()
+            .map(|half| half.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect();
+        let log_odds = all
+            .clone()
+            .map(|i| refinement.predict(&halves[part_of(i)], i))
+            .collect();
+        (refined, log_odds)
+    })
 }
 
 /// How many comments were learnt from.

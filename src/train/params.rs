@@ -26,6 +26,9 @@ pub struct TrainParams {
     pub reject_confidence: f64,
     /// Nothing less probable than this is rejected, whatever the data would carry; in [0, 1].
     pub reject_floor: f64,
+    /// The share of each source's readers that is kept out of learning to certify `reject_at`; in [0, 1). At 0 some are
+    /// kept only if no comments to certify on are given.
+    pub certify_share: f64,
     /// How much may be held.
     pub hold: Hold,
     /// The share of a comment's words that must be known for a reject on the whole of it; in [0, 1].
@@ -47,10 +50,10 @@ pub enum Hold {
     Budget(HoldBudget),
 }
 
-/// The share of readers that is held unless an operator says otherwise. One in a hundred should be held at most, and
+/// The share of readers that is held unless an operator says otherwise. One in two hundred should be held at most, and
 /// readers of places that training never saw are held several times as often as those of the training data (figures in
-/// models/README.md). It costs two spam in a hundred that would otherwise be held.
-pub const HOLD_SHARE: f64 = 0.0008;
+/// models/README.md).
+pub const HOLD_SHARE: f64 = 0.0013;
 
 impl Default for TrainParams {
     fn default() -> Self {
@@ -64,7 +67,8 @@ impl Default for TrainParams {
             views: VIEWS.to_vec(),
             reject_target: 0.001,
             reject_confidence: 0.95,
-            reject_floor: 0.95,
+            reject_floor: 0.995,
+            certify_share: 0.0,
             hold: Hold::Share(HOLD_SHARE),
             evidence_min: 0.4,
             name: "default".to_owned(),
@@ -148,6 +152,12 @@ impl TrainParams {
                 self.evidence_min,
                 (0.0..=1.0).contains(&self.evidence_min),
                 "from 0 to 1",
+            ),
+            (
+                "certify_share",
+                self.certify_share,
+                (0.0..1.0).contains(&self.certify_share),
+                "from 0 to below 1",
             ),
             ("views", self.views.len() as f64, !self.views.is_empty(), "at least one"),
         ];

@@ -5,16 +5,17 @@
 //! `reject_at` must be certified again, for the promise was the old model's.
 
 use super::features::{self, Features, Index};
-use super::fusion::Folded;
+use super::fusion::{self, Folded};
 use super::group::Grouper;
 use super::thresholds::{self, Readers};
 use super::views::{Counts, Weights};
 use super::{
     Learned, Progress, TERMS_MAX, TrainError, TrainParams, TrainReport, Trained, age, caps, card, fit, measure, split,
+    views,
 };
 use crate::comment::{Example, Label};
 use crate::model::{Evidence, Parts, Predecessor, Round};
-use crate::text::{N_VIEWS, View};
+use crate::text::View;
 
 /// What training goes on from, and how.
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +96,7 @@ pub fn train_from(
     progress(Progress::Reading);
     let features = union(resume.parts, old, &rows, &groups);
     let old_number = positions(resume.parts, &features);
+    let corrections = corrections(resume.parts, old, &features, &old_number, params.smoothing_alpha);
     let mut folded = Folded {
         base_log_odds: 0.0,
         worths: vec![0.0; features.vocabulary.len()],
@@ -111,6 +113,7 @@ pub fn train_from(
             groups: &groups,
             params,
             seed,
+            corrections: &corrections,
         };
         let next = sheet.go_on(round, &old_number, decay, progress)?;
         folded.base_log_odds += share * round.base_log_odds;
@@ -139,7 +142,8 @@ pub fn train_from(
             .flat_map(|&i| &round.counts[i * n_kinds..(i + 1) * n_kinds]);
         round.counts = cells.copied().collect();
     }
-    let (terms, weight_step) = folded.terms(&small, &in_ham, params);
+    let all: Vec<usize> = (0..kept_terms.len()).collect();
+    let (terms, weight_step) = folded.terms(&small, &in_ham, &all);
     let mut parts = Parts {
         card: next_card(&resume, &small, &rows, &groups, decay, params),
         base_log_odds: folded.base_log_odds,
@@ -214,6 +218,41 @@ fn positions(parts: &Parts, features: &Features) -> Vec<usize> {
         .collect()
 }
 
+/// The factor by which refinement corrected each term when the model was first trained: its weight over what its counts
+/// alone would give. It is 1 for terms that are new, and for weights of so few steps that rounding decides them.
+fn corrections(parts: &Parts, old: &Evidence, features: &Features, old_number: &[usize], alpha: f64) -> Vec<f32> {
+    let mut uncorrected = vec![0.0_f32; features.vocabulary.len()];
+    #[expect(clippy::cast_precision_loss, reason = "a handful")]
+    let share = 1.0 / old.rounds.len().max(1) as f32;
+    for round in &old.rounds {
+        let n_kinds = round.is_spam.len();
+        let mut cells = vec![0.0; features.vocabulary.len() * n_kinds];
+        for (own, &i) in round.counts.chunks_exact(n_kinds).zip(old_number) {
+            cells[i * n_kinds..(i + 1) * n_kinds].copy_from_slice(own);
+        }
+        let weights = Weights::closed_form(features, &Counts { n_kinds, cells }, None, alpha);
+        let worths = fusion::worths(features, &weights, &round.factors);
+        uncorrected
+            .iter_mut()
+            .zip(worths)
+            .for_each(|(sum, worth)| *sum += share * worth);
+    }
+    let mut corrections = vec![1.0; features.vocabulary.len()];
+    for (term, &i) in parts.terms.iter().zip(old_number) {
+        let is_sure = uncorrected[i].abs() >= STEPS_SURE * parts.weight_step
+            && term.weight.abs() >= STEPS_SURE * parts.weight_step;
+        if is_sure {
+            corrections[i] = (term.weight / uncorrected[i]).clamp(-CORRECTION_MAX, CORRECTION_MAX);
+        }
+    }
+    corrections
+}
+
+/// A weight of fewer steps is decided by rounding.
+const STEPS_SURE: f32 = 8.0;
+/// Corrections beyond this are the noise of a small weight.
+const CORRECTION_MAX: f32 = 8.0;
+
 /// What a round works on.
 struct Sheet<'a> {
     features: &'a Features,
@@ -222,6 +261,8 @@ struct Sheet<'a> {
     groups: &'a [usize],
     params: &'a TrainParams,
     seed: u64,
+    /// The factor of each term.
+    corrections: &'a [f32],
 }
 
 /// What became of a round.
@@ -256,7 +297,6 @@ impl Sheet<'_> {
         let strata: Vec<usize> = kinds.clone();
         let folds = split::deal(self.groups, &strata, self.params.n_folds, self.seed);
         let mut out_of_fold = vec![0.0; n_rows];
-        let mut inputs = vec![0.0; N_VIEWS * n_kinds];
         for fold in 0..self.params.n_folds {
             let held: Vec<usize> = (0..n_rows).filter(|&i| folds[i] == fold).collect();
             if held.is_empty() {
@@ -269,37 +309,36 @@ impl Sheet<'_> {
             let mut rest = counts.clone();
             self.count(&mut rest, &kinds, held.iter().copied(), -1.0);
             let weights = Weights::closed_form(self.features, &rest, None, self.params.smoothing_alpha);
+            let worths = self.worths(&weights, round);
             for i in held {
-                weights.inputs(self.features, i, &mut inputs);
-                let sum: f64 = inputs
-                    .iter()
-                    .zip(&round.factors)
-                    .map(|(&x, factor)| f64::from(x) * factor)
-                    .sum();
-                out_of_fold[i] = round.base_log_odds + sum;
+                out_of_fold[i] = round.base_log_odds + self.sum(&worths, i);
             }
         }
         progress(Progress::Views);
         let weights = fit::weights(self.features, &counts, self.params.smoothing_alpha)?;
-        let worth = |(own, &view): (&[f32], &u8)| {
-            let factors = &round.factors[usize::from(view) * n_kinds..][..n_kinds];
-            factors
-                .iter()
-                .zip(own)
-                .map(|(factor, &weight)| factor * f64::from(weight))
-                .sum()
-        };
-        let worths = weights
-            .cells
-            .chunks_exact(n_kinds)
-            .zip(&self.features.view_of)
-            .map(worth)
-            .collect();
+        let worths = self.worths(&weights, round).into_iter().map(f64::from).collect();
         Ok(Next {
             round: round.with_counts(counts.cells),
             worths,
             out_of_fold,
         })
+    }
+
+    /// What each term is worth, corrected as it was when the model was first trained.
+    fn worths(&self, weights: &Weights, round: &Round) -> Vec<f32> {
+        let mut worths = fusion::worths(self.features, weights, &round.factors);
+        worths
+            .iter_mut()
+            .zip(self.corrections)
+            .for_each(|(worth, factor)| *worth *= factor);
+        worths
+    }
+
+    /// What the terms of a comment add to its log-odds.
+    fn sum(&self, worths: &[f32], i: usize) -> f64 {
+        let damping = self.features.n_distinct[i].map(views::damping);
+        let add = |&term: &u32| worths[term as usize] * damping[usize::from(self.features.view_of[term as usize])];
+        self.features.row(i).iter().map(|term| f64::from(add(term))).sum()
     }
 
     /// Adds comments to the counts, or takes them out again.

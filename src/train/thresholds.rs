@@ -7,9 +7,9 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::Certifying;
 use super::group::Grouper;
 use super::params::{Hold, TrainParams};
-use crate::comment::{Example, Label};
+use crate::comment::{Example, Label, Origin};
 use crate::eval::threshold::{certify_reject, hold_at_budget, hold_at_share, reject_candidates, support_needed};
-use crate::model::{InvalidParts, Parts, Promise, SpamModel, SpamProbability};
+use crate::model::{CertifiedPlace, InvalidParts, Parts, Promise, SpamModel, SpamProbability};
 
 /// Why there is no promise, and so no reject band.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -29,9 +29,16 @@ pub struct NoPromise {
     pub needed: usize,
 }
 
-/// Which examples are kept out of learning, to certify: one of a group, and only if there is more than twice as much ham
-/// as certification takes.
-pub(super) fn keep_for_certification(examples: &[&Example], groups: &[usize], params: &TrainParams) -> Vec<bool> {
+/// Marks the examples that are kept out of learning to certify: received ham that has no near-duplicate.
+///
+/// With a `certify_share` it is that share of each source. Else, if nothing `is_given` to certify on, it is as many as
+/// certification takes, and only if there are more than twice as many.
+pub(super) fn keep_for_certification(
+    examples: &[&Example],
+    groups: &[usize],
+    given: &[Example],
+    params: &TrainParams,
+) -> Vec<bool> {
     let mut kept = vec![false; examples.len()];
     let mut size = vec![0_u32; examples.len()];
     for &group in groups {
@@ -39,12 +46,32 @@ pub(super) fn keep_for_certification(examples: &[&Example], groups: &[usize], pa
     }
     // Of groups of one only: keeping one of many would leave its copies in training.
     let mut alone: Vec<usize> = (0..examples.len())
-        .filter(|&i| examples[i].label == Label::Ham && size[groups[i]] == 1)
+        .filter(|&i| examples[i].label == Label::Ham && examples[i].origin == Origin::Received && size[groups[i]] == 1)
         .collect();
+    alone.sort_by_key(|i| xxh3_64_with_seed(&i.to_le_bytes(), params.seed));
+    if params.certify_share > 0.0 {
+        let mut by_source: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for &i in &alone {
+            by_source.entry(&examples[i].source).or_default().push(i);
+        }
+        for own in by_source.into_values() {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                clippy::cast_precision_loss,
+                reason = "a share of a count"
+            )]
+            let n = (own.len() as f64 * params.certify_share) as usize;
+            own[..n].iter().for_each(|&i| kept[i] = true);
+        }
+        return kept;
+    }
+    if !given.is_empty() {
+        return kept;
+    }
     let needed = support_needed(0, params.reject_target, params.reject_confidence);
     let n = needed + needed / 50;
     if alone.len() > 2 * n {
-        alone.sort_by_key(|i| xxh3_64_with_seed(&i.to_le_bytes(), params.seed));
         for &i in &alone[..n] {
             kept[i] = true;
         }
@@ -65,11 +92,6 @@ impl<'a> Readers<'a> {
             groups: examples.map(|example| vec![example]).collect(),
             n_seen: 0,
         }
-    }
-
-    /// Comments by groups, none of them a near-duplicate of training data; of those that were, so many were left out.
-    pub(super) const fn of_groups(groups: Vec<Vec<&'a Example>>, n_seen: usize) -> Self {
-        Self { groups, n_seen }
     }
 
     /// The ham of `certify` that is no near-duplicate of what the grouper holds, which is the training data.
@@ -94,6 +116,12 @@ impl<'a> Readers<'a> {
             groups: by_group.into_values().collect(),
             n_seen,
         }
+    }
+
+    /// Adds comments that are known to be no near-duplicates of anything.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.groups.extend(other.groups);
+        self
     }
 
     /// What became of the comments.
@@ -121,6 +149,24 @@ impl<'a> Readers<'a> {
     }
 }
 
+impl Readers<'_> {
+    /// The certifying groups by their first comment's source, and those of them that `threshold` rejects.
+    fn places(&self, probabilities: &[f64], threshold: f64) -> Vec<CertifiedPlace> {
+        let mut places: BTreeMap<&str, CertifiedPlace> = BTreeMap::new();
+        for (group, &probability) in self.groups.iter().zip(probabilities) {
+            let source = group.first().map_or("", |example| example.source.as_str());
+            let place = places.entry(source).or_insert_with(|| CertifiedPlace {
+                source: source.to_owned(),
+                support: 0,
+                missed: 0,
+            });
+            place.support += 1;
+            place.missed += u64::from(probability >= threshold);
+        }
+        places.into_values().collect()
+    }
+}
+
 /// Chooses the thresholds and writes them, with the promise, into the card.
 pub(super) fn choose(
     parts: &mut Parts,
@@ -133,7 +179,7 @@ pub(super) fn choose(
         let own = examples
             .iter()
             .zip(out_of_fold)
-            .filter(|(example, _)| example.label == label);
+            .filter(|(example, _)| example.label == label && example.origin == Origin::Received);
         own.map(|(_, &z)| SpamProbability::from_log_odds(z).get()).collect()
     };
     let (ham, spam) = (of(Label::Ham), of(Label::Spam));
@@ -161,6 +207,7 @@ pub(super) fn choose(
         upper_bound: certified.upper_bound,
         method: "exact binomial (Clopper and Pearson 1934) over a fixed sequence of thresholds, strictest first"
             .to_owned(),
+        places: certify.places(&readers, certified.threshold),
         holds_for: params.holds_for.clone().unwrap_or_else(|| describe(certify)),
     });
     let no_promise = NoPromise {

@@ -4,6 +4,13 @@ use super::features::Features;
 use super::kinds::Kinds;
 use crate::text::N_VIEWS;
 
+/// What the terms of a view are multiplied by in a comment that has `n` distinct ones: a long comment's words are not so
+/// many independent witnesses.
+#[expect(clippy::cast_possible_truncation, reason = "a factor in [0, 1]")]
+pub(super) fn damping(n: u32) -> f32 {
+    (1.0 / f64::from(n.max(1)).sqrt()) as f32
+}
+
 /// How often each term stands in comments of each kind.
 #[derive(Debug, Clone)]
 pub(super) struct Counts {
@@ -95,8 +102,7 @@ impl Weights {
             }
         }
         for (sums, &n) in into.chunks_exact_mut(self.n_kinds).zip(&features.n_distinct[i]) {
-            #[expect(clippy::cast_possible_truncation, reason = "a factor in [0, 1]")]
-            let factor = (1.0 / f64::from(n.max(1)).sqrt()) as f32;
+            let factor = damping(n);
             for sum in sums {
                 *sum *= factor;
             }

@@ -132,7 +132,7 @@ fn request(case: &Case) -> ModerateRequest {
             "text" => text.push(typed),
             "name" => comment.author_name = typed,
             "email" => comment.author_email = typed,
-            "website" => comment.author_url = typed,
+            "website" => comment.author_url = Some(typed),
             "address" => comment.author_ip = typed,
             "account" => comment.author_id = typed,
             "honeypot" => comment.honeypot = typed,

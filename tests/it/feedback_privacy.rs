@@ -49,7 +49,7 @@ fn comment() -> Comment {
         content: TEXT.to_owned(),
         author_name: "Canaryname Quillfeather".to_owned(),
         author_email: "canary.mailbox@birdcage.example".to_owned(),
-        author_url: "https://canary-site.example/mailbox".to_owned(),
+        author_url: Some("https://canary-site.example/mailbox".to_owned()),
         author_ip: "198.51.100.217".to_owned(),
         author_id: "canary-account-77".to_owned(),
         parent_content: TEXT.to_owned(),

@@ -24,7 +24,7 @@ fn canaries() -> Comment {
         content: TEXT.to_owned(),
         author_name: NAME.to_owned(),
         author_email: EMAIL.to_owned(),
-        author_url: URL.to_owned(),
+        author_url: Some(URL.to_owned()),
         author_ip: ADDRESS.to_owned(),
         author_id: ACCOUNT.to_owned(),
         parent_content: TEXT.to_owned(),

@@ -16,6 +16,10 @@ pub(super) struct Input {
     author_name: Option<String>,
     author_email: Option<String>,
     author_url: Option<String>,
+    #[serde(default)]
+    article_title: Option<String>,
+    #[serde(default)]
+    article_text: Option<String>,
     author_ip: Option<String>,
     site: Option<String>,
     #[serde(default)]
@@ -47,6 +51,8 @@ impl Input {
             author_name: args.author_name.clone(),
             author_email: args.author_email.clone(),
             author_url: args.author_url.clone(),
+            article_title: None,
+            article_text: None,
             author_ip: args.author_ip.clone(),
             site: Some(args.site.clone()),
             article_hosts: Vec::new(),
@@ -102,7 +108,9 @@ impl Input {
                 content: self.content.clone(),
                 author_name: text(&self.author_name),
                 author_email: text(&self.author_email),
-                author_url: text(&self.author_url),
+                author_url: self.author_url.clone(),
+                article_title: text(&self.article_title),
+                article_text: text(&self.article_text),
                 author_ip: text(&self.author_ip),
                 author_trust: trust.into(),
                 article_hosts: self.article_hosts.clone(),

@@ -40,7 +40,7 @@ pub(super) fn learn(
     let (old, version) = artifact::load_parts(from).map_err(|error| Failure::new(Exit::Data, error))?;
     let data = read_all(data, args.skip_bad)?;
     let held_out = read(&args.holdout, args.skip_bad)?;
-    let params = params(args, || Ok(spam_share(&data.files)))?;
+    let params = params(args, || spam_share(&data.files));
     let resume = Resume {
         parts: &old,
         version: &version,

@@ -11,7 +11,7 @@ use crate::comment::Example;
 use crate::eval::threshold::HoldBudget;
 use crate::model::DataFile;
 use crate::train::corpus::{self, FileSummary, Source};
-use crate::train::{self, BulkError, Hold, Progress, TrainError, TrainParams, Trained};
+use crate::train::{self, Hold, Progress, TrainError, TrainParams, Trained};
 
 mod feedback;
 mod from;
@@ -35,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "M")]
     out: PathBuf,
     /// Go on from this model: --data and --feedback hold only what is new. The new model is written only if it is not worse than this one
-    #[arg(long, value_name = "M", conflicts_with = "stream")]
+    #[arg(long, value_name = "M")]
     from: Option<PathBuf>,
     /// With --from: evidence loses half of its worth in so many days, by the dates of the labels
     #[arg(long, value_name = "DAYS", requires = "from")]
@@ -52,15 +52,16 @@ pub(super) struct Args {
     /// Labelled comments that are kept out of everything but the certification of the reject threshold
     #[arg(long, value_name = "F", num_args = 1..)]
     certify: Vec<PathBuf>,
+    /// The share of each source's readers in --data that is kept out of learning, to certify the reject threshold on all of
+    /// these places
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    certify_share: f64,
     /// Decides folds, clusters, and which comments certify
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Count bad lines and go on
     #[arg(long)]
     skip_bad: bool,
-    /// Read the files twice instead of holding them in memory, as is done anyway from 6 MiB on
-    #[arg(long)]
-    stream: bool,
     /// The share of real readers that may be rejected
     #[arg(long, default_value_t = 0.001, value_name = "SHARE")]
     reject_target: f64,
@@ -119,9 +120,6 @@ fn per_day(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Files of together so many bytes are not held in memory, but read twice. The model of less is small enough as it comes.
-const STREAM_FROM: u64 = 6 << 20;
-
 /// Runs the command.
 pub(super) fn run(args: &Args) -> CommandResult {
     let bar = progress_bar();
@@ -144,8 +142,6 @@ pub(super) fn run(args: &Args) -> CommandResult {
         }
         verdict = Some(outcome.verdict);
         (outcome.trained, outcome.files)
-    } else if args.stream || n_bytes(&data) >= STREAM_FROM {
-        learn_streaming(args, &data, &certify.examples, &bar)?
     } else {
         learn(args, &data, &certify.examples, &bar)?
     };
@@ -176,45 +172,10 @@ fn learn(
     bar: &ProgressBar,
 ) -> Result<(Trained, Vec<FileSummary>), Failure> {
     let data = read_all(data, args.skip_bad)?;
-    let params = params(args, || Ok(spam_share(&data.files)))?;
+    let params = params(args, || spam_share(&data.files));
     let trained = train::train(&data.examples, certify, &params, &mut |progress| show(bar, progress))
         .map_err(|error| Failure::new(exit_of(&error), error))?;
     Ok((trained, data.files))
-}
-
-/// Learns from files, which are read twice.
-fn learn_streaming(
-    args: &Args,
-    data: &[Source],
-    certify: &[Example],
-    bar: &ProgressBar,
-) -> Result<(Trained, Vec<FileSummary>), Failure> {
-    let params = params(args, || {
-        let read = |source: &Source| corpus::read_each(source, args.skip_bad, &mut |_| ());
-        let files: Result<Vec<FileSummary>, _> = data.iter().map(read).collect();
-        Ok(spam_share(&files.map_err(|error| Failure::new(Exit::Data, error))?))
-    })?;
-    let files = train::Files {
-        sources: data,
-        skip_bad: args.skip_bad,
-        certify,
-        n_threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-    };
-    train::train_files(files, &params, &mut |progress| show(bar, progress)).map_err(|error| {
-        let exit = match &error {
-            BulkError::Train(error) => exit_of(error),
-            BulkError::Corpus(_) | BulkError::Changed { .. } => Exit::Data,
-        };
-        Failure::new(exit, error)
-    })
-}
-
-fn n_bytes(sources: &[Source]) -> u64 {
-    let len = |source: &Source| match source {
-        Source::File(path) => std::fs::metadata(path).map_or(0, |file| file.len()),
-        Source::Rows { lines, .. } => lines.len() as u64,
-    };
-    sources.iter().map(len).sum()
 }
 
 fn read(paths: &[PathBuf], skip_bad: bool) -> Result<corpus::Corpus, Failure> {
@@ -225,27 +186,28 @@ fn read_all(sources: &[Source], skip_bad: bool) -> Result<corpus::Corpus, Failur
     corpus::read_all(sources, skip_bad).map_err(|error| Failure::new(Exit::Data, error))
 }
 
-fn params(args: &Args, spam_share: impl FnOnce() -> Result<f64, Failure>) -> Result<TrainParams, Failure> {
+fn params(args: &Args, spam_share: impl FnOnce() -> f64) -> TrainParams {
     let defaults = TrainParams::default();
     let hold = match (args.hold_budget, args.expect, args.hold_share) {
         (Some(holds_per_day), Some(comments_per_day), _) => Hold::Budget(HoldBudget {
             holds_per_day,
             comments_per_day,
-            spam_share: args.spam_share.map_or_else(spam_share, Ok)?,
+            spam_share: args.spam_share.unwrap_or_else(spam_share),
         }),
         (_, _, Some(share)) => Hold::Share(share),
         _ => defaults.hold,
     };
-    Ok(TrainParams {
+    TrainParams {
         seed: args.seed,
         reject_target: args.reject_target,
         reject_confidence: args.confidence,
+        certify_share: args.certify_share,
         hold,
         name: args.name.clone(),
         made_at: args.made_at.clone(),
         holds_for: args.holds_for.clone(),
         ..defaults
-    })
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share")]
@@ -278,12 +240,12 @@ fn progress_bar() -> ProgressBar {
 
 fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_message(match progress {
-        Progress::Pass { number, of, n } => format!("reading {number} of {of}: {n} comments"),
         Progress::Grouping => "grouping near-duplicates".to_owned(),
         Progress::Reading => "cutting terms".to_owned(),
         Progress::Kinds => "finding kinds".to_owned(),
         Progress::Fold { number, of } => format!("fold {number} of {of}"),
         Progress::Fusing => "fusing the views".to_owned(),
+        Progress::Refining => "correcting the terms' weights".to_owned(),
         Progress::Views => "fitting the views".to_owned(),
         Progress::Thresholds => "choosing thresholds".to_owned(),
     });

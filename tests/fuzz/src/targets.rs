@@ -74,7 +74,7 @@ pub fn links(data: &[u8]) {
     weigh(&Reading {
         content,
         article_hosts: &hosts,
-        parent_content: None,
+        ..Reading::default()
     });
 }
 
