@@ -86,6 +86,49 @@ impl Kind {
     }
 }
 
+/// A language tag as BCP 47 writes it, in lower case. Its form is checked, not whether it is registered.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LanguageTag(String);
+
+/// A text that cannot be a language tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a language tag of BCP 47: letters and digits, joined by single hyphens, at most 35 bytes, like en-GB")]
+pub struct InvalidLanguageTag;
+
+impl LanguageTag {
+    /// The longest tag, in bytes: RFC 5646, section 4.4.1, asks programs to keep that many.
+    const BYTES_MAX: usize = 35;
+
+    /// Checks the form of a tag: subtags of ASCII letters and digits, joined by hyphens, 1 to 35 bytes in all.
+    ///
+    /// # Errors
+    /// [`InvalidLanguageTag`] if the text is anything else.
+    pub fn new(text: &str) -> Result<Self, InvalidLanguageTag> {
+        let is_subtag = |subtag: &str| !subtag.is_empty() && subtag.bytes().all(|b| b.is_ascii_alphanumeric());
+        let is_tag = text.len() <= Self::BYTES_MAX && text.split('-').all(is_subtag);
+        is_tag
+            .then(|| Self(text.to_ascii_lowercase()))
+            .ok_or(InvalidLanguageTag)
+    }
+
+    /// The tag, in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the tag says anything: `und` is the tag of a language that nobody has determined.
+    pub fn is_determined(&self) -> bool {
+        self.0 != "und"
+    }
+
+    /// Whether the tag lies within a range, by the basic filtering of RFC 4647: `en-gb` lies within `en` and `en-gb`,
+    /// and `en` does not lie within `en-gb`.
+    pub fn is_within(&self, range: &Self) -> bool {
+        let rest = self.0.strip_prefix(&range.0);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+}
+
 /// Who wrote the comment, as far as is known. Text that is not known is empty.
 #[derive(Debug, Clone, Default)]
 pub struct Author {
@@ -121,6 +164,8 @@ pub struct Comment {
     pub kind: Kind,
     /// The caller's id of the article, or else the address of its page; empty if unknown.
     pub article: String,
+    /// The address of the page that holds the comment; empty if unknown.
+    pub permalink: String,
     /// The caller's id of the comment that this one replies to; empty if unknown.
     pub parent_id: String,
     /// From showing the page to sending the form.
@@ -135,6 +180,12 @@ pub struct Comment {
     pub parent_content: Sensitive<String>,
     /// What came in the field that people cannot see.
     pub honeypot: Sensitive<String>,
+    /// The language that the site believes the comment to be in.
+    pub language: Option<LanguageTag>,
+    /// The `User-Agent` header; `None` where the caller did not send the field, empty where the browser sent no header.
+    pub user_agent: Option<Sensitive<String>>,
+    /// The `Referer` header; empty if unknown.
+    pub referrer: Sensitive<String>,
 }
 
 /// Tells comments that somebody received from comments that were written to be learned from.
@@ -205,5 +256,30 @@ pub fn digits(hash: &[u8; 16]) -> String {
 impl fmt::Debug for AuthorKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AuthorKey(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{InvalidLanguageTag, LanguageTag};
+
+    #[test]
+    fn language_tags_are_checked_for_their_form() {
+        for good in ["en", "en-GB", "zh-Hant-TW", "de-1996", "x-klingon", "und"] {
+            assert_eq!(LanguageTag::new(good).unwrap().as_str(), good.to_ascii_lowercase());
+        }
+        assert!(LanguageTag::new(&"a".repeat(35)).is_ok());
+        let long = "a".repeat(36);
+        for bad in ["", "en_GB", "-en", "en-", "en--gb", "en gb", "\u{e9}n", long.as_str()] {
+            assert_eq!(LanguageTag::new(bad), Err(InvalidLanguageTag), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_range_holds_what_is_more_special() {
+        let tag = |text| LanguageTag::new(text).unwrap();
+        assert!(tag("en-GB").is_within(&tag("EN")) && tag("en").is_within(&tag("en")));
+        assert!(!tag("en").is_within(&tag("en-GB")) && !tag("eng").is_within(&tag("en")));
+        assert!(tag("en").is_determined() && !tag("und").is_determined());
     }
 }

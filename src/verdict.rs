@@ -119,15 +119,21 @@ pub enum ReasonCode {
     ContentOnlyLink,
     /// The form came back sooner than a person can read it.
     FormTooFast,
+    /// A program sent the comment, or a browser that says nothing of itself.
+    ClientProgram,
+    /// The site states a language that is none of its own.
+    LanguageUnexpected,
     /// A pingback: a program says that another page links here.
     KindPingback,
     /// A trackback: as a pingback, by an older protocol.
     KindTrackback,
+    /// The form was sent from a page of another host.
+    ReferrerForeign,
 }
 
 impl ReasonCode {
     /// Every code, in order of precedence.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 33] = [
         Self::AuthorNameMissing,
         Self::AuthorNameTooLong,
         Self::AuthorEmailMissing,
@@ -156,8 +162,11 @@ impl ReasonCode {
         Self::LinksHtml,
         Self::ContentOnlyLink,
         Self::FormTooFast,
+        Self::ClientProgram,
+        Self::LanguageUnexpected,
         Self::KindPingback,
         Self::KindTrackback,
+        Self::ReferrerForeign,
     ];
 
     /// Whether it is a fault of the form, which its author can mend.
@@ -196,8 +205,11 @@ impl ReasonCode {
             Self::LinksHtml => "links.html",
             Self::ContentOnlyLink => "content.only_link",
             Self::FormTooFast => "form.too_fast",
+            Self::ClientProgram => "client.program",
+            Self::LanguageUnexpected => "language.unexpected",
             Self::KindPingback => "kind.pingback",
             Self::KindTrackback => "kind.trackback",
+            Self::ReferrerForeign => "referrer.foreign",
         }
     }
 }

@@ -10,6 +10,7 @@ use toml::Table;
 
 use super::lists::{Compiler, RawLists};
 use super::raw::{self, Merged};
+use crate::comment::LanguageTag;
 use crate::site::{
     Callers, Effect, Effects, Field, FieldSet, Keep, Lengths, LinkPolicy, Quota, RedisAway, Required, SiteId,
     SitePolicy, Sites,
@@ -30,6 +31,7 @@ struct RawPolicy {
     keep: String,
     author_history: bool,
     form_age_min: String,
+    languages: Vec<String>,
     holds_per_day: u64,
     required: RawRequired,
     lengths: RawLengths,
@@ -80,6 +82,9 @@ struct RawEffects {
     links_html: String,
     content_only_link: String,
     form_too_fast: String,
+    client_program: String,
+    language_unexpected: String,
+    referrer_foreign: String,
     pingback: String,
     classifier_spam: String,
     classifier_unsure: String,
@@ -172,6 +177,7 @@ fn policy(table: &Table, path: &str, lists: &mut Compiler<'_>, problems: &mut Ve
     let policy = SitePolicy {
         version: version(table, lists.digest),
         form_age_min,
+        languages: languages(&key("languages"), &raw.languages, problems),
         links: LinkPolicy {
             max: raw.links.max,
             own_hosts: Hosts::new(&raw.links.own_hosts),
@@ -240,6 +246,15 @@ fn fields(key: &str, names: &[String], problems: &mut Vec<String>) -> FieldSet {
     names.iter().filter_map(field).collect()
 }
 
+fn languages(key: &str, tags: &[String], problems: &mut Vec<String>) -> Vec<LanguageTag> {
+    let tag = |text: &String| {
+        LanguageTag::new(text)
+            .map_err(|error| problems.push(format!("{key}: {text:?} {error}")))
+            .ok()
+    };
+    tags.iter().filter_map(tag).collect()
+}
+
 fn effect(key: &str, text: &str, at_most: Verdict, problems: &mut Vec<String>) -> Effect {
     let verdict = match text {
         "off" => return Effect::Off,
@@ -274,6 +289,9 @@ fn effects(raw: &RawEffects, path: &str, problems: &mut Vec<String>) -> Effects 
         links_html: one("links_html", &raw.links_html, Verdict::Hold),
         content_only_link: one("content_only_link", &raw.content_only_link, Verdict::Hold),
         form_too_fast: one("form_too_fast", &raw.form_too_fast, Verdict::Hold),
+        client_program: one("client_program", &raw.client_program, Verdict::Hold),
+        language_unexpected: one("language_unexpected", &raw.language_unexpected, Verdict::Hold),
+        referrer_foreign: one("referrer_foreign", &raw.referrer_foreign, Verdict::Hold),
         pingback: one("pingback", &raw.pingback, Verdict::Hold),
         classifier_spam: one("classifier_spam", &raw.classifier_spam, Verdict::Reject),
         classifier_unsure: one("classifier_unsure", &raw.classifier_unsure, Verdict::Hold),

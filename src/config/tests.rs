@@ -126,6 +126,7 @@ fn values_are_checked() {
         ("[defaults.quotas.minute]\nburst = 0", "defaults.quotas.minute"),
         ("[defaults]\nform_age_min = \"0s\"", "defaults.form_age_min"),
         ("[defaults.links]\nown_hosts = [\"a b\"]", "defaults.links.own_hosts"),
+        ("[defaults]\nlanguages = [\"en\", \"en_GB\"]", "defaults.languages"),
         (
             "[defaults.effects]\nlinks_html = \"reject\"",
             "defaults.effects.links_html",
@@ -160,7 +161,13 @@ fn equal_settings_have_one_version() {
     };
     let default = site("");
     assert_eq!(default, site("[site.a]\nclassifier = true"));
-    assert_ne!(default, site("[site.a]\nclassifier = false"));
+    for other in [
+        "classifier = false",
+        "languages = [\"en\"]",
+        "effects.client_program = \"off\"",
+    ] {
+        assert_ne!(default, site(&format!("[site.a]\n{other}")), "{other}");
+    }
     assert_eq!(default.len(), 12);
 }
 

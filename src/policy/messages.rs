@@ -20,6 +20,9 @@ pub const fn field(code: ReasonCode) -> &'static str {
         | R::ContentOnlyLink => "comment.content",
         R::HoneypotFilled => "comment.honeypot",
         R::FormTooFast => "comment.form_age",
+        R::ClientProgram => "comment.user_agent",
+        R::LanguageUnexpected => "comment.language",
+        R::ReferrerForeign => "comment.referrer",
         R::KindPingback | R::KindTrackback => "comment.kind",
         R::ListBlocked
         | R::ListModerated
@@ -106,6 +109,16 @@ pub fn moderator_message(reason: &Reason) -> String {
             get("form_age_ms"),
             get("min_ms")
         ),
+        R::ClientProgram => {
+            "The comment was sent by a program, or by a browser that says nothing of itself.".to_owned()
+        }
+        R::LanguageUnexpected => format!(
+            "The comment is said to be in the language {}, which is none of this site's.",
+            get("language")
+        ),
+        R::ReferrerForeign => {
+            "The form was sent from a page that is neither the comment's own nor on one of the site's hosts.".to_owned()
+        }
         R::KindPingback => "A pingback: a program says that another page links here.".to_owned(),
         R::KindTrackback => "A trackback: a program says that another page links here.".to_owned(),
         R::RateLimitExceeded => format!(

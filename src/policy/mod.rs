@@ -107,6 +107,9 @@ fn meaning(code: ReasonCode, effects: Effects) -> (Stage, Effect, Handling) {
         R::LinksHtml => doubt(effects.links_html),
         R::ContentOnlyLink => doubt(effects.content_only_link),
         R::FormTooFast => doubt(effects.form_too_fast),
+        R::ClientProgram => doubt(effects.client_program),
+        R::LanguageUnexpected => doubt(effects.language_unexpected),
+        R::ReferrerForeign => doubt(effects.referrer_foreign),
         R::KindPingback | R::KindTrackback => doubt(effects.pingback),
         _ => (Stage::Objects, effects.form, Handling::ReturnToAuthor),
     }
@@ -118,9 +121,11 @@ fn signals(evidence: &Evidence, at: Stage, effects: Effects, reasons: &mut Vec<R
         let (stage, effect, handling) = meaning(signal.code, effects);
         if let (true, Effect::Pull(verdict)) = (stage == at, effect) {
             let params = signal.params.clone();
+            // A page elsewhere says nothing for the comment, so its reason does not pull towards approving it.
+            let is_told_only = signal.code == ReasonCode::ReferrerForeign && verdict == Verdict::Approve;
             reasons.push(Reason {
                 params,
-                ..reason(signal.code, Some(verdict), handling)
+                ..reason(signal.code, Some(verdict).filter(|_| !is_told_only), handling)
             });
         }
     }

@@ -129,7 +129,7 @@ proptest! {
             classifier: scored(0.1, false),
         };
         let expected = match code {
-            R::ListAllowed | R::LinksHtml => Verdict::Approve,
+            R::ListAllowed | R::LinksHtml | R::ReferrerForeign => Verdict::Approve,
             R::HoneypotFilled | R::ListBlocked => Verdict::Reject,
             code if code.is_of_form() => Verdict::Reject,
             _ => Verdict::Hold,

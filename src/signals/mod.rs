@@ -1,9 +1,10 @@
 //! Cheap observations about a comment, made without the model: is the form filled in, did a program fill it in, what
-//! does it link to, who and what stands on the site's lists.
+//! does it link to, who and what stands on the site's lists, what sent it and from where.
 //!
 //! A signal says what is there; what follows from it is for `policy` to say. It never quotes the comment: its entries are
 //! those that the site's own people wrote. Start reading in [`collect`].
 
+mod client;
 mod form;
 mod links;
 mod lists;
@@ -49,12 +50,25 @@ pub fn collect(comment: &Comment, policy: &SitePolicy, unknown: FieldSet) -> Vec
     lists::collect(comment, &links, &policy.lists, &mut signals);
     links.report(policy, &mut signals);
     signals.extend(form::too_fast(comment, policy.form_age_min));
+    signals.extend(client::program(comment));
+    signals.extend(unexpected_language(comment, policy));
     match comment.kind {
         Kind::Pingback => signals.push(Signal::bare(ReasonCode::KindPingback)),
         Kind::Trackback => signals.push(Signal::bare(ReasonCode::KindTrackback)),
         Kind::Comment | Kind::Reply | Kind::ForumPost | Kind::Review | Kind::ContactForm => {}
     }
+    signals.extend(client::foreign_referrer(comment, policy));
     signals
+}
+
+/// A language, as the caller states it, that lies in none of those that the site expects.
+fn unexpected_language(comment: &Comment, policy: &SitePolicy) -> Option<Signal> {
+    let language = comment.language.as_ref().filter(|language| language.is_determined())?;
+    let is_expected = policy.languages.is_empty() || policy.languages.iter().any(|range| language.is_within(range));
+    (!is_expected).then(|| Signal {
+        code: ReasonCode::LanguageUnexpected,
+        params: vec![("language", language.as_str().to_owned())],
+    })
 }
 
 /// What a program that announces a link cannot fill in.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::comment::Trust;
+use crate::comment::{LanguageTag, Trust};
 use crate::site::{Lists, Quota};
 use crate::text::Hosts;
 use crate::verdict::Verdict;
@@ -40,6 +40,8 @@ pub struct SitePolicy {
     pub lengths: Lengths,
     /// A form that comes back sooner was not read by a person.
     pub form_age_min: Duration,
+    /// The languages that comments are expected in; none expects any.
+    pub languages: Vec<LanguageTag>,
     /// Which links count, and how many may be there.
     pub links: LinkPolicy,
     /// Who and what is let through, held or turned away.
@@ -222,6 +224,12 @@ pub struct Effects {
     pub content_only_link: Effect,
     /// A form that came back too soon.
     pub form_too_fast: Effect,
+    /// A comment that a program sent.
+    pub client_program: Effect,
+    /// A language that is not among the site's.
+    pub language_unexpected: Effect,
+    /// A form that was sent from a page of another host.
+    pub referrer_foreign: Effect,
     /// Pingbacks and trackbacks.
     pub pingback: Effect,
     /// Probability of at least `reject_at`.

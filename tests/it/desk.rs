@@ -136,6 +136,10 @@ fn request(case: &Case) -> ModerateRequest {
             "address" => comment.author_ip = typed,
             "account" => comment.author_id = typed,
             "honeypot" => comment.honeypot = typed,
+            "user agent" => comment.user_agent = Some(typed),
+            "referrer" => comment.referrer = typed,
+            "page" => comment.permalink = typed,
+            "language" => comment.language = typed,
             "replying to" => comment.parent_content = typed,
             "article links to" => comment.article_hosts = value.split(", ").map(str::to_owned).collect(),
             "form age" => {

@@ -53,7 +53,7 @@ fn comment() -> Comment {
         author_ip: "198.51.100.217".to_owned(),
         author_id: "canary-account-77".to_owned(),
         parent_content: TEXT.to_owned(),
-        user_agent: "Quillfeather/1.0".to_owned(),
+        user_agent: Some("Quillfeather/1.0".to_owned()),
         referrer: "https://birdcage.example".to_owned(),
         permalink: "https://gazette.example/zwitscher".to_owned(),
         article_id: "zwitscher".to_owned(),

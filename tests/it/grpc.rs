@@ -581,7 +581,7 @@ async fn a_double_click_gets_the_first_decision_and_spends_nothing() {
         );
     }
     // An id that stands for another body is a mistake also then.
-    let mut mistaken = click(&|comment| comment.user_agent = "another".to_owned());
+    let mut mistaken = click(&|comment| comment.user_agent = Some("another".to_owned()));
     mistaken.request_id = "zero".to_owned();
     let mut claimed = click(&|comment| comment.article_id = "tunnel".to_owned());
     claimed.request_id = "zero".to_owned();

@@ -30,7 +30,7 @@ fn canaries() -> Comment {
         parent_content: TEXT.to_owned(),
         article_title: TEXT.to_owned(),
         article_text: TEXT.to_owned(),
-        user_agent: NAME.to_owned(),
+        user_agent: Some(NAME.to_owned()),
         referrer: URL.to_owned(),
         permalink: URL.to_owned(),
         honeypot: NAME.to_owned(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use prost::Message;
 use tonic_types::FieldViolation;
 
-use super::proto;
+use super::{fields, proto};
 use crate::clock::Timestamp;
 use crate::comment::{Action, Author, Comment, Kind, Trust};
 use crate::model::{Contribution, Explanation};
@@ -117,17 +117,17 @@ pub(super) fn comment(comment: proto::Comment, violations: &mut Vec<FieldViolati
         parent_id,
         form_age,
         kind,
+        user_agent,
+        referrer,
         // Accepted and not read yet; the proto says so.
         author_created_at: _,
         author_approved_count: _,
-        user_agent: _,
-        referrer: _,
         article_title,
         article_text,
         article_hosts,
         parent_content,
         submitted_at: _,
-        language: _,
+        language,
         honeypot,
     } = comment;
     let author = Author {
@@ -142,7 +142,12 @@ pub(super) fn comment(comment: proto::Comment, violations: &mut Vec<FieldViolati
         content: Sensitive::new(content),
         author,
         kind: self::kind(kind, violations),
-        article: if article_id.is_empty() { permalink } else { article_id },
+        article: if article_id.is_empty() {
+            permalink.clone()
+        } else {
+            article_id
+        },
+        permalink,
         parent_id,
         form_age: form_age.and_then(|age| self::form_age(age, violations)),
         article_title,
@@ -150,6 +155,9 @@ pub(super) fn comment(comment: proto::Comment, violations: &mut Vec<FieldViolati
         article_hosts: article_hosts.iter().map(|host| host.trim().to_lowercase()).collect(),
         parent_content: Sensitive::new(parent_content),
         honeypot: Sensitive::new(honeypot),
+        language: fields::language(&language, violations),
+        user_agent: user_agent.map(Sensitive::new),
+        referrer: Sensitive::new(referrer),
     }
 }
 

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use tonic::Status;
 use tonic_types::FieldViolation;
 
-use super::{convert, proto, status};
-use crate::clock::Timestamp;
+use super::{convert, fields, proto, status};
 use crate::moderator::{Feedback, Forget, Moderator};
 use crate::record::{Cause, DecisionId, Entry, Label, LabelSource, Opinion};
 use crate::sensitive::Sensitive;
@@ -61,7 +60,7 @@ fn read_feedback(request: proto::SubmitFeedbackRequest) -> Result<Feedback, Vec<
         let what = format!("is {} bytes long; at most {REVIEWER_BYTES_MAX} fit", reviewer.len());
         violations.push(FieldViolation::new("reviewer", what));
     }
-    let labeled_at = labeled_at.map(|at| moment("labeled_at", at, &mut violations));
+    let labeled_at = labeled_at.map(|at| fields::moment("labeled_at", at, &mut violations));
     let source = self::source(source, &mut violations);
     match opinion {
         Some(opinion) if violations.is_empty() => Ok(Feedback {
@@ -86,7 +85,7 @@ pub(super) async fn get(
 ) -> Result<proto::GetDecisionResponse, Status> {
     let proto::GetDecisionRequest { decision_id, site } = request;
     let mut violations = Vec::new();
-    let id = required_decision(&decision_id, &mut violations);
+    let id = fields::decision("decision_id", &decision_id, &mut violations);
     let site = self::site(&site, &mut violations);
     let Some(id) = id.filter(|_| violations.is_empty()) else {
         return Err(status::invalid(violations));
@@ -194,7 +193,7 @@ fn read_forget(request: proto::ForgetAuthorRequest) -> Result<Forget, Vec<FieldV
     } = request;
     let mut violations = Vec::new();
     let id = decision(&decision_id, &mut violations);
-    let before = decided_before.map(|at| moment("decided_before", at, &mut violations));
+    let before = decided_before.map(|at| fields::moment("decided_before", at, &mut violations));
     let given = |text: String| Some(text).filter(|text| !text.trim().is_empty()).map(Sensitive::new);
     let (name, email) = (given(author_name), given(author_email));
     let by_site = name.is_some() || email.is_some() || before.is_some();
@@ -226,16 +225,7 @@ fn decision(text: &str, violations: &mut Vec<FieldViolation>) -> Option<Decision
     if text.is_empty() {
         return None;
     }
-    required_decision(text, violations)
-}
-
-fn required_decision(text: &str, violations: &mut Vec<FieldViolation>) -> Option<DecisionId> {
-    let id = DecisionId::parse(text);
-    if id.is_none() {
-        let what = "is not 32 hexadecimal digits, as decision_id of an answer is";
-        violations.push(FieldViolation::new("decision_id", what));
-    }
-    id
+    fields::decision("decision_id", text, violations)
 }
 
 fn site(text: &str, violations: &mut Vec<FieldViolation>) -> Option<SiteId> {
@@ -245,18 +235,6 @@ fn site(text: &str, violations: &mut Vec<FieldViolation>) -> Option<SiteId> {
     let site = SiteId::new(text);
     site.map_err(|error| violations.push(FieldViolation::new("site", error.to_string())))
         .ok()
-}
-
-fn moment(field: &str, at: prost_types::Timestamp, violations: &mut Vec<FieldViolation>) -> Timestamp {
-    let seconds = u64::try_from(at.seconds).ok().filter(|&seconds| seconds < 1 << 38);
-    let micros = u64::try_from(at.nanos).ok().filter(|&nanos| nanos < 1_000_000_000);
-    let micros = seconds
-        .zip(micros)
-        .map(|(seconds, nanos)| seconds * 1_000_000 + nanos / 1_000);
-    if micros.is_none() {
-        violations.push(FieldViolation::new(field, "is not a moment after 1970"));
-    }
-    Timestamp::from_micros(micros.unwrap_or_default())
 }
 
 fn opinion(code: i32, violations: &mut Vec<FieldViolation>) -> Option<Opinion> {

@@ -13,6 +13,7 @@ mod doors;
 mod ending;
 mod endpoint;
 mod feedback;
+mod fields;
 mod message;
 mod model;
 mod observe;
