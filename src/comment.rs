@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::sensitive::Sensitive;
 
 /// What people said about a comment.
@@ -144,6 +145,10 @@ pub struct Author {
     pub id: Sensitive<String>,
     /// What the caller vouches for.
     pub trust: Trust,
+    /// When the site's own account of the author was made.
+    pub created_at: Option<Timestamp>,
+    /// How many comments of the author the site has approved.
+    pub approved_count: Option<u32>,
 }
 
 impl Author {
@@ -162,6 +167,8 @@ pub struct Comment {
     pub author: Author,
     /// What sort of text it is.
     pub kind: Kind,
+    /// When it was sent, where the caller says so; otherwise it is sent now.
+    pub submitted_at: Option<Timestamp>,
     /// The caller's id of the article, or else the address of its page; empty if unknown.
     pub article: String,
     /// The address of the page that holds the comment; empty if unknown.

@@ -99,6 +99,10 @@ pub enum ReasonCode {
     AuthorTrusted,
     /// The author's network or account is on the site's allow list.
     ListAllowed,
+    /// The site has approved several comments of the author, so the thresholds are milder.
+    AuthorKnown,
+    /// The author's account is new and without an approved comment, so the threshold of holding is stricter.
+    AuthorNew,
     /// The text is spam with a probability of at least `reject_at`.
     ClassifierSpam,
     /// The text is spam with a probability of at least `hold_at`.
@@ -133,7 +137,7 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code, in order of precedence.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::AuthorNameMissing,
         Self::AuthorNameTooLong,
         Self::AuthorEmailMissing,
@@ -152,6 +156,8 @@ impl ReasonCode {
         Self::RateLimitUnavailable,
         Self::AuthorTrusted,
         Self::ListAllowed,
+        Self::AuthorKnown,
+        Self::AuthorNew,
         Self::ClassifierSpam,
         Self::ClassifierUnsure,
         Self::ClassifierThinEvidence,
@@ -195,6 +201,8 @@ impl ReasonCode {
             Self::RateLimitUnavailable => "rate_limit.unavailable",
             Self::AuthorTrusted => "author.trusted",
             Self::ListAllowed => "list.allowed",
+            Self::AuthorKnown => "author.known",
+            Self::AuthorNew => "author.new",
             Self::ClassifierSpam => "classifier.spam",
             Self::ClassifierUnsure => "classifier.unsure",
             Self::ClassifierThinEvidence => "classifier.thin_evidence",

@@ -5,6 +5,7 @@
 
 mod access;
 mod feedback;
+mod history;
 mod limiter;
 mod lists;
 mod pressure;

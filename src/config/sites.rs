@@ -8,6 +8,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::Table;
 
+use super::history::RawHistory;
 use super::lists::{Compiler, RawLists};
 use super::raw::{self, Merged};
 use crate::comment::LanguageTag;
@@ -36,6 +37,7 @@ struct RawPolicy {
     required: RawRequired,
     lengths: RawLengths,
     links: RawLinks,
+    history: RawHistory,
     lists: RawLists,
     effects: RawEffects,
     quotas: BTreeMap<String, RawQuota>,
@@ -182,6 +184,7 @@ fn policy(table: &Table, path: &str, lists: &mut Compiler<'_>, problems: &mut Ve
             max: raw.links.max,
             own_hosts: Hosts::new(&raw.links.own_hosts),
         },
+        history: raw.history.resolve(&key("history"), problems),
         lists,
         classifier: raw.classifier,
         hold_at: raw.hold_at,

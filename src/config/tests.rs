@@ -126,6 +126,13 @@ fn values_are_checked() {
         ("[defaults.quotas.minute]\nburst = 0", "defaults.quotas.minute"),
         ("[defaults]\nform_age_min = \"0s\"", "defaults.form_age_min"),
         ("[defaults.links]\nown_hosts = [\"a b\"]", "defaults.links.own_hosts"),
+        ("[defaults.history]\nknown_count = 0", "defaults.history.known_count"),
+        ("[defaults.history]\nknown_shift = -1.0", "defaults.history.known_shift"),
+        ("[defaults.history]\nnew_shift = nan", "defaults.history.new_shift"),
+        (
+            "[defaults.history]\nnew_account_age = \"1w\"",
+            "defaults.history.new_account_age",
+        ),
         ("[defaults]\nlanguages = [\"en\", \"en_GB\"]", "defaults.languages"),
         (
             "[defaults.effects]\nlinks_html = \"reject\"",
@@ -163,6 +170,7 @@ fn equal_settings_have_one_version() {
     assert_eq!(default, site("[site.a]\nclassifier = true"));
     for other in [
         "classifier = false",
+        "history.known_shift = 0.5",
         "languages = [\"en\"]",
         "effects.client_program = \"off\"",
     ] {

@@ -116,6 +116,15 @@ impl SpamProbability {
     pub const fn get(self) -> f64 {
         self.0
     }
+
+    /// The probability whose log-odds are higher by so much. 0 and 1 stay what they are.
+    #[must_use]
+    pub fn shifted(self, log_odds: f64) -> Self {
+        if self.0 <= 0.0 || self.0 >= 1.0 {
+            return self;
+        }
+        Self::from_log_odds((self.0 / (1.0 - self.0)).ln() + log_odds)
+    }
 }
 
 /// Where the verdicts begin.

@@ -187,6 +187,7 @@ impl Moderator {
             model: model.as_deref(),
             decision_id: self.next_decision_id(),
             measure: counted.measure(),
+            now: started,
             stopwatch: &stopwatch,
         };
         let inquiry = Inquiry {
@@ -208,6 +209,7 @@ impl Moderator {
             signals,
             velocity,
             redis_away,
+            history: memo.history,
             classifier: memo.classifier,
         };
         let mut judgement = judgement(submission, policy, model.as_deref(), &evidence, memo, replayed);
@@ -245,6 +247,7 @@ impl Moderator {
             model: model.as_deref(),
             decision_id: [0; 16],
             measure: Measure::NotMeasured,
+            now: self.clock.now(),
             stopwatch: &Stopwatch::of(submission, &self.clock),
         };
         let memo = weighing.memo();
@@ -253,6 +256,7 @@ impl Moderator {
             signals: signals::collect(&submission.comment, policy, unknown),
             velocity: Velocity::NotMeasured,
             redis_away: false,
+            history: memo.history,
             classifier: memo.classifier,
         };
         Ok(judgement(submission, policy, model.as_deref(), &evidence, memo, false))

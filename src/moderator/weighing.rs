@@ -5,10 +5,11 @@ use super::counting::Measure;
 use super::memo::Memo;
 use super::report::Stopwatch;
 use crate::artifact::LoadedModel;
+use crate::clock::Timestamp;
 use crate::comment::{Comment, Trust};
 use crate::model::{Reading, SpamProbability, Thresholds};
 use crate::policy::Classifier;
-use crate::signals;
+use crate::signals::{self, History};
 use crate::site::SitePolicy;
 use crate::text::Form;
 
@@ -22,6 +23,8 @@ pub(super) struct Weighing<'a> {
     pub(super) decision_id: [u8; 16],
     /// Whether quotas are asked.
     pub(super) measure: Measure,
+    /// When the call began.
+    pub(super) now: Timestamp,
     /// Where it is noted how long it took.
     pub(super) stopwatch: &'a Stopwatch<'a>,
 }
@@ -33,11 +36,19 @@ impl Weighing<'_> {
         let memo = Memo {
             decision_id: self.decision_id,
             measure: self.measure,
+            history: self.history(),
             classifier: weigh(self.model, &self.submission.comment, self.policy),
             model_version: version(self.model),
         };
         self.stopwatch.weighed(from);
         memo
+    }
+
+    /// What is known of the author's past, as of when the comment was sent.
+    fn history(&self) -> History {
+        let comment = &self.submission.comment;
+        let sent_at = comment.submitted_at.unwrap_or(self.now);
+        History::of(&comment.author, &self.policy.history, sent_at)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::comment::Trust;
 use crate::model::{Assessment, Thresholds};
-use crate::signals::Signal;
+use crate::signals::{History, Signal};
 use crate::verdict::QuotaState;
 
 /// The facts about one comment. A failure at the edge arrives here as a fact like any other.
@@ -16,6 +16,8 @@ pub struct Evidence {
     pub velocity: Velocity,
     /// Redis should have answered for quotas and request ids, and this process did alone.
     pub redis_away: bool,
+    /// What the site knows of the author's past.
+    pub history: History,
     /// What the model says.
     pub classifier: Classifier,
 }

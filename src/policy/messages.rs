@@ -31,6 +31,8 @@ pub const fn field(code: ReasonCode) -> &'static str {
         | R::RateLimitWouldExceed
         | R::RateLimitUnavailable
         | R::AuthorTrusted
+        | R::AuthorKnown
+        | R::AuthorNew
         | R::ClassifierSpam
         | R::ClassifierUnsure
         | R::ClassifierThinEvidence
@@ -138,6 +140,14 @@ pub fn moderator_message(reason: &Reason) -> String {
                 .to_owned()
         }
         R::AuthorTrusted => "The site trusts this author.".to_owned(),
+        R::AuthorKnown => format!(
+            "The site has approved at least {} comments of this author, so the thresholds are milder for this one.",
+            get("approved_min")
+        ),
+        R::AuthorNew => format!(
+            "The account is younger than {} and has no approved comment yet, so this one is held sooner.",
+            duration_words(get("account_age_max_s"))
+        ),
         R::ClassifierSpam => format!(
             "The text reads like spam: probability {}, and this site acts from {} on.",
             get("probability"),

@@ -4,6 +4,7 @@
 //! precedence that the contract promises, and no setting can change it.
 
 mod evidence;
+mod history;
 mod messages;
 
 use crate::model::{Assessment, Thresholds};
@@ -37,7 +38,7 @@ pub fn decide(evidence: &Evidence, policy: &SitePolicy) -> Decision {
         ));
     }
     signals(evidence, Stage::Vouches, effects, &mut reasons);
-    classifier(&evidence.classifier, effects, &mut reasons);
+    classifier(evidence, policy, &mut reasons);
     quotas(&evidence.velocity, Verdict::Hold, &mut reasons);
     quotas(&evidence.velocity, Verdict::Approve, &mut reasons);
     signals(evidence, Stage::Doubts, effects, &mut reasons);
@@ -169,7 +170,11 @@ fn quotas(velocity: &Velocity, effect: Verdict, reasons: &mut Vec<Reason>) {
 }
 
 /// Steps 5 and 6.
-fn classifier(classifier: &Classifier, effects: Effects, reasons: &mut Vec<Reason>) {
+fn classifier(evidence: &Evidence, policy: &SitePolicy, reasons: &mut Vec<Reason>) {
+    let effects = policy.effects;
+    if let Classifier::Scored(..) = evidence.classifier {
+        reasons.extend(history::reason(evidence.history, &policy.history));
+    }
     let mut push = |code, effect, handling, params| {
         if let Effect::Pull(verdict) = effect {
             reasons.push(Reason {
@@ -178,7 +183,7 @@ fn classifier(classifier: &Classifier, effects: Effects, reasons: &mut Vec<Reaso
             });
         }
     };
-    match classifier {
+    match &evidence.classifier {
         Classifier::Off | Classifier::NoText => {}
         Classifier::Unavailable => {
             push(
@@ -189,6 +194,7 @@ fn classifier(classifier: &Classifier, effects: Effects, reasons: &mut Vec<Reaso
             );
         }
         Classifier::Scored(assessment, thresholds) => {
+            let thresholds = &history::in_force(thresholds, evidence.history, &policy.history);
             let would_reject = effects.classifier_spam == Effect::Pull(Verdict::Reject);
             match band(assessment, thresholds) {
                 Band::Clear => {}

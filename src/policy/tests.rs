@@ -7,7 +7,7 @@ use super::{Classifier, Evidence, Velocity, author_message, decide, moderator_me
 use crate::comment::Trust;
 use crate::config;
 use crate::model::{Assessment, SpamProbability, Thresholds};
-use crate::signals::Signal;
+use crate::signals::{History, Signal};
 use crate::site::{SiteId, SitePolicy};
 use crate::verdict::{Handling, QuotaState, ReasonCode, Verdict};
 
@@ -73,9 +73,15 @@ fn any_classifier() -> impl Strategy<Value = Classifier> {
 /// What `signals` may report.
 fn signal_codes() -> Vec<ReasonCode> {
     let by_others = |code: &ReasonCode| {
-        ["rate_limit.", "classifier.", "author.trusted"]
-            .iter()
-            .any(|start| code.as_str().starts_with(start))
+        [
+            "rate_limit.",
+            "classifier.",
+            "author.trusted",
+            "author.known",
+            "author.new",
+        ]
+        .iter()
+        .any(|start| code.as_str().starts_with(start))
     };
     ReasonCode::ALL.into_iter().filter(|code| !by_others(code)).collect()
 }
@@ -86,11 +92,12 @@ prop_compose! {
         codes in proptest::sample::subsequence(signal_codes(), 0..=4),
         velocity in any_velocity(),
         redis_away: bool,
+        history in proptest::sample::select(&History::ALL[..]),
         classifier in any_classifier(),
     ) -> Evidence {
         let signals = codes.into_iter().map(|code| Signal { code, params: Vec::new() }).collect();
         let trust = [Trust::Anonymous, Trust::Authenticated, Trust::Trusted, Trust::Staff][trust];
-        Evidence { trust, signals, velocity, redis_away, classifier }
+        Evidence { trust, signals, velocity, redis_away, history, classifier }
     }
 }
 
@@ -111,6 +118,16 @@ proptest! {
     }
 
     #[test]
+    fn being_known_never_sharpens_and_being_new_never_rejects(evidence in any_evidence()) {
+        let policy = policy("");
+        let of = |history| decide(&Evidence { history, ..evidence.clone() }, &policy).verdict;
+        let plain = of(History::Unremarkable);
+        prop_assert!(of(History::Known) <= plain);
+        prop_assert!(of(History::New) >= plain);
+        prop_assert_eq!(of(History::New) == Verdict::Reject, plain == Verdict::Reject);
+    }
+
+    #[test]
     fn being_let_through_never_sharpens(evidence in any_evidence()) {
         let policy = policy("");
         let mut allowed = evidence.clone();
@@ -126,6 +143,7 @@ proptest! {
             signals: vec![Signal { code, params: Vec::new() }],
             velocity: Velocity::NotMeasured,
             redis_away: false,
+            history: History::Unremarkable,
             classifier: scored(0.1, false),
         };
         let expected = match code {
@@ -196,6 +214,7 @@ fn a_softened_check_holds_but_does_not_reject() {
         }],
         velocity: Velocity::NotMeasured,
         redis_away: false,
+        history: History::Unremarkable,
         classifier: scored(0.1, false),
     };
     let softened = |how: &str| decide(&evidence, &policy(&format!("[site.a.effects]\nform = {how:?}")));
@@ -221,6 +240,7 @@ fn softening_one_check_does_not_soften_another() {
         }],
         velocity: Velocity::NotMeasured,
         redis_away: false,
+        history: History::Unremarkable,
         classifier: scored(0.999, false),
     };
     let decision = decide(&evidence, &policy("[site.a.effects]\nform = \"hold\""));
@@ -248,6 +268,7 @@ fn the_longest_wait_is_reported() {
         signals: Vec::new(),
         velocity: Velocity::Measured(quotas),
         redis_away: false,
+        history: History::Unremarkable,
         classifier: Classifier::Off,
     };
     assert_eq!(

@@ -6,6 +6,7 @@
 
 mod client;
 mod form;
+mod history;
 mod links;
 mod lists;
 
@@ -14,6 +15,7 @@ use crate::site::{Field, FieldSet, SitePolicy};
 use crate::verdict::ReasonCode;
 
 pub use form::is_blank;
+pub use history::History;
 
 /// One observation: the code it is reported by and the numbers that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]

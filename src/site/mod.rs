@@ -14,7 +14,9 @@ use crate::verdict::Verdict;
 
 pub use caller::{CallerKey, Callers, Grant, KeyHash, Opens};
 pub use lists::Lists;
-pub use policy::{Effect, Effects, Field, FieldSet, Keep, Lengths, LinkPolicy, RedisAway, Required, SitePolicy};
+pub use policy::{
+    Effect, Effects, Field, FieldSet, HistoryPolicy, Keep, Lengths, LinkPolicy, RedisAway, Required, SitePolicy,
+};
 
 /// The name of a publication: 1 to 64 characters of `a-z`, `0-9`, `.`, `_`, `-`. Safe in keys, logs and metrics.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

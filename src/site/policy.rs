@@ -44,6 +44,8 @@ pub struct SitePolicy {
     pub languages: Vec<LanguageTag>,
     /// Which links count, and how many may be there.
     pub links: LinkPolicy,
+    /// How an author's past moves the thresholds.
+    pub history: HistoryPolicy,
     /// Who and what is let through, held or turned away.
     pub lists: Arc<Lists>,
     /// What each check may do.
@@ -190,6 +192,19 @@ pub struct LinkPolicy {
     pub max: usize,
     /// The site's own hosts, to which links are free.
     pub own_hosts: Hosts,
+}
+
+/// How an author's past moves the classifier's thresholds, in log-odds; a shift of 0 moves nothing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HistoryPolicy {
+    /// From so many approved comments on an author is known, at least 1.
+    pub known_count: u32,
+    /// Both thresholds rise by this for an author who is known, 0 to 10.
+    pub known_shift: f64,
+    /// An account younger than this, without an approved comment, is new.
+    pub new_account_age: Duration,
+    /// `hold_at` falls by this for an author who is new, 0 to 10.
+    pub new_shift: f64,
 }
 
 /// What a check may do.

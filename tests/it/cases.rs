@@ -8,7 +8,7 @@ use moderato::comment::Trust;
 use moderato::config;
 use moderato::model::{Assessment, SpamProbability, Thresholds};
 use moderato::policy::{Classifier, Evidence, Velocity, decide};
-use moderato::signals::Signal;
+use moderato::signals::{History, Signal};
 use moderato::site::{SiteId, SitePolicy};
 use moderato::verdict::{QuotaState, ReasonCode};
 
@@ -89,6 +89,7 @@ fn evidence(known: &[(&str, &str)], policy: &SitePolicy) -> Evidence {
         signals: Vec::new(),
         velocity: Velocity::NotMeasured,
         redis_away: false,
+        history: History::Unremarkable,
         classifier: Classifier::Off,
     };
     let mut quotas = Vec::new();
@@ -109,6 +110,8 @@ fn evidence(known: &[(&str, &str)], policy: &SitePolicy) -> Evidence {
             }
             ("quotas", "no-address") => evidence.velocity = Velocity::NoAddress,
             ("quotas", "address-not-public") => evidence.velocity = Velocity::AddressNotPublic,
+            ("history", "known") => evidence.history = History::Known,
+            ("history", "new") => evidence.history = History::New,
             ("classifier", "off") => evidence.classifier = Classifier::Off,
             ("classifier", "no-text") => evidence.classifier = Classifier::NoText,
             ("classifier", "unavailable") => evidence.classifier = Classifier::Unavailable,

@@ -136,6 +136,9 @@ fn request(case: &Case) -> ModerateRequest {
             "address" => comment.author_ip = typed,
             "account" => comment.author_id = typed,
             "honeypot" => comment.honeypot = typed,
+            "approved before" => comment.author_approved_count = Some(value.parse().unwrap()),
+            "account made" => comment.author_created_at = Some(ago(value)),
+            "sent" => comment.submitted_at = Some(ago(value)),
             "user agent" => comment.user_agent = Some(typed),
             "referrer" => comment.referrer = typed,
             "page" => comment.permalink = typed,
@@ -169,6 +172,20 @@ fn request(case: &Case) -> ModerateRequest {
         comment: Some(comment),
         action: action.into(),
         ..ModerateRequest::default()
+    }
+}
+
+/// `2 h ago`, by the house's clock.
+fn ago(text: &str) -> prost_types::Timestamp {
+    let (number, unit) = text.strip_suffix(" ago").unwrap().split_once(' ').unwrap();
+    let each = match unit {
+        "h" => 3_600,
+        "d" => 86_400,
+        other => panic!("{other} is neither h nor d"),
+    };
+    prost_types::Timestamp {
+        seconds: 1_700_000_000 - number.parse::<i64>().unwrap() * each,
+        nanos: 0,
     }
 }
 

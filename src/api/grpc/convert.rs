@@ -119,14 +119,13 @@ pub(super) fn comment(comment: proto::Comment, violations: &mut Vec<FieldViolati
         kind,
         user_agent,
         referrer,
-        // Accepted and not read yet; the proto says so.
-        author_created_at: _,
-        author_approved_count: _,
+        author_created_at,
+        author_approved_count,
         article_title,
         article_text,
         article_hosts,
         parent_content,
-        submitted_at: _,
+        submitted_at,
         language,
         honeypot,
     } = comment;
@@ -137,11 +136,14 @@ pub(super) fn comment(comment: proto::Comment, violations: &mut Vec<FieldViolati
         address: address(&author_ip, violations),
         id: Sensitive::new(author_id),
         trust: trust(author_trust, violations),
+        created_at: author_created_at.map(|at| fields::moment("comment.author_created_at", at, violations)),
+        approved_count: author_approved_count,
     };
     Comment {
         content: Sensitive::new(content),
         author,
         kind: self::kind(kind, violations),
+        submitted_at: submitted_at.map(|at| fields::moment("comment.submitted_at", at, violations)),
         article: if article_id.is_empty() {
             permalink.clone()
         } else {
