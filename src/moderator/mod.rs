@@ -50,7 +50,7 @@ pub use admission::{Caller, Denied};
 pub use feedback::{Feedback, FeedbackRefusal, Forget, author_keys_of_all};
 pub use statistics::{Asked, Rate, Report, SiteDay};
 pub use status::{ModelStatus, Problem, Status};
-pub use submission::{Judgement, Refusal, RequestId, Submission};
+pub use submission::{Explained, Judgement, Refusal, RequestId, Submission};
 
 /// What a house is built from.
 #[derive(Debug)]
@@ -302,7 +302,12 @@ fn judgement(
         .then_some(model)
         .flatten()
         .filter(|loaded| loaded.model.version() == memo.model_version)
-        .map(|loaded| loaded.model.explain(&reading(&submission.comment)));
+        .map(|loaded| {
+            let reading = reading(&submission.comment);
+            let explanation = loaded.model.explain(&reading);
+            let summary = policy::summarize(&explanation, &reading);
+            Explained { explanation, summary }
+        });
     Judgement {
         decision_id: if submission.dry_run {
             String::new()

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::comment::{Action, Comment};
 use crate::model::Explanation;
+use crate::policy::Summary;
 use crate::site::SiteId;
 use crate::telemetry::Call;
 use crate::verdict::Decision;
@@ -56,7 +57,16 @@ pub struct Judgement {
     /// The answer was given before.
     pub replayed: bool,
     /// Why the text was scored as it was, if that was asked and it was scored.
-    pub explanation: Option<Explanation>,
+    pub explanation: Option<Explained>,
+}
+
+/// An explanation and its summary for an editor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explained {
+    /// The score's own sum.
+    pub explanation: Explanation,
+    /// The same in words.
+    pub summary: Summary,
 }
 
 /// Why a submission is not judged: a mistake of the calling program.

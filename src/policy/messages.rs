@@ -178,16 +178,19 @@ pub fn contribution_message(contribution: &Contribution) -> String {
         w if w >= 0.5 => "clearly",
         _ => "slightly",
     };
-    let what = match contribution.view {
-        "words" => "the word",
-        "pairs" | "triples" => "the words",
-        "links" => "the link's",
-        "shape" => "its shape,",
-        "name" => "the author's name,",
-        _ => "the letters",
+    let is_word = contribution.term.contains(char::is_alphanumeric);
+    let (what, verb) = match contribution.view {
+        "words" if is_word => ("the word", "pulls"),
+        "words" | "pairs" | "triples" if !is_word => ("the signs", "pull"),
+        "pairs" | "triples" => ("the words", "pull"),
+        "links" => ("the link's", "pulls"),
+        "shape" => ("its shape,", "pulls"),
+        "name" | "website" | "email" | "offer" => ("the author's", "pulls"),
+        "article" => ("beside the article,", "pulls"),
+        _ => ("the letters", "pull"),
     };
     format!(
-        "{what} \u{201c}{}\u{201d} pulls {weight} {direction}",
+        "{what} \u{201c}{}\u{201d} {verb} {weight} {direction}",
         contribution.term
     )
 }

@@ -6,6 +6,7 @@
 mod evidence;
 mod history;
 mod messages;
+mod summary;
 
 use crate::model::{Assessment, Thresholds};
 use crate::site::{Effect, Effects, SitePolicy};
@@ -13,6 +14,7 @@ use crate::verdict::{Decision, Degraded, Handling, NotEvaluated, QuotaState, Rea
 
 pub use evidence::{Classifier, Evidence, Velocity};
 pub use messages::{author_message, contribution_message, field, moderator_message};
+pub use summary::{Part, PartKind, Summary, summarize};
 
 use crate::comment::Trust;
 

@@ -186,7 +186,28 @@ fn check_explains_from_the_same_computation() {
     let sum = explanation["base_log_odds"].as_f64().unwrap() + listed + explanation["other_log_odds"].as_f64().unwrap();
     let p = answers[0]["spam_probability"].as_f64().unwrap();
     assert!((1.0 / (1.0 + (-sum).exp()) - p).abs() < 1e-9);
-    assert!(stdout(&run(&args)).contains("before anything is read"));
+    let shares: f64 = explanation["parts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|part| part["share"].as_f64().unwrap())
+        .sum();
+    assert!((shares - 1.0).abs() < 1e-9, "{shares}");
+    let sentence = explanation["sentence"].as_str().unwrap();
+    assert!(sentence.starts_with("Reads like spam, "), "{sentence}");
+    let in_words = stdout(&run(&args));
+    assert!(in_words.contains(sentence), "{in_words}");
+    assert!(in_words.contains(" %   text "), "{in_words}");
+    assert!(!in_words.contains("before anything is read"), "{in_words}");
+    let in_full = stdout(&run(&[&args[..3], &["--explain=full"]].concat()));
+    assert!(
+        in_full.contains(sentence) && in_full.contains("before anything is read"),
+        "{in_full}"
+    );
+    assert_eq!(
+        run(&["check", "--content", "x", "--explain=some"]).status.code(),
+        Some(2)
+    );
 }
 
 #[test]

@@ -364,6 +364,9 @@ async fn an_explanation_adds_up_and_points_into_the_text() {
         "{sum} {}",
         explanation.log_odds
     );
+    let of_parts: f64 = explanation.parts.iter().map(|part| part.log_odds).sum();
+    assert!((explanation.base_log_odds + of_parts - explanation.log_odds).abs() < 1e-6);
+    assert!(!explanation.sentence.is_empty());
     let p = answer.spam_probability.unwrap();
     // Compared as probabilities: this close to 1 the way back to log-odds loses its digits.
     assert!((1.0 / (1.0 + (-explanation.log_odds).exp()) - p).abs() < 1e-12);

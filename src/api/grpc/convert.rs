@@ -12,8 +12,8 @@ use super::{fields, proto};
 use crate::clock::Timestamp;
 use crate::comment::{Action, Author, Comment, Kind, Trust};
 use crate::model::{Contribution, Explanation};
-use crate::moderator::{Judgement, RequestId, Submission};
-use crate::policy;
+use crate::moderator::{Explained, Judgement, RequestId, Submission};
+use crate::policy::{self, Summary};
 use crate::sensitive::Sensitive;
 use crate::site::{InvalidSiteId, SiteId};
 use crate::verdict::{Handling, QuotaState, Reason, Verdict};
@@ -253,7 +253,7 @@ pub(super) fn response(judgement: Judgement, content: &str) -> proto::ModerateRe
         model_version,
         policy_version,
         replayed,
-        explanation: explanation.map(|explanation| self::explanation(explanation, content)),
+        explanation: explanation.map(|explained| self::explanation(explained, content)),
     }
 }
 
@@ -313,13 +313,14 @@ fn quota(quota: QuotaState) -> proto::QuotaState {
     }
 }
 
-fn explanation(explanation: Explanation, content: &str) -> proto::Explanation {
+fn explanation(explained: Explained, content: &str) -> proto::Explanation {
     let Explanation {
         base_log_odds,
         log_odds,
         contributions,
         evidence,
-    } = explanation;
+    } = explained.explanation;
+    let Summary { sentence, parts } = explained.summary;
     let (listed, others) = contributions.split_at(contributions.len().min(CONTRIBUTIONS_MAX));
     proto::Explanation {
         base_log_odds,
@@ -331,6 +332,25 @@ fn explanation(explanation: Explanation, content: &str) -> proto::Explanation {
         // From +0: the sum of nothing is -0 in Rust, which the wire does not keep.
         other_log_odds: others.iter().fold(0.0, |sum, contribution| sum + contribution.log_odds),
         evidence,
+        sentence,
+        parts: parts.into_iter().map(explanation_part).collect(),
+    }
+}
+
+fn explanation_part(part: policy::Part) -> proto::ExplanationPart {
+    let policy::Part {
+        kind,
+        log_odds,
+        share,
+        phrases,
+        shapes,
+    } = part;
+    proto::ExplanationPart {
+        kind: kind.as_str().to_owned(),
+        share,
+        log_odds,
+        phrases,
+        shapes,
     }
 }
 

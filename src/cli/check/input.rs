@@ -58,7 +58,7 @@ impl Input {
             article_hosts: Vec::new(),
             parent_content: None,
             unknown: if form { FieldSet::default() } else { author_fields() },
-            explain: args.explain,
+            explain: args.explain.is_some(),
         }
     }
 
@@ -88,7 +88,7 @@ impl Input {
             .into_iter()
             .filter_map(|(field, unknown)| unknown.then_some(field))
             .collect();
-        input.explain = args.explain;
+        input.explain = args.explain.is_some();
         input.site.get_or_insert_with(|| args.site.clone());
         Ok(input)
     }

@@ -28,7 +28,8 @@ use crate::telemetry::{Events, Metrics, Traces};
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
   moderato check --content 'Nice article!' --author-name Ann --author-email ann@example.org
-  moderato check --content 'Buy ch3ap pills' --explain
+  moderato check --content 'Buy ch3ap pills' --explain       a sentence, and each part's share
+  moderato check --content 'Buy ch3ap pills' --explain=full  every term with its weight
   moderato check --data comments.jsonl --format jsonl        one object for each line, in order
   cat comments.jsonl | moderato check --data - --format jsonl
   moderato check --server http://127.0.0.1:50051 --content 'Hello'
@@ -61,9 +62,9 @@ pub(super) struct Args {
     /// Which site's policy judges
     #[arg(long, value_name = "SITE", default_value = "default")]
     site: String,
-    /// Show what weighed most
-    #[arg(long)]
-    explain: bool,
+    /// Show what weighed most: in words, or term by term; JSON has both
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "words")]
+    explain: Option<Explain>,
     /// How to print the answer [default: text for one comment, jsonl for --data]
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -78,6 +79,15 @@ pub(super) struct Args {
     server: Option<String>,
     #[command(flatten)]
     credentials: remote::Credentials,
+}
+
+/// How text shows an explanation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Explain {
+    /// A sentence and the parts.
+    Words,
+    /// The sentence and the table of terms.
+    Full,
 }
 
 /// How answers are printed.
@@ -99,7 +109,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
         Format::Text
     });
     let mut judge = Judge::new(args)?;
-    let mut printer = render::Printer::new(format);
+    let mut printer = render::Printer::new(format, args.explain);
     match &args.data {
         None => {
             let input = Input::from_flags(args);

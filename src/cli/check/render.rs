@@ -6,22 +6,24 @@ use std::io::{self, IsTerminal};
 use serde_json::{Map, Value, json};
 
 use super::input::Checked;
-use super::{Format, verdict_word};
+use super::{Explain, Format, verdict_word};
 use crate::api::grpc::proto;
 use crate::cli::{Failure, output};
 
 /// Prints answers one after the other.
 pub(super) struct Printer {
     format: Format,
+    explain: Option<Explain>,
     colour: bool,
     /// For [`Format::Json`], which is one array.
     held_back: Vec<Value>,
 }
 
 impl Printer {
-    pub(super) fn new(format: Format) -> Self {
+    pub(super) fn new(format: Format, explain: Option<Explain>) -> Self {
         Self {
             format,
+            explain,
             colour: io::stdout().is_terminal(),
             held_back: Vec::new(),
         }
@@ -29,7 +31,7 @@ impl Printer {
 
     pub(super) fn print(&mut self, checked: &Checked) -> Result<(), Failure> {
         match self.format {
-            Format::Text => output::line(&text(checked, self.colour)),
+            Format::Text => output::line(&text(checked, self.explain, self.colour)),
             Format::Jsonl => output::line(&json(checked).to_string()),
             Format::Json => {
                 self.held_back.push(json(checked));
@@ -81,7 +83,14 @@ fn explanation_json(explanation: &proto::Explanation) -> Value {
         .iter()
         .map(|c| json!({ "view": c.view, "term": c.term, "log_odds": c.log_odds, "start": c.start, "end": c.end, "message": c.message }))
         .collect();
+    let parts: Vec<_> = explanation
+        .parts
+        .iter()
+        .map(|part| json!({ "kind": part.kind, "share": part.share, "log_odds": part.log_odds, "phrases": part.phrases, "shapes": part.shapes }))
+        .collect();
     json!({
+        "sentence": explanation.sentence,
+        "parts": parts,
         "base_log_odds": explanation.base_log_odds,
         "log_odds": explanation.log_odds,
         "contributions": contributions,
@@ -90,7 +99,7 @@ fn explanation_json(explanation: &proto::Explanation) -> Value {
     })
 }
 
-fn text(checked: &Checked, colour: bool) -> String {
+fn text(checked: &Checked, explain: Option<Explain>, colour: bool) -> String {
     let answer = &checked.answer;
     let paint = match answer.verdict() {
         proto::Verdict::Approve => "\u{1b}[32m",
@@ -112,25 +121,47 @@ fn text(checked: &Checked, colour: bool) -> String {
         text.push_str("\n  (only the text was judged: no author's fields were given)");
     }
     if let Some(explanation) = &answer.explanation {
-        text.push_str(&explanation_text(explanation));
+        let _ = write!(text, "\n\n  {}\n", printable(&explanation.sentence));
+        text.push_str(&match explain {
+            Some(Explain::Full) => table(explanation),
+            Some(Explain::Words) | None => parts(explanation),
+        });
     }
     text
 }
 
-fn explanation_text(explanation: &proto::Explanation) -> String {
-    let mut text = String::from("\n\n  log-odds   view      what\n");
+/// Terms and phrases come out of the comment: control characters must not reach a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Each part on a line: its share, or the side that it pulls to if that is the other one, and what is quoted of it.
+fn parts(explanation: &proto::Explanation) -> String {
+    let mut text = String::new();
+    for part in &explanation.parts {
+        let share = match part.share {
+            0.0 => "against it".to_owned(),
+            share if share < 0.005 => "below 1 %".to_owned(),
+            share => format!("{:.0} %", share * 100.0),
+        };
+        let phrases = part.phrases.iter().map(|phrase| format!("\u{201c}{phrase}\u{201d}"));
+        let said: Vec<String> = phrases.chain(part.shapes.iter().cloned()).collect();
+        let line = format!("  {share:>10}   {:<8} {}", part.kind, printable(&said.join(", ")));
+        let _ = write!(text, "\n{}", line.trim_end());
+    }
+    text
+}
+
+/// Every listed term on a line, and what they add up to.
+fn table(explanation: &proto::Explanation) -> String {
+    let mut text = String::from("\n  log-odds   view      what\n");
     let _ = writeln!(
         text,
         "  {:>+8.3}   {:<9} before anything is read",
         explanation.base_log_odds, ""
     );
     for contribution in &explanation.contributions {
-        // Terms come out of the comment: control characters must not reach a terminal.
-        let term: String = contribution
-            .message
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
+        let term = printable(&contribution.message);
         let _ = writeln!(
             text,
             "  {:>+8.3}   {:<9} {term}",
