@@ -153,8 +153,9 @@ pub struct Author {
 
 impl Author {
     /// The website typed into the form; empty where it is unknown.
-    pub fn url_or_empty(&self) -> &str {
-        self.url.as_ref().map_or("", |url| url.expose())
+    pub fn url_or_empty(&self) -> &Sensitive<String> {
+        static EMPTY: Sensitive<String> = Sensitive::new(String::new());
+        self.url.as_ref().unwrap_or(&EMPTY)
     }
 }
 

@@ -123,7 +123,7 @@ impl Moderator {
             comment.parent_content.expose(),
             author.name.expose(),
             author.email.expose(),
-            author.url_or_empty(),
+            author.url_or_empty().expose(),
             comment.content.expose(),
         ];
         let trust = [author.trust as u8, comment.kind as u8];

@@ -43,7 +43,7 @@ pub(super) fn faults(comment: &Comment, required: FieldSet, lengths: &Lengths) -
         &mut fault,
     );
 
-    let url = shown(author.url_or_empty());
+    let url = shown(author.url_or_empty().expose());
     if url.is_empty() {
         if required.has(Field::AuthorUrl) {
             fault(ReasonCode::AuthorUrlMissing, Vec::new());

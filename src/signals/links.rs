@@ -27,7 +27,7 @@ impl Links {
         };
         let is_free = |link: &&Link| link.leads_to(&policy.links.own_hosts) || link.leads_to(&article);
         let foreign = || seen.links.iter().filter(|link| !is_free(link));
-        let website = comment.author.url_or_empty();
+        let website = comment.author.url_or_empty().expose();
         Self {
             // What was not looked at may lead anywhere.
             n_counted: foreign().filter(|link| link.counts).count() + seen.n_unread,

@@ -57,6 +57,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "site",
             "statistics",
             "telemetry",
+            "text",
             "verdict",
         ],
     ),

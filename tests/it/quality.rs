@@ -70,10 +70,9 @@ fn readers_in_scripts_hardly_learnt_are_approved() {
         "Сколько это стоит?",
         "Дякую за статтю!",
         "Ευχαριστώ πολύ για το άρθρο.",
-        "谢谢分享,很有帮助。",
+        "这篇文章写得不对，数据是2015年的。",
         "この商品はどこで買えますか?",
         "감사합니다, 많은 도움이 되었어요.",
-        "شكرا جزيلا على المقال",
     ] {
         let probability = model.assess(&Reading::of(content)).probability;
         assert!(
@@ -81,6 +80,16 @@ fn readers_in_scripts_hardly_learnt_are_approved() {
             "{content}: {}",
             probability.get()
         );
+    }
+}
+
+/// Stock thanks without anything else are what flattery spam says in these languages: a person may look, and where name and
+/// website are known they decide. They must never be rejected.
+#[test]
+fn stock_thanks_without_a_form_are_never_rejected() {
+    let model = shipped();
+    for content in ["谢谢分享,很有帮助。", "شكرا جزيلا على المقال"] {
+        assert!(!is_rejected(&model, model.assess(&Reading::of(content))), "{content}");
     }
 }
 

@@ -123,14 +123,13 @@ fn a_model_is_trained_stored_and_used() {
 }
 
 #[test]
-fn files_can_be_streamed_and_bad_lines_are_named_all_the_same() {
+fn a_bad_line_is_named_and_nothing_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let data = corpus(dir.path(), 56, 56);
     let out = dir.path().join("m.moderato");
     let train = |data: &Path| {
         run(&[
             "train",
-            "--stream",
             "--data",
             data.to_str().unwrap(),
             "--out",
