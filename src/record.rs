@@ -179,14 +179,23 @@ pub struct Record {
     pub id: DecisionId,
     /// Where it was sent.
     pub site: SiteId,
-    /// When it was decided, or came in.
+    /// When it was decided, or came in. It is kept for a time from here on.
     pub decided_at: Timestamp,
+    /// When it was sent, of a comment of the past; otherwise it was sent when it was decided.
+    pub submitted_at: Option<Timestamp>,
     /// What was decided; `None` for history that moderato never saw.
     pub judged: Option<Judged>,
     /// What is kept of its text.
     pub kept: Kept,
     /// Keyed pseudonyms of the author's name and e-mail address, where the site wants author history.
     pub authors: Vec<AuthorKey>,
+}
+
+impl Record {
+    /// When the comment was sent.
+    pub fn sent_at(&self) -> Timestamp {
+        self.submitted_at.unwrap_or(self.decided_at)
+    }
 }
 
 /// A record with what people said of it.

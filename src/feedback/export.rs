@@ -29,7 +29,7 @@ pub fn row(entry: &Entry) -> Option<Value> {
     if let Some(reviewer) = &label.reviewer {
         put("reviewer", json!(hex::encode(reviewer.as_bytes())));
     }
-    put("submitted_at", json!(rfc3339(record.decided_at)));
+    put("submitted_at", json!(rfc3339(record.sent_at())));
     if let Some(judged) = &record.judged {
         put("verdict", json!(judged.verdict.as_str()));
         put("spam_probability", json!(judged.spam_probability));

@@ -37,6 +37,8 @@ pub struct Raw {
     pub site: SiteId,
     /// When.
     pub decided_at: Timestamp,
+    /// When it was sent, of a comment of the past.
+    pub submitted_at: Option<Timestamp>,
     /// What was decided; `None` for history.
     pub judged: Option<Judged>,
     /// What the site keeps of texts.
@@ -268,6 +270,7 @@ fn record(raw: Raw, scratch: &mut Scratch) -> Record {
         id,
         site,
         decided_at,
+        submitted_at,
         judged,
         keep,
         content,
@@ -294,6 +297,7 @@ fn record(raw: Raw, scratch: &mut Scratch) -> Record {
         id,
         site,
         decided_at,
+        submitted_at,
         judged,
         kept,
         authors,

@@ -56,14 +56,16 @@ pub(crate) fn records() -> impl Strategy<Value = Record> {
         any::<[u8; 16]>(),
         "[a-z]{1,5}",
         moment(),
+        option::of(moment()),
         option::of(judged()),
         kept,
         authors,
     );
-    parts.prop_map(|(id, site, decided_at, judged, kept, authors)| Record {
+    parts.prop_map(|(id, site, decided_at, submitted_at, judged, kept, authors)| Record {
         id: DecisionId::new(id),
         site: SiteId::new(&site).unwrap(),
         decided_at,
+        submitted_at,
         judged,
         kept,
         authors,

@@ -25,6 +25,8 @@ struct RecordWire {
     text: Option<String>,
     #[prost(bytes = "vec", repeated, tag = "7")]
     authors: Vec<Vec<u8>>,
+    #[prost(fixed64, optional, tag = "8")]
+    submitted_at_micros: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -77,6 +79,7 @@ pub(super) fn encode_record(record: &Record) -> Vec<u8> {
         id,
         site,
         decided_at,
+        submitted_at,
         judged,
         kept,
         authors,
@@ -94,6 +97,7 @@ pub(super) fn encode_record(record: &Record) -> Vec<u8> {
         features,
         text,
         authors: authors.iter().map(|key| key.as_bytes().to_vec()).collect(),
+        submitted_at_micros: submitted_at.map(Timestamp::as_micros),
     };
     wire.encode_to_vec()
 }
@@ -139,6 +143,7 @@ pub(super) fn decode_record(bytes: &[u8]) -> Option<Record> {
         features,
         text,
         authors,
+        submitted_at_micros,
     } = RecordWire::decode(bytes).ok()?;
     let judged = match judged {
         Some(wire) => Some(Judged {
@@ -154,6 +159,7 @@ pub(super) fn decode_record(bytes: &[u8]) -> Option<Record> {
         id: DecisionId::new(id.try_into().ok()?),
         site: SiteId::new(&site).ok()?,
         decided_at: Timestamp::from_micros(decided_at_micros),
+        submitted_at: submitted_at_micros.map(Timestamp::from_micros),
         judged,
         kept: match (features, text) {
             (Some(features), _) => Kept::Features(features),

@@ -115,7 +115,11 @@ impl Moderator {
             (Some((comment, own_id)), Some(site)) => {
                 let policy = self.feedback_policy(site)?;
                 let id = decision.unwrap_or_else(|| self.history_id(site, &comment, &own_id));
-                Some(self.raw(id, site, &policy, &comment, None, now))
+                let sent_at = comment.submitted_at.map(|sent_at| sent_at.min(now));
+                Some(Raw {
+                    submitted_at: sent_at,
+                    ..self.raw(id, site, &policy, &comment, None, now)
+                })
             }
             _ => None,
         };
@@ -219,7 +223,10 @@ impl Moderator {
             return;
         };
         let judged = judged(&judgement.decision, &judgement.model_version, &judgement.policy_version);
-        let raw = self.raw(id, &submission.site, policy, &submission.comment, Some(judged), now);
+        let raw = Raw {
+            submitted_at: submission.of_the_past(now),
+            ..self.raw(id, &submission.site, policy, &submission.comment, Some(judged), now)
+        };
         if recorder.remember(raw) == Fate::Dropped {
             judgement.decision.degraded.push(Degraded::Feedback);
         }
@@ -246,6 +253,7 @@ impl Moderator {
             id,
             site: site.clone(),
             decided_at: now,
+            submitted_at: None,
             judged,
             keep: policy.keep,
             content: comment.content.clone(),

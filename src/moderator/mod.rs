@@ -168,6 +168,7 @@ impl Moderator {
     /// The calling program's mistakes; an author's mistakes are part of the judgement.
     pub async fn moderate(&self, submission: &Submission, patience: Duration) -> Result<Judgement, Refusal> {
         let started = self.clock.now();
+        submission.refuse_the_future(started)?;
         let policy = &*self.policy(&submission.site)?;
         // One snapshot from beginning to end: another model may be promoted while this call runs.
         let model = self.models.current();
@@ -237,8 +238,10 @@ impl Moderator {
     /// asked for: what a collection did not keep was not left empty.
     ///
     /// # Errors
-    /// The site is unknown.
+    /// As [`Moderator::moderate`].
     pub fn check(&self, submission: &Submission, unknown: FieldSet) -> Result<Judgement, Refusal> {
+        let now = self.clock.now();
+        submission.refuse_the_future(now)?;
         let policy = &*self.policy(&submission.site)?;
         let model = self.models.current();
         let weighing = Weighing {
@@ -247,7 +250,7 @@ impl Moderator {
             model: model.as_deref(),
             decision_id: [0; 16],
             measure: Measure::NotMeasured,
-            now: self.clock.now(),
+            now,
             stopwatch: &Stopwatch::of(submission, &self.clock),
         };
         let memo = weighing.memo();

@@ -149,7 +149,7 @@ impl Moderator {
                 continue;
             };
             let site = self.named(&record.site).map_or(OTHER, SiteId::as_str);
-            let day = Day::of(record.decided_at);
+            let day = Day::of(record.sent_at());
             if day >= first && wanted.is_none_or(|wanted| wanted == site) && label.opinion != Opinion::Withdrawn {
                 let said = opinions.entry((site.to_owned(), day)).or_default();
                 said.add(judged.verdict, label.opinion);
@@ -172,9 +172,14 @@ impl Moderator {
         Some(site).filter(|site| self.sites.load().named.contains_key(*site))
     }
 
+    /// Counts a decision on the day that it is of; one of the past beyond the days that are kept is counted nowhere.
     pub(super) fn count(&self, submission: &Submission, judgement: &Judgement, now: Timestamp) {
+        let at = submission.of_the_past(now).unwrap_or(now);
+        if !Day::of(at).is_kept_on(Day::of(now)) {
+            return;
+        }
         let site = self.named(&submission.site);
         self.statistics
-            .decided(site, &judgement.decision, judgement.replayed, now);
+            .decided(site, &judgement.decision, judgement.replayed, at);
     }
 }

@@ -1,7 +1,9 @@
 //! What goes into the house and what comes out: a submission, its judgement, or a refusal.
 
 use std::fmt;
+use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::comment::{Action, Comment};
 use crate::model::Explanation;
 use crate::policy::Summary;
@@ -26,6 +28,28 @@ pub struct Submission {
     pub dry_run: bool,
     /// The call that it came by, if that is traced.
     pub call: Option<Call>,
+}
+
+/// A caller's clock may be ahead of ours by this much; a comment from further in the future is a mistake.
+const AHEAD_MAX: Duration = Duration::from_secs(86_400);
+
+impl Submission {
+    /// The moment that the comment is counted and remembered at, if it is one of the past: when it was sent, for a
+    /// backfill that says so. All others are of the moment at which they are judged, also a recheck of what was sent
+    /// before an outage: its hold is today's work.
+    pub(super) fn of_the_past(&self, now: Timestamp) -> Option<Timestamp> {
+        let sent_at = self.comment.submitted_at.filter(|_| self.action == Action::Backfill);
+        sent_at.map(|sent_at| sent_at.min(now))
+    }
+
+    /// Refuses a comment that was sent more than a day from now.
+    pub(super) fn refuse_the_future(&self, now: Timestamp) -> Result<(), Refusal> {
+        let is_ahead = self
+            .comment
+            .submitted_at
+            .is_some_and(|sent_at| sent_at > now.after(AHEAD_MAX));
+        if is_ahead { Err(Refusal::FromTheFuture) } else { Ok(()) }
+    }
 }
 
 /// A caller's idempotency key, with the body it stands for.
@@ -78,4 +102,7 @@ pub enum Refusal {
     /// The request id stands for another body.
     #[error("the request_id was used within the last 10 minutes with another body")]
     RequestIdReused,
+    /// The comment is said to have been sent more than a day from now.
+    #[error("submitted_at lies in the future: more than a day ahead of this service's clock")]
+    FromTheFuture,
 }

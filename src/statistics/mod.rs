@@ -42,6 +42,11 @@ impl Day {
         Self(self.0.saturating_sub(days))
     }
 
+    /// Whether the day is among those that are kept when it is `today`.
+    pub const fn is_kept_on(self, today: Self) -> bool {
+        (today.0.saturating_sub(self.0) as usize) < DAYS_MAX
+    }
+
     /// Year, month and day: proleptic Gregorian, by Howard Hinnant's `civil_from_days`.
     pub fn date(self) -> String {
         let z = u64::from(self.0) + 719_468;

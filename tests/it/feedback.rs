@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use moderato::api::grpc::proto::admin_service_client::AdminServiceClient;
 use moderato::api::grpc::proto::{
-    Comment, ForgetAuthorRequest, GetDecisionRequest, GetDecisionResponse, Label, LabelSource, SubmitFeedbackRequest,
-    SubmitFeedbackResponse, Verdict,
+    Action, Comment, ForgetAuthorRequest, GetDecisionRequest, GetDecisionResponse, Label, LabelSource,
+    SubmitFeedbackRequest, SubmitFeedbackResponse, Verdict,
 };
 use serde_json::Value;
 use tonic::{Code, Status};
@@ -192,6 +192,49 @@ async fn without_a_store_the_setting_is_named() {
         assert!(status.message().contains("--data-dir"), "{status:?}");
     }
     house.stop().await;
+}
+
+#[tokio::test]
+async fn a_comment_of_the_past_is_exported_with_its_date_and_kept_from_today() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let service = Service::start(&["--data-dir", path]);
+    let mut client = service.client().await;
+    let sent_at = prost_types::Timestamp {
+        seconds: 1_600_000_000,
+        nanos: 0,
+    };
+    let mut past = request_with(|comment| comment.submitted_at = Some(sent_at));
+    past.action = Action::Backfill.into();
+    let judged = client.moderate(past.clone()).await.unwrap().into_inner();
+    client
+        .submit_feedback(by_id(&judged.decision_id, Label::Ham))
+        .await
+        .unwrap();
+    let told = client
+        .get_decision(GetDecisionRequest {
+            decision_id: judged.decision_id,
+            ..Default::default()
+        })
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(told.decided_at.unwrap().seconds > sent_at.seconds, "{told:?}");
+    // History that moderato never saw.
+    let full = SubmitFeedbackRequest {
+        label: Label::Spam.into(),
+        site: "gazette".to_owned(),
+        comment: past.comment,
+        ..Default::default()
+    };
+    client.submit_feedback(full).await.unwrap();
+    let rows = stdout(&run(&["feedback", "export", "--data-dir", path]));
+    let rows: Vec<Value> = rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        assert_eq!(row["submitted_at"], "2020-09-13T12:26:40.000000Z");
+    }
+    tokio::task::spawn_blocking(|| service.stop()).await.unwrap();
 }
 
 #[tokio::test]

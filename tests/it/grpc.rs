@@ -97,6 +97,21 @@ async fn the_calling_programs_mistakes_are_an_error_with_every_violation() {
     assert_eq!(fields, ["request_id", "site", "action", "comment.author_ip"]);
     assert!(!status.message().contains("203.0.113.7"), "{}", status.message());
 
+    let before_1970 = Some(prost_types::Timestamp { seconds: -1, nanos: 0 });
+    let bad = request_with(|comment| {
+        comment.author_created_at = before_1970;
+        comment.submitted_at = before_1970;
+        comment.language = "en_Ann Reader".to_owned();
+    });
+    let status = house.moderate(bad).await.unwrap_err();
+    let violations = status.get_details_bad_request().unwrap().field_violations;
+    let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
+    assert_eq!(
+        fields,
+        ["comment.author_created_at", "comment.submitted_at", "comment.language"]
+    );
+    assert!(!status.message().contains("Ann"), "{}", status.message());
+
     let status = house.moderate(ModerateRequest::default()).await.unwrap_err();
     let violations = status.get_details_bad_request().unwrap().field_violations;
     assert_eq!(

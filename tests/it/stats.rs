@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use moderato::api::grpc::proto::{GetStatsRequest, Label, SiteDay, SubmitFeedbackRequest};
+use moderato::api::grpc::proto::{Action, GetStatsRequest, Label, SiteDay, SubmitFeedbackRequest};
 use tonic::Code;
 
 use crate::support::house::House;
@@ -56,6 +56,43 @@ async fn decisions_are_counted_by_site_and_day() {
     };
     let status = house.client().get_stats(too_many).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_comment_of_the_past_is_counted_on_its_day() {
+    let house = House::start("[site.gazette]").await;
+    let sent = |action: Action, days_ago: i64| {
+        let mut request = request_with(|comment| {
+            comment.submitted_at = Some(prost_types::Timestamp {
+                seconds: 1_700_000_000 - days_ago * 86_400,
+                nanos: 0,
+            });
+        });
+        request.action = action.into();
+        request
+    };
+    for (action, days_ago) in [
+        (Action::Backfill, 2),
+        // Beyond what is kept, and no day of it.
+        (Action::Backfill, 35),
+        // By a clock that is ahead: today.
+        (Action::Backfill, -1),
+        // Judged today, whenever they were sent.
+        (Action::Submit, 2),
+        (Action::Recheck, 2),
+    ] {
+        house.moderate(sent(action, days_ago)).await.unwrap();
+    }
+    let days = stats(&house, "gazette", 35).await;
+    let counted: Vec<_> = days.iter().map(|day| (day.date.as_str(), day.approved)).collect();
+    assert_eq!(counted, [("2023-11-12", 1), ("2023-11-14", 3)]);
+    let status = house.moderate(sent(Action::Backfill, -2)).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert!(
+        status.message().contains("comment.submitted_at lies in the future"),
+        "{status:?}"
+    );
     house.stop().await;
 }
 

@@ -39,6 +39,10 @@ pub(super) fn refused(refusal: &Refusal) -> Status {
             let what = "was used within the last 10 minutes with another body; each comment needs an id of its own";
             invalid(vec![FieldViolation::new("request_id", what)])
         }
+        Refusal::FromTheFuture => {
+            let what = "lies in the future: more than a day ahead of this service's clock";
+            invalid(vec![FieldViolation::new("comment.submitted_at", what)])
+        }
     }
 }
 

@@ -115,6 +115,7 @@ pub(crate) fn record(n: u32, at: Timestamp) -> Record {
         id: id(n),
         site: site("gazette"),
         decided_at: at,
+        submitted_at: None,
         judged: Some(Judged {
             verdict: Verdict::Hold,
             causes: Vec::new(),
