@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::moderator::{Moderator, Status};
+use crate::telemetry::RedisCalls;
 
 /// What the door looks at.
 #[derive(Debug, Clone)]
@@ -40,6 +41,13 @@ impl Ops {
         let loaded_at = status.model.as_ref().map(|model| model.loaded_at);
         let ready = status.is_ready() && !*self.stopping.borrow();
         self.moderator.metrics().state(ready, loaded_at);
+        let calls = self.moderator.limiter().counters();
+        self.moderator.metrics().redis_calls(&RedisCalls {
+            sent: calls.sent,
+            timed_out: calls.timed_out,
+            shed: calls.shed,
+            opened: calls.opened,
+        });
         let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
         (text, self.metrics.render())
     }

@@ -1,5 +1,5 @@
-//! What was exported, so that forgetting can say which models have seen it: a model's card names the SHA-256 of every
-//! file that it was trained from, and so does the note of an export.
+//! Notes of exports, so that forgetting can say which models have seen a label: a model's card names the SHA-256 of
+//! every file that it was trained from, and so does the note of an export.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,15 +1,16 @@
-//! The memory of decisions and of what people said about them: where corrections wait until a model is trained again.
+//! The store of decisions and of the labels that people gave them, which wait there until a model is trained again.
 //!
-//! Under each decision's name lies what training needs (hashed features, or redacted text where a site wants it), what was
-//! decided and why, and the label in force; after a stated time it is forgotten by itself. [`FeedbackStore`] keeps that
-//! in files of this process or in a Redis that replicas share, by one contract: a label that was acknowledged is durable,
-//! a decision may be lost with the process.
+//! Under each decision's name lies what training needs (hashed features, or redacted text where a site wants it), what
+//! was decided and why, and the label in force; after a stated time it is forgotten by itself. [`FeedbackStore`] keeps
+//! that in files of this process or in a Redis that replicas share, by one contract: a label that was acknowledged is
+//! durable, a decision may be lost with the process.
 //!
 //! What this room must never do: keep a name, an address or a text as it was sent ([`Recorder`] redacts before anything
 //! is kept), keep a decision waiting for a disk, or read a clock.
 //!
-//! Where to start reading: `recorder.rs` is what the path of a comment sees, `file/` and `redis/` are the two homes,
-//! `wire.rs` is the bytes that they share, `export.rs` the rows that training reads. `docs/feedback.md` is for operators.
+//! Where to start reading: `recorder.rs` is the queue on the path of a comment, `file/` and `redis/` are the two
+//! stores, `wire.rs` is the bytes that they share, `export.rs` the rows that training reads. `docs/feedback.md` is for
+//! operators.
 
 mod export;
 mod exports;
@@ -30,15 +31,15 @@ use crate::verdict::Verdict;
 
 pub use self::export::row;
 pub use self::file::{FileStore, Opened, look, note_export};
-pub use self::recorder::{Fate, Raw, Recorder};
+pub use self::recorder::{Enqueued, Recorder, UnredactedDecision};
 pub use self::redis::RedisStore;
 
-/// How much is kept, and for how long.
+/// Bounds on the size of a store and on the age of what it keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// How long a decision without a label is kept.
+    /// The time for which a decision without a label is kept.
     pub retention: Duration,
-    /// How long a labeled decision is kept, from its label.
+    /// The time for which a labeled decision is kept, from its label.
     pub label_retention: Duration,
     /// Decisions at most; beyond it, the next to expire go first.
     pub records_max: usize,
@@ -48,31 +49,32 @@ pub struct Bounds {
     pub segment_bytes: u64,
 }
 
-/// What became of a label.
+/// The outcome of labeling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labeled {
     /// The label in force now.
     pub in_force: Label,
-    /// What moderato had decided; `None` for history.
+    /// The verdict that moderato had given; `None` for history.
     pub verdict: Option<Verdict>,
-    /// Whether it is this one; a later one may be in force already.
+    /// True if it is this one; a later one may be in force already.
     pub applied: bool,
 }
 
-/// Why a store did not do what it was asked.
+/// Failures of a store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FeedbackError {
-    /// The disk.
+    /// The disk failed.
     #[error("use the feedback store in {dir}: {problem}")]
     Disk {
         /// The store's directory.
         dir: PathBuf,
-        /// What the system said.
+        /// The system's message.
         problem: String,
     },
     /// Another process has the directory.
     #[error(
-        "the feedback store in {dir} is in use by process {holder}: stop that first, or let it do it (AdminService/ForgetAuthor)"
+        "the feedback store in {dir} is in use by process {holder}: stop that first, or let it do it \
+         (AdminService/ForgetAuthor)"
     )]
     InUse {
         /// The store's directory.
@@ -86,7 +88,7 @@ pub enum FeedbackError {
         /// The kind of failure and its remedy, in our words.
         problem: String,
     },
-    /// The settings of Redis.
+    /// The settings of Redis cannot be used.
     #[error(transparent)]
     Settings(#[from] InvalidSettings),
     /// The store was closed: the service is stopping.
@@ -103,7 +105,7 @@ impl FeedbackError {
     }
 }
 
-/// A store: the two homes that feedback can have.
+/// A store of feedback in one of two places.
 #[derive(Debug)]
 pub enum FeedbackStore {
     /// Files of this process.
@@ -129,7 +131,7 @@ impl FeedbackStore {
     /// label is durable (in Redis: as durable as its settings make it).
     ///
     /// # Errors
-    /// Whether the label was kept is not known; sending it again does no harm.
+    /// The label may or may not have been kept; sending it again does no harm.
     pub async fn label(
         &self,
         id: DecisionId,
@@ -142,7 +144,7 @@ impl FeedbackStore {
         }
     }
 
-    /// What is known of a decision.
+    /// Looks a decision up.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -153,10 +155,10 @@ impl FeedbackStore {
         }
     }
 
-    /// Forgets what is selected: when this returns, the store holds it nowhere any more.
+    /// Forgets the selected decisions: when this returns, the store holds them nowhere any more.
     ///
     /// # Errors
-    /// Some of it may be left; the same selection again forgets the rest.
+    /// A part may be left; the same selection again forgets the rest.
     pub async fn forget(&self, selection: Selection) -> Result<Forgotten, FeedbackError> {
         match self {
             Self::File(store) => store.forget(selection).await,
@@ -164,7 +166,7 @@ impl FeedbackStore {
         }
     }
 
-    /// Everything that is labeled, in the order of the decisions.
+    /// The labeled entries, in the order of the decisions.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -175,7 +177,7 @@ impl FeedbackStore {
         }
     }
 
-    /// How much there is of what.
+    /// Counts of records and labels by site, verdict and label.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -197,7 +199,7 @@ impl FeedbackStore {
         }
     }
 
-    /// Forgets what is too old, makes durable what is not yet. Once a minute is right.
+    /// Forgets expired decisions and syncs writes. Once a minute is right.
     ///
     /// # Errors
     /// The store cannot be written.
@@ -209,7 +211,7 @@ impl FeedbackStore {
         }
     }
 
-    /// Finishes what was asked, and closes.
+    /// Finishes the work that was asked for, and closes.
     pub async fn close(&self) {
         if let Self::File(store) = self {
             store.close().await;

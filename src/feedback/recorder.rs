@@ -1,8 +1,8 @@
-//! What the path of a comment sees of the store: a queue that never makes it wait.
+//! The queue between the path of a comment and the store, which never makes a comment wait.
 //!
 //! A decision is put into the queue as it is, and one task redacts it, reads its features and hands it to the store. If
-//! the queue is full the decision is not remembered; that is counted, and the answer says `feedback.store` in `degraded`.
-//! Whoever asks for a decision waits until those queued before are in the store.
+//! the queue is full the decision is not remembered; that is counted, and the answer says `feedback.store` in
+//! `degraded`. A reader waits until the decisions queued before are in the store.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,27 +21,27 @@ use crate::text::{Features, Persona, Scratch, redact};
 /// Decisions that are written together at most.
 const BATCH: usize = 64;
 
-/// A comment of this many bytes at most is redacted and read where answers are made: that takes no longer than a few
-/// answers, and wakes no other thread. A longer one is read elsewhere.
+/// Bytes of a comment that is redacted on the async workers: that takes no longer than a few answers, and wakes no
+/// other thread. A longer one goes to the blocking pool.
 const BRIEF_BYTES_MAX: usize = 2_048;
 
-/// Of a longer text, this many bytes are kept: its features are as many as its characters.
+/// Bytes that are kept of a longer text: its features are as many as its characters.
 const TEXT_BYTES_MAX: usize = 8_192;
 
 /// A decision as it was made, with the text as it was sent. It lives in memory only.
 #[derive(Debug)]
-pub struct Raw {
-    /// Its name.
+pub struct UnredactedDecision {
+    /// The decision's id.
     pub id: DecisionId,
-    /// Where.
+    /// The publication.
     pub site: SiteId,
-    /// When.
+    /// The time of the decision.
     pub decided_at: Timestamp,
-    /// When it was sent, of a comment of the past.
+    /// The time at which a comment of the past was sent; `None` for any other.
     pub submitted_at: Option<Timestamp>,
-    /// What was decided; `None` for history.
+    /// The verdict with its reasons; `None` for history.
     pub judged: Option<Judged>,
-    /// What the site keeps of texts.
+    /// The part of texts that the site keeps.
     pub keep: Keep,
     /// The text.
     pub content: Sensitive<String>,
@@ -49,24 +49,24 @@ pub struct Raw {
     pub article_hosts: Vec<String>,
     /// The author's name, to be taken out of the text.
     pub name: Sensitive<String>,
-    /// What else the author goes by, to be taken out.
+    /// The author's other accounts, to be taken out of the text.
     pub accounts: Vec<Sensitive<String>>,
     /// Keyed pseudonyms, where the site wants author history.
     pub authors: Vec<AuthorKey>,
 }
 
-/// What became of a decision that was to be remembered.
+/// The outcome of queuing a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// It will be.
+pub enum Enqueued {
+    /// The decision will be remembered.
     Queued,
-    /// It will not: the queue is full, or the store has failed.
+    /// The decision will not be remembered: the queue is full, or the store has failed.
     Dropped,
 }
 
 enum Job {
-    Remember(Box<Raw>),
-    /// Answered once everything before is in the store.
+    Remember(Box<UnredactedDecision>),
+    /// A request for an answer once everything queued before is in the store.
     Flush(oneshot::Sender<()>),
 }
 
@@ -81,9 +81,9 @@ pub struct Recorder {
 
 #[derive(Debug)]
 struct State {
-    /// The last write succeeded.
+    /// True while the last write succeeded.
     is_well: AtomicBool,
-    /// Decisions that were not remembered.
+    /// The number of decisions that were not remembered.
     n_dropped: AtomicU64,
 }
 
@@ -106,37 +106,42 @@ impl Recorder {
     }
 
     /// Puts a decision into the queue, without waiting.
-    pub fn remember(&self, raw: Raw) -> Fate {
+    pub fn remember(&self, raw: UnredactedDecision) -> Enqueued {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = queue.as_ref().map(|queue| queue.try_send(Job::Remember(Box::new(raw))));
         drop(queue);
         if !matches!(sent, Some(Ok(()))) {
             self.state.n_dropped.fetch_add(1, Ordering::Relaxed);
-            return Fate::Dropped;
+            return Enqueued::Dropped;
         }
         // It is tried all the same while the store fails: that is how it is found well again.
-        if self.is_well() { Fate::Queued } else { Fate::Dropped }
+        if self.is_well() {
+            Enqueued::Queued
+        } else {
+            Enqueued::Dropped
+        }
     }
 
-    /// Whether the last write succeeded.
+    /// True while the last write succeeded.
     pub fn is_well(&self) -> bool {
         self.state.is_well.load(Ordering::Relaxed)
     }
 
-    /// Decisions that were not remembered since the start.
+    /// The number of decisions that were not remembered since the start.
     pub fn n_dropped(&self) -> u64 {
         self.state.n_dropped.load(Ordering::Relaxed)
     }
 
-    /// As [`FeedbackStore::label`], after what is queued; a comment sent in full is redacted first.
+    /// Labels a decision as [`FeedbackStore::label`] does, once the queue is written; a comment sent in full is
+    /// redacted first.
     ///
     /// # Errors
-    /// As there.
+    /// Fails as the store does.
     pub async fn label(
         &self,
         id: DecisionId,
         label: Label,
-        full: Option<Raw>,
+        full: Option<UnredactedDecision>,
     ) -> Result<Option<Labeled>, FeedbackError> {
         self.flush().await;
         let full = match full {
@@ -146,37 +151,37 @@ impl Recorder {
         self.store.label(id, label, full).await
     }
 
-    /// As [`FeedbackStore::get`], after what is queued.
+    /// Looks a decision up as [`FeedbackStore::get`] does, once the queue is written.
     ///
     /// # Errors
-    /// As there.
+    /// Fails as the store does.
     pub async fn get(&self, id: DecisionId, now: Timestamp) -> Result<Option<Entry>, FeedbackError> {
         self.flush().await;
         self.store.get(id, now).await
     }
 
-    /// As [`FeedbackStore::labeled`], after what is queued.
+    /// Gives the labeled entries as [`FeedbackStore::labeled`] does, once the queue is written.
     ///
     /// # Errors
-    /// As there.
+    /// Fails as the store does.
     pub async fn labeled(&self, now: Timestamp) -> Result<Vec<Entry>, FeedbackError> {
         self.flush().await;
         self.store.labeled(now).await
     }
 
-    /// As [`FeedbackStore::forget`], after what is queued.
+    /// Forgets decisions as [`FeedbackStore::forget`] does, once the queue is written.
     ///
     /// # Errors
-    /// As there.
+    /// Fails as the store does.
     pub async fn forget(&self, selection: Selection) -> Result<Forgotten, FeedbackError> {
         self.flush().await;
         self.store.forget(selection).await
     }
 
-    /// As [`FeedbackStore::tidy`].
+    /// Tidies the store as [`FeedbackStore::tidy`] does.
     ///
     /// # Errors
-    /// As there.
+    /// Fails as the store does.
     pub async fn tidy(&self, now: Timestamp) -> Result<(), FeedbackError> {
         self.store.tidy(now).await
     }
@@ -186,7 +191,7 @@ impl Recorder {
         &self.store
     }
 
-    /// Writes what is queued, and closes the store.
+    /// Writes the queue, and closes the store.
     pub async fn close(&self) {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -209,7 +214,7 @@ impl Recorder {
     }
 }
 
-/// The task: batch after batch, until nobody can queue any more.
+/// Runs the task: batch after batch, until nobody can queue any more.
 async fn write(store: Arc<FeedbackStore>, mut queued: mpsc::Receiver<Job>, state: Arc<State>, clock: Clock) {
     let mut jobs = Vec::with_capacity(BATCH);
     while queued.recv_many(&mut jobs, BATCH).await > 0 {
@@ -243,9 +248,9 @@ async fn write(store: Arc<FeedbackStore>, mut queued: mpsc::Receiver<Job>, state
     }
 }
 
-/// Redacts and reads. No call waits behind more than one brief comment.
-async fn recorded(raws: Vec<Raw>) -> Vec<Record> {
-    let (brief, long): (Vec<Raw>, Vec<Raw>) = raws.into_iter().partition(is_brief);
+/// Redacts decisions and reads their features. No call waits behind more than one brief comment.
+async fn recorded(raws: Vec<UnredactedDecision>) -> Vec<Record> {
+    let (brief, long): (Vec<UnredactedDecision>, Vec<UnredactedDecision>) = raws.into_iter().partition(is_brief);
     let mut scratch = Scratch::default();
     let mut records = Vec::with_capacity(brief.len() + long.len());
     for raw in brief {
@@ -260,13 +265,13 @@ async fn recorded(raws: Vec<Raw>) -> Vec<Record> {
     records
 }
 
-fn is_brief(raw: &Raw) -> bool {
+fn is_brief(raw: &UnredactedDecision) -> bool {
     let accounts = raw.accounts.iter().map(|account| account.expose().len());
     raw.content.expose().len() + raw.name.expose().len() + accounts.sum::<usize>() <= BRIEF_BYTES_MAX
 }
 
-fn record(raw: Raw, scratch: &mut Scratch) -> Record {
-    let Raw {
+fn record(raw: UnredactedDecision, scratch: &mut Scratch) -> Record {
+    let UnredactedDecision {
         id,
         site,
         decided_at,
@@ -304,7 +309,7 @@ fn record(raw: Raw, scratch: &mut Scratch) -> Record {
     }
 }
 
-/// As much of a text as is kept, cut between characters.
+/// The beginning of a text that is kept, cut between characters.
 fn beginning(text: &str) -> &str {
     &text[..text.floor_char_boundary(TEXT_BYTES_MAX)]
 }

@@ -44,7 +44,7 @@ fn judged() -> impl Strategy<Value = Judged> {
     )
 }
 
-/// Any record.
+/// A random record.
 pub(crate) fn records() -> impl Strategy<Value = Record> {
     let kept = prop_oneof![
         Just(Kept::Nothing),
@@ -72,7 +72,7 @@ pub(crate) fn records() -> impl Strategy<Value = Record> {
     })
 }
 
-/// Any label.
+/// A random label.
 pub(crate) fn labels() -> impl Strategy<Value = Label> {
     let reviewer = option::of(any::<[u8; 16]>().prop_map(AuthorKey::new));
     let opinion = proptest::sample::select(&Opinion::ALL[..]);

@@ -31,7 +31,7 @@ struct RecordWire {
 
 #[derive(Clone, PartialEq, Message)]
 struct JudgedWire {
-    /// As [`verdict_number`] says.
+    /// The verdict's number by [`verdict_number`].
     #[prost(uint32, tag = "1")]
     verdict: u32,
     #[prost(message, repeated, tag = "2")]
@@ -48,7 +48,7 @@ struct JudgedWire {
 struct CauseWire {
     #[prost(string, tag = "1")]
     code: String,
-    /// 0 is for information.
+    /// The effect's number; 0 is for information.
     #[prost(uint32, tag = "2")]
     effect: u32,
     #[prost(string, tag = "3")]

@@ -1,8 +1,9 @@
-//! The counts of one replica by itself, for the time that Redis is away. Pure: the caller passes the time and asks Redis.
+//! The counts of one replica by itself, for the time that Redis is away. Pure: the caller passes the time and asks
+//! Redis.
 //!
-//! While Redis answers, each answer is remembered. While it does not, this replica counts on from there, at a share of each
-//! quota. Nothing of that is written back: when Redis answers again, its answer replaces what was counted here. So an
-//! outage allows each author at most one more burst at each replica, and no replica ever charges Redis for another.
+//! While Redis answers, each answer is remembered. While it does not, this replica counts on from there, at a share of
+//! each quota. Nothing of that is written back: when Redis answers again, its answer replaces what was counted here. So
+//! an outage allows each author at most one more burst at each replica, and no replica ever charges Redis for another.
 
 use std::time::Duration;
 
@@ -11,10 +12,10 @@ use super::{Acquire, Acquired, Answer, IdempotencyKey, Mode, Outcome, Source};
 use crate::clock::Timestamp;
 use crate::site::Quota;
 
-/// How this process counts while Redis is away.
+/// Settings for counting in this process while Redis is away.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DegradedSettings {
-    /// The bounds on what it remembers.
+    /// Bounds on the size of its memory.
     pub memory: MemorySettings,
     /// The part of each quota that this process grants alone, above 0 and at most 1; 1 unless set.
     pub local_share: f64,
@@ -29,13 +30,14 @@ impl Default for DegradedSettings {
     }
 }
 
-/// Ends the payload of a remembered answer that Redis took part in: a replay names the source that the first answer named.
+/// Ends the payload of a remembered answer that Redis took part in: a replay names the source that the first answer
+/// named.
 const BY_REDIS: u8 = 0;
 
 /// Ends the payload of a remembered answer that this process gave alone.
 const DEGRADED: u8 = 1;
 
-/// One replica's own counts and answers.
+/// The counts and answers of one replica.
 #[derive(Debug)]
 pub(super) struct LocalState {
     memory: Memory,
@@ -55,8 +57,8 @@ impl LocalState {
         Self { memory, share }
     }
 
-    /// Looks a request id up: a replay, a conflict, or nothing. An answer given without Redis is [`Source::Degraded`] in
-    /// its replay too, any other [`Source::Local`].
+    /// Looks a request id up: a replay, a conflict, or nothing. An answer given without Redis is [`Source::Degraded`]
+    /// in its replay too, any other [`Source::Local`].
     pub(super) fn look_up(&self, id: &IdempotencyKey<'_>, now: Timestamp) -> Option<Acquired> {
         self.memory.look_up(id, now).map(unmarked)
     }
@@ -66,8 +68,8 @@ impl LocalState {
         self.memory.acquire(acquire, now)
     }
 
-    /// Remembers what Redis answered: its levels (µs), and the outcomes under the request id. `now` is from before it was
-    /// asked, so that the levels are rather too small here than too large.
+    /// Remembers what Redis answered: its levels (µs), and the outcomes under the request id. `now` is from before it
+    /// was asked, so that the levels are rather too small here than too large.
     pub(super) fn learn(&self, acquire: &Acquire<'_>, levels: &[u64], outcomes: &[Outcome], now: Timestamp) {
         if acquire.mode == Mode::Peek {
             return;

@@ -1,5 +1,5 @@
-//! Detects an address that makes up more than a fifth of a site's comments. It is most likely a proxy's, and every reader
-//! behind it shares one count: an operator must hear of it.
+//! Detects an address that makes up more than a fifth of a site's comments. It is most likely a proxy's, and every
+//! reader behind it shares one count: an operator must hear of it.
 //!
 //! Counting every address would take memory for each; the Space-Saving sketch (Metwally, Agrawal, El Abbadi 2005) finds
 //! the frequent ones with a fixed number of counters. A counter may be too high by what it took over from the one it
@@ -39,11 +39,11 @@ struct Counter {
 /// The change that one more comment made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing worth telling.
+    /// No change.
     None,
-    /// One address now makes up more than a fifth; its share, at least, in percent.
+    /// An address now makes up more than a fifth.
     Began {
-        /// 21 to 100.
+        /// A lower bound of its share, 21 to 100.
         percent: u32,
     },
     /// No address does any more.

@@ -1,10 +1,11 @@
-//! The arithmetic of a quota: the generic cell rate algorithm (GCRA), as ITU-T I.371 Annex A and ATM Forum TM 4.1 define
-//! it (the virtual-scheduling form). Everything is whole microseconds, so nothing rounds and Lua's numbers hold it all.
+//! The arithmetic of a quota: the generic cell rate algorithm (GCRA), as ITU-T I.371 Annex A and ATM Forum TM 4.1
+//! define it (the virtual-scheduling form). Everything is whole microseconds, so nothing rounds and Lua's numbers hold
+//! it all.
 //!
-//! A quota's whole state is one number, the *theoretical arrival time* (TAT): when the quota would be at rest if nothing
-//! else came. `level = TAT − now` is what is used up, in time; a grant adds one `interval` to it, and fits if the level
-//! stays within `capacity = burst · interval`. From this follows the promise: in any window of length t at most
-//! `burst + ⌊t / interval⌋` grants.
+//! A quota's whole state is one number, the *theoretical arrival time* (TAT): when the quota would be at rest if
+//! nothing else came. `level = TAT − now` is what is used up, in time; a grant adds one `interval` to it, and fits if
+//! the level stays within `capacity = burst · interval`. From this follows the promise: in any window of length t at
+//! most `burst + ⌊t / interval⌋` grants.
 //!
 //! The level is never read as more than `capacity`. So a clock that goes back takes grants away until it has caught up
 //! by one capacity at most, never gives any, and a clock that jumps forward gives one full burst, as rest does.
@@ -77,9 +78,9 @@ impl Meter {
     }
 }
 
-/// Acquires one grant from every quota or from none, at `now`. `tats` holds one state for each quota, zero if at rest; it
-/// is changed by an acquisition that spends, and where the clock went back (see above), else not. A shadow quota is charged when
-/// it has room and the others grant; it stops nothing. Outcomes come in the order of the quotas.
+/// Acquires one grant from every quota or from none, at `now`. `tats` holds one state for each quota, zero if at rest;
+/// it is changed by an acquisition that spends, and where the clock went back (see above), else not. A shadow quota is
+/// charged when it has room and the others grant; it stops nothing. Outcomes come in the order of the quotas.
 pub fn acquire(quotas: &[Quota], tats: &mut [u64], now: u64, mode: Mode) -> Vec<Outcome> {
     let asked = || quotas.iter().map(Meter::of);
     let granted = asked()

@@ -8,9 +8,9 @@
 //! ```
 //!
 //! `site` is 1 to 64 of `a-z0-9._-`; subject and request are 32 hex digits of a keyed hash, never what an author typed.
-//! What is between the braces is the hash tag: it alone decides the slot in a cluster, so that one script may touch both
-//! of a request's keys. The version changes when the value's format does; old and new then count side by side until the
-//! old keys expire. An ACL needs one pattern, `~moderato:*`.
+//! The text between the braces is the hash tag: it alone decides the slot in a cluster, so that one script may touch
+//! both of a request's keys. The version changes when the value's format does; old and new then count side by side
+//! until the old keys expire. An ACL needs one pattern, `~moderato:*`.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -49,8 +49,8 @@ pub fn request(layout: Layout, site: &SiteId, subject: Option<AuthorKey>, id: &I
     }
 }
 
-/// Names a quota inside a subject's value: a hash of its name and numbers. A quota whose numbers change therefore starts
-/// at rest, and replicas that still have the old numbers count beside it instead of against it.
+/// Names a quota inside a subject's value: a hash of its name and numbers. A quota whose numbers change therefore
+/// starts at rest, and replicas that still have the old numbers count beside it instead of against it.
 pub fn quota_id(quota: &Quota) -> [u8; 4] {
     let mut text = Vec::with_capacity(quota.name.len() + 20);
     text.extend_from_slice(&quota.burst.to_le_bytes());

@@ -1,15 +1,16 @@
-//! Limits on how often one author may comment: several quotas at once, all or none, and the first answers to request ids.
+//! Limits on how often one author may comment: several quotas at once, all or none, and the first answers to request
+//! ids.
 //!
-//! Counts live in this process ([`Limiter::memory`]) or in a Redis that replicas share ([`Limiter::redis`]), by the same
-//! arithmetic. [`Limiter::acquire`] never fails and never waits longer than its budget: while Redis is away this process
-//! counts by itself and says so ([`Source::Degraded`]).
+//! Counts live in this process ([`Limiter::memory`]) or in a Redis that replicas share ([`Limiter::redis`]), by the
+//! same arithmetic. [`Limiter::acquire`] never fails and never waits longer than its budget: while Redis is away this
+//! process counts by itself and says so ([`Source::Degraded`]).
 //!
-//! What this room must never do: log, read a clock (the caller passes `now`; in Redis it is Redis' clock that counts),
+//! This room must never log, read a clock (the caller passes `now`; in Redis it is Redis' clock that counts),
 //! retry inside a request, hold a lock over an await, or see an address: subjects are keyed hashes.
 //!
-//! Where to start reading: `gcra.rs` is the arithmetic, `take.lua` its second home, `script.rs` the bytes between the two,
-//! `memory/` the bounded map, `redis.rs` the limiter in Redis, `degraded.rs` what it does without, `key.rs` the layout in
-//! Redis. The connection is the room `redis`. `docs/limits.md` is for operators.
+//! Where to start reading: `gcra.rs` is the arithmetic, `take.lua` its second home, `script.rs` the bytes between the
+//! two, `memory/` the bounded map, `redis.rs` the limiter in Redis, `degraded.rs` what it does without, `key.rs` the
+//! layout in Redis. The connection is the room `redis`. `docs/limits.md` is for operators.
 
 mod degraded;
 mod dominance;
@@ -52,14 +53,15 @@ impl Limiter {
     /// A limiter in Redis. Nothing is connected yet: see [`Limiter::connect`].
     ///
     /// # Errors
-    /// If the URL or a certificate cannot be read. A Redis that is not there is no error: the service starts without it.
+    /// If the URL or a certificate cannot be read. A Redis that is not there is no error: the service starts without
+    /// it.
     pub fn redis(redis: RedisSettings, degraded: &DegradedSettings) -> Result<Self, InvalidSettings> {
         Ok(Self::Redis(Box::new(RedisLimiter::new(redis, degraded)?)))
     }
 
-    /// Begins to connect and waits until the first attempt has ended, well or not: at most twice the connect time-out and
-    /// once the budget, and in a cluster the connect time-out once more for each seed that is silent. Call it before
-    /// serving, so that the first acquisitions find Redis. Needs a running tokio runtime, as `acquire` does.
+    /// Begins to connect and waits until the first attempt has ended, well or not: at most twice the connect time-out
+    /// and once the budget, and in a cluster the connect time-out once more for each seed that is silent. Call it
+    /// before serving, so that the first acquisitions find Redis. Needs a running tokio runtime, as `acquire` does.
     pub async fn connect(&self) {
         if let Self::Redis(redis) = self {
             redis.connect().await;
@@ -72,8 +74,8 @@ impl Limiter {
         self.acquire_within(acquire, now, Duration::MAX).await
     }
 
-    /// As [`Limiter::acquire`], and waits for Redis no longer than `patience`: a caller's deadline. If that passes first,
-    /// this process answers, which is better for the caller than no answer.
+    /// Answers as [`Limiter::acquire`] does, and waits for Redis no longer than `patience`: a caller's deadline. If
+    /// that passes first, this process answers, which is better for the caller than no answer.
     pub async fn acquire_within(&self, acquire: &Acquire<'_>, now: Timestamp, patience: Duration) -> Acquired {
         match self {
             Self::Memory(memory) => Acquired {
@@ -117,8 +119,8 @@ pub enum Source {
     Local,
     /// Redis.
     Redis,
-    /// This process, because Redis did not answer, to this acquisition or to the one that it replays: the caller reports
-    /// `rate_limit.redis` as degraded.
+    /// This process, because Redis did not answer, to this acquisition or to the one that it replays: the caller
+    /// reports `rate_limit.redis` as degraded.
     Degraded,
 }
 
@@ -153,14 +155,15 @@ pub struct IdempotencyKey<'a> {
     pub request: [u8; 16],
     /// Keyed hash of the whole request body.
     pub fingerprint: [u8; 16],
-    /// The comment's author, also when nobody is counted: in a cluster the answer lies beside this author's quotas, so that
-    /// the same body is found again however it is sent. Ignored where the acquisition has a subject: that is the author.
+    /// The comment's author, also when nobody is counted: in a cluster the answer lies beside this author's quotas, so
+    /// that the same body is found again however it is sent. Ignored where the acquisition has a subject: that is the
+    /// author.
     pub author: Option<AuthorKey>,
     /// Bytes to remember and to hand to a replay; opaque to the limiter.
     pub payload: &'a [u8],
 }
 
-/// One quota's answer to an acquisition.
+/// The answer of one quota to an acquisition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
     /// Grants left after this acquisition.

@@ -44,8 +44,8 @@ impl RedisLimiter {
         self.client.connect().await;
     }
 
-    /// Answers an acquisition, from Redis if it answers in time, else from what this process knows. Never fails, and takes
-    /// no longer than the budget, or than `patience` if that is less.
+    /// Answers an acquisition, from Redis if it answers in time, else from what this process knows. Never fails, and
+    /// takes no longer than the budget, or than `patience` if that is less.
     pub async fn acquire(&self, acquire: &Acquire<'_>, now: Timestamp, patience: Duration) -> Acquired {
         let local = &self.local;
         if let Some(known) = acquire.idempotency_key.as_ref().and_then(|id| local.look_up(id, now)) {

@@ -14,15 +14,15 @@ use crate::site::Quota;
 /// Bytes of one packed quota.
 const QUOTA_BYTES: usize = 21;
 
-/// The bits of a stored answer's first byte that count its quotas. Versions that wrote answers of an outage to Redis set
-/// the highest bit on those; it means nothing any more.
+/// The bits of a stored answer's first byte that count its quotas. Versions that wrote answers of an outage to Redis
+/// set the highest bit on those; it means nothing any more.
 const N_QUOTAS: u8 = 0x7f;
 
 /// The script with its digest.
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("take.lua")));
 
-/// The probe: an acquisition under a key of its own that is at rest again after a millisecond, so it needs all that a real
-/// one needs.
+/// The probe: an acquisition under a key of its own that is at rest again after a millisecond, so it needs all that a
+/// real one needs.
 pub(super) const PROBE: Probe = Probe {
     call: probe,
     is_answer: |value| reply(value).is_some(),

@@ -1,19 +1,19 @@
--- Acquires one grant from every quota of one subject, all or none, in one step. The arithmetic is gcra.rs', and a test holds the
--- two together; this file is its second home because only Redis can do it for a whole fleet at once.
+-- Acquires one grant from every quota of one subject, all or none, in one step. The arithmetic is gcra.rs', and a test
+-- holds the two together; this file is its second home because only Redis can do it for a whole fleet at once.
 --
--- KEYS  the subject's key, if there are quotas; then the request id's key, if there is a request id. One slot in a cluster.
+-- KEYS  the subject's key, if there are quotas; then the request id's key, if there is one. One slot in a cluster.
 -- ARGV  1  's' spend, 'p' look only
 --       2  the quotas, 21 bytes each: id (4 bytes), interval and capacity (µs, little-endian doubles), shadow (0 or 1)
 --       3  the fingerprint of the request's body (16 bytes), if there is a request id
 --       4  the time for which to remember the answer, in ms
 --       5  the payload to remember with it
--- Value of a subject: 12 bytes for each quota that is not at rest: id, theoretical arrival time (µs, double). Quotas that
--- this caller does not know (another version of the configuration) are kept.
--- Value of a request id: fingerprint, number of quotas (1 byte; its highest bit, once set for answers given without Redis,
--- is ignored), the quotas as in ARGV[2], the outcomes, the payload.
--- Reply 'F' .. outcomes              fresh; 8 bytes each: the level (µs, little-endian signed), or -1 - level if exceeded
+-- Value of a subject: 12 bytes for each quota that is not at rest: id, theoretical arrival time (µs, double). Quotas
+-- that this caller does not know (another version of the configuration) are kept.
+-- Value of a request id: fingerprint, number of quotas (1 byte; its highest bit, once set for answers given without
+-- Redis, is ignored), the quotas as in ARGV[2], the outcomes, the payload.
+-- Reply 'F' .. outcomes         fresh; 8 bytes each: the level (µs, little-endian signed), or -1 - level if exceeded
 --       'R' .. a request id's value from its number of quotas on
---       'C'                          the request id was used with another body
+--       'C'                     the request id was used with another body
 -- Cost: O(quotas). Commands used: TIME, GET, SET.
 local spend, quotas = ARGV[1] == 's', ARGV[2]
 

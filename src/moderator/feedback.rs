@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::comment::{AuthorKey, Comment};
-use crate::feedback::{Fate, FeedbackError, Labeled, Raw, Recorder};
+use crate::feedback::{Enqueued, FeedbackError, Labeled, Recorder, UnredactedDecision};
 use crate::policy;
 use crate::privacy::Pseudonymizer;
 use crate::record::{Cause, DecisionId, Entry, Forgotten, Judged, Label, LabelSource, Opinion, Selection};
@@ -116,7 +116,7 @@ impl Moderator {
                 let policy = self.feedback_policy(site)?;
                 let id = decision.unwrap_or_else(|| self.history_id(site, &comment, &own_id));
                 let sent_at = comment.submitted_at.map(|sent_at| sent_at.min(now));
-                Some(Raw {
+                Some(UnredactedDecision {
                     submitted_at: sent_at,
                     ..self.raw(id, site, &policy, &comment, None, now)
                 })
@@ -223,11 +223,11 @@ impl Moderator {
             return;
         };
         let judged = judged(&judgement.decision, &judgement.model_version, &judgement.policy_version);
-        let raw = Raw {
+        let raw = UnredactedDecision {
             submitted_at: submission.of_the_past(now),
             ..self.raw(id, &submission.site, policy, &submission.comment, Some(judged), now)
         };
-        if recorder.remember(raw) == Fate::Dropped {
+        if recorder.remember(raw) == Enqueued::Dropped {
             judgement.decision.degraded.push(Degraded::Feedback);
         }
         self.metrics.feedback_dropped(recorder.n_dropped());
@@ -241,7 +241,7 @@ impl Moderator {
         comment: &Comment,
         judged: Option<Judged>,
         now: Timestamp,
-    ) -> Raw {
+    ) -> UnredactedDecision {
         let author = &comment.author;
         let mailbox = author.email.expose().split('@').next().unwrap_or_default().to_owned();
         let authors = if policy.author_history {
@@ -249,7 +249,7 @@ impl Moderator {
         } else {
             Vec::new()
         };
-        Raw {
+        UnredactedDecision {
             id,
             site: site.clone(),
             decided_at: now,

@@ -2,8 +2,8 @@
 //! given up with the whole connection. A caller that stops waiting (its budget is over, its client went away) does not
 //! free its permit, or impatient callers could pile up commands at a slow Redis without end.
 //!
-//! Calls made at the same time leave together, in one write. Sent one by one, each would wake the library's driver, which
-//! would write it at once: the system calls for that are most of what a call costs.
+//! Calls made at the same time leave together, in one write. Sent one by one, each would wake the library's driver,
+//! which would write it at once: the system calls for that are most of what a call costs.
 
 use std::future::poll_fn;
 use std::io;
@@ -36,8 +36,8 @@ pub(super) struct BatchedConnection {
 }
 
 impl BatchedConnection {
-    /// Wraps a connection: at most `in_flight_max` calls at once, each of which waits at most the `budget` for its answer.
-    /// Needs a running tokio runtime.
+    /// Wraps a connection: at most `in_flight_max` calls at once, each of which waits at most the `budget` for its
+    /// answer. Needs a running tokio runtime.
     pub(super) fn new(connection: MultiplexedConnection, in_flight_max: usize, budget: Duration) -> Self {
         let open = watch::Sender::new(());
         let batcher = Arc::new(Batcher {
@@ -73,7 +73,7 @@ impl BatchedConnection {
     }
 }
 
-/// One call in flight, counted while it lives.
+/// A call's place among those in flight, counted while it lives.
 struct InFlightCount(Arc<AtomicUsize>);
 
 impl Drop for InFlightCount {
@@ -89,7 +89,8 @@ pub(super) struct Permit {
 }
 
 impl Permit {
-    /// Sends a call made at `now`. The permit is returned when its answer has come, whether or not anybody waits for that.
+    /// Sends a call made at `now`. The permit is returned when its answer has come, whether or not anybody waits for
+    /// that.
     pub(super) fn send(self, call: Call, now: Instant) -> PendingAnswer {
         let (reply, answer) = oneshot::channel();
         let (command, script) = call.into_parts();
@@ -107,8 +108,8 @@ impl Permit {
     }
 }
 
-/// The answer to a call, once it comes; an error if the budget is over or the connection gone, in which case nobody knows
-/// whether the call ran.
+/// The answer to a call, once it comes; an error if the budget is over or the connection gone, in which case nobody
+/// knows whether the call ran.
 pub(super) struct PendingAnswer(oneshot::Receiver<Answer>);
 
 impl Future for PendingAnswer {
@@ -219,8 +220,8 @@ async fn yield_to_ready_tasks() {
     .await;
 }
 
-/// Runs calls and hands their answers out. Those whose script Redis does not know (it was restarted, or flushed) run again
-/// with the script's text.
+/// Runs calls and hands their answers out. Those whose script Redis does not know (it was restarted, or flushed) run
+/// again with the script's text.
 async fn run(
     calls: Vec<PendingCall>,
     mut connection: MultiplexedConnection,
@@ -245,8 +246,8 @@ async fn run(
     }
 }
 
-/// Runs all calls in one write and hands their answers out; returns those whose script is unknown. Answers that come too
-/// late are waited for while the connection is open, and their calls stay in flight for as long.
+/// Runs all calls in one write and hands their answers out; returns those whose script is unknown. Answers that come
+/// too late are waited for while the connection is open, and their calls stay in flight for as long.
 async fn run_once(
     calls: Vec<PendingCall>,
     connection: &mut MultiplexedConnection,

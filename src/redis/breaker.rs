@@ -8,8 +8,8 @@
 //!           50 to 400 ms, give or take a quarter, so that replicas do not come back in step
 //! ```
 //!
-//! A probe says little about calls: it asks for one key, alone. So a wait that has grown is forgotten only after 100 calls
-//! were answered; a breaker that opens again before that waits as if the probe had failed, and does not flap.
+//! A probe says little about calls: it asks for one key, alone. So a wait that has grown is forgotten only after 100
+//! calls were answered; a breaker that opens again before that waits as if the probe had failed, and does not flap.
 
 use std::time::Duration;
 
@@ -97,8 +97,8 @@ impl Breaker {
         self.points >= POINTS_MAX && self.failed(Cause::Timeout, now)
     }
 
-    /// Notes that a call failed in a way that the next would too. True if this opened the breaker. The first probe is due
-    /// at once, or after the wait that has grown if fewer than 100 calls were answered since the last one.
+    /// Notes that a call failed in a way that the next would too. True if this opened the breaker. The first probe is
+    /// due at once, or after the wait that has grown if fewer than 100 calls were answered since the last one.
     pub(super) fn failed(&mut self, cause: Cause, now: Duration) -> bool {
         let opens = self.admits();
         if opens {

@@ -29,7 +29,7 @@ impl Script {
     }
 }
 
-/// One command, with the key that decides which process of a cluster gets it.
+/// A command with the key that decides which process of a cluster gets it.
 #[derive(Clone)]
 pub struct Call {
     key: Option<String>,
@@ -100,8 +100,8 @@ impl std::fmt::Debug for Call {
     }
 }
 
-/// The call by which a node is found well again. It should need everything that real calls need: whatever fails those (a
-/// permission, a full memory, a read-only replica) then fails the probe too.
+/// The call by which a node is found well again. It should need everything that real calls need: whatever fails those
+/// (a permission, a full memory, a read-only replica) then fails the probe too.
 #[derive(Debug, Clone, Copy)]
 pub struct Probe {
     /// Makes the call on the probe's key, `moderato:1:{probe:<n>}`.

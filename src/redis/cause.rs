@@ -3,45 +3,45 @@
 /// The reason for not sending to a Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// No attempt to reach it has ended yet.
+    /// No attempt to connect has ended yet.
     Connecting,
     /// Nothing listens at the address.
     Refused,
     /// The host name or the route leads nowhere.
     Unreachable,
-    /// It does not answer in time.
+    /// Redis does not answer in time.
     Timeout,
     /// The connection was closed or broke off.
     Cut,
     /// TLS could not be agreed on.
     Tls,
-    /// What answers does not speak Redis' protocol.
+    /// The program at the address does not speak Redis' protocol.
     NotRedis,
     /// The password or the user is wrong, or one is required.
     WrongPassword,
-    /// The user may not do what the limiter needs.
+    /// The user may not do what moderato needs.
     NoPermission,
-    /// It is a replica, or was made read-only.
+    /// Redis is a replica, or was made read-only.
     ReadOnly,
-    /// It has no memory left and may not evict.
+    /// Redis has no memory left and may not evict.
     Full,
-    /// It refuses writes because it cannot save them.
+    /// Redis refuses writes because it cannot save them.
     CannotSave,
-    /// It is still reading its data in.
+    /// Redis is still reading its data in.
     Loading,
-    /// It is busy with somebody's script.
+    /// Redis is busy with somebody's script.
     Busy,
-    /// It takes no more clients.
+    /// Redis takes no more clients.
     TooManyClients,
     /// The cluster does not serve this part of the keys now.
     ClusterDown,
-    /// It is not a cluster, but the URL says so; or it is one, and the URL does not say so.
+    /// The URL names a cluster and Redis is none, or the other way round.
     WrongKind,
     /// Sentinel knows of no master.
     NoMaster,
     /// The database number does not exist there.
     NoDatabase,
-    /// It answered what no Redis that we know answers.
+    /// Redis answered with an error that is not known here.
     Unexpected,
 }
 
@@ -51,7 +51,7 @@ impl Cause {
         self.row().0
     }
 
-    /// What happened and what to do, as a fragment for a log line.
+    /// The event and its remedy, as a fragment for a log line.
     pub const fn message(self) -> &'static str {
         self.row().1
     }
@@ -69,15 +69,18 @@ impl Cause {
             ),
             Self::Timeout => (
                 "timeout",
-                "no answer within the time budget; look for a stalled or overloaded Redis (SLOWLOG GET, INFO) or a slow network, for rediss:// where the port speaks no TLS, or raise the budget",
+                "no answer within the time budget; look for a stalled or overloaded Redis (SLOWLOG GET, INFO) or a slow \
+                 network, for rediss:// where the port speaks no TLS, or raise the budget",
             ),
             Self::Cut => (
                 "cut",
-                "the connection broke; if it comes back, Redis was restarted; if not, see whether the port expects TLS (rediss://), or maxclients is reached",
+                "the connection broke; if it comes back, Redis was restarted; if not, see whether the port expects TLS \
+                 (rediss://), or maxclients is reached",
             ),
             Self::Tls => (
                 "tls",
-                "TLS failed; check that the port speaks TLS, that its certificate names this host, and which authority signed it",
+                "TLS failed; check that the port speaks TLS, that its certificate names this host, and which authority \
+                 signed it",
             ),
             Self::NotRedis => (
                 "not_redis",
@@ -89,7 +92,8 @@ impl Cause {
             ),
             Self::NoPermission => (
                 "no_permission",
-                "the user lacks permission; allow it: ACL SETUSER <user> ~moderato:* +evalsha +eval +time +get +set +select, in a cluster also +cluster|slots; the sentinels' user needs +sentinel|get-master-addr-by-name",
+                "the user lacks permission; allow it: ACL SETUSER <user> ~moderato:* +evalsha +eval +time +get +set \
+                 +select, in a cluster also +cluster|slots; the sentinels' user needs +sentinel|get-master-addr-by-name",
             ),
             Self::ReadOnly => (
                 "read_only",
@@ -101,7 +105,8 @@ impl Cause {
             ),
             Self::CannotSave => (
                 "cannot_save",
-                "Redis refuses writes because it cannot save to disk; free the disk, or set stop-writes-on-bgsave-error no",
+                "Redis refuses writes because it cannot save to disk; free the disk, or set stop-writes-on-bgsave-error \
+                 no",
             ),
             Self::Loading => ("loading", "Redis is loading its data and will be back by itself"),
             Self::Busy => (
@@ -111,7 +116,8 @@ impl Cause {
             Self::TooManyClients => ("too_many_clients", "Redis takes no more clients; raise maxclients"),
             Self::ClusterDown => (
                 "cluster_down",
-                "the cluster does not serve these keys; bring back the master or its replica (CLUSTER NODES shows which)",
+                "the cluster does not serve these keys; bring back the master or its replica (CLUSTER NODES shows which) \
+                 the cluster does not serve these keys; bring back the master or its replica (CLUSTER NODES shows which)",
             ),
             Self::WrongKind => (
                 "wrong_kind",

@@ -56,8 +56,9 @@ impl RedisClient {
         })
     }
 
-    /// Begins to connect and waits until the first attempt has ended, well or not: at most twice the connect time-out and
-    /// once the budget, and in a cluster the connect time-out once more for each silent seed. Needs a tokio runtime.
+    /// Begins to connect and waits until the first attempt has ended, well or not: at most twice the connect time-out
+    /// and once the budget, and in a cluster the connect time-out once more for each silent seed. Needs a tokio
+    /// runtime.
     pub async fn connect(&self) {
         self.router();
         let cause = Cause::Connecting;

@@ -1,5 +1,5 @@
-//! Errors: those of the settings, and the failures of calls, read from the library's errors. Those errors' own texts stop
-//! here, for they may quote keys and arguments.
+//! Errors: those of the settings, and the failures of calls, read from the library's errors. Those errors' own texts
+//! stop here, for they may quote keys and arguments.
 
 use std::error::Error;
 use std::io;
@@ -31,9 +31,9 @@ pub enum InvalidSettings {
 /// A call without an answer, by the reason and by whether it may have run all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// It was not sent, or refused before it ran.
+    /// The call was not sent, or refused before it ran.
     NotRun(Cause),
-    /// It may have run.
+    /// The call may have run.
     InDoubt(Cause),
     /// The keys live elsewhere now, or are on their way; it was not run.
     Moved,

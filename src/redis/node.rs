@@ -1,4 +1,4 @@
-//! One Redis process: its connection, its breaker, and the task that brings it back.
+//! A node is one Redis process: its connection, its breaker, and the task that brings it back.
 //!
 //! A call is sent if the breaker admits it and a permit is free, waits at most the budget, and tells the breaker how it
 //! went. Connecting and probing happen in the node's own task, never in a request; the probe needs all that real calls
@@ -23,7 +23,7 @@ use super::error::{Failure, cause, failure};
 use super::sentinel;
 use super::shared::Shared;
 
-/// One Redis process, and the task that keeps it connected; the task ends with the node.
+/// A Redis process, and the task that keeps it connected; the task ends with the node.
 pub(super) struct Node {
     inner: Arc<Inner>,
     task: JoinHandle<()>,
@@ -202,8 +202,8 @@ pub struct InFlight {
 }
 
 impl InFlight {
-    /// Waits for the answer, at most the budget, or `patience` if that is less. An answer that `read` cannot read counts as
-    /// one of something else than our Redis.
+    /// Waits for the answer, at most the budget, or `patience` if that is less. An answer that `read` cannot read
+    /// counts as one of something else than our Redis.
     ///
     /// # Errors
     /// If there is no answer: why, and whether the call may have run.
@@ -278,7 +278,8 @@ async fn supervise(node: Arc<Inner>) {
     }
 }
 
-/// One attempt: connect, probe with the script's text (which also puts it into Redis' cache), then as real calls are sent.
+/// Makes one attempt: connect, probe with the script's text (which also puts it into Redis' cache), then as real calls
+/// are sent.
 async fn probe(node: &Inner) -> Result<BatchedConnection, Cause> {
     let (settings, probe) = (&node.shared.settings, node.shared.probe);
     let call = probe.number(node.probe);

@@ -21,7 +21,7 @@ pub enum RedisState {
         /// The reason, for one of the parts.
         cause: Cause,
     },
-    /// Nothing is sent; every call fails at once.
+    /// No process answers; every call fails at once.
     Away {
         /// The reason.
         cause: Cause,

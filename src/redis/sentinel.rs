@@ -11,8 +11,8 @@ use super::connection::{connect, send};
 use super::error::cause;
 use super::shared::Shared;
 
-/// The address of the master now, from the first sentinel that answers: all are asked at once, so that a dead one delays
-/// nobody. They have the connect time-out for it.
+/// The address of the master now, from the first sentinel that answers: all are asked at once, so that a dead one
+/// delays nobody. They have the connect time-out for it.
 pub(super) async fn master(
     shared: &Shared,
     sentinels: &[ConnectionInfo],

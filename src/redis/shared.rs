@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::call::Probe;
 use super::target::redact;
 
-/// How to reach a Redis and how long to wait for it.
+/// The address of a Redis, and the bounds on waiting for it.
 #[derive(Clone)]
 pub struct RedisSettings {
     /// The URL; its forms are in `docs/limits.md`.

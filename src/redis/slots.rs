@@ -64,7 +64,8 @@ impl SlotTable {
         slots
     }
 
-    /// True if some slots have no node: a part of the cluster was given up, or the node that told us does not know it yet.
+    /// True if some slots have no node: a part of the cluster was given up, or the node that told us does not know it
+    /// yet.
     pub(super) fn has_holes(&self) -> bool {
         self.table.contains(&NOBODY)
     }

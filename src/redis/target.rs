@@ -15,10 +15,10 @@ use redis::{ConnectionInfo, IntoConnectionInfo};
 
 use super::error::InvalidSettings;
 
-/// One Redis process, or the way to several.
+/// A Redis process, or the way to several.
 #[derive(Clone)]
 pub(super) enum Target {
-    /// One Redis.
+    /// A single Redis.
     Single(ConnectionInfo),
     /// Sentinels that know the address of a master.
     Sentinel {
@@ -29,7 +29,7 @@ pub(super) enum Target {
         /// The login at the master; its address is a placeholder.
         master: ConnectionInfo,
     },
-    /// Some nodes of a cluster, which tell of the others.
+    /// A cluster, by some of its nodes; they tell of the others.
     Cluster {
         /// The nodes named.
         seeds: Vec<ConnectionInfo>,
@@ -72,7 +72,7 @@ impl Target {
         }
     }
 
-    /// One of the endpoints: all are reached in the same way.
+    /// The login of any endpoint: all are reached in the same way.
     pub(super) fn any(&self) -> Option<&ConnectionInfo> {
         match self {
             Self::Single(info) => Some(info),

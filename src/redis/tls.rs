@@ -1,5 +1,5 @@
-//! The certificates for TLS to Redis, checked once before anything connects: with broken ones, or with a URL without TLS,
-//! every attempt would fail, and the reason would only say that it was unexpected.
+//! The certificates for TLS to Redis, checked once before anything connects: with broken ones, or with a URL without
+//! TLS, every attempt would fail, and the reason would only say that it was unexpected.
 
 use redis::{Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, TlsCertificates};
 

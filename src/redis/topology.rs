@@ -1,5 +1,5 @@
-//! Follows the topology of a cluster: asks any node that answers for the slots, at the start and whenever a node is away
-//! or says that keys have moved.
+//! Follows the topology of a cluster: asks any node that answers for the slots, at the start and whenever a node is
+//! away or says that keys have moved.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use super::node::{Endpoint, Node};
 use super::router::Router;
 use super::slots::{SlotRange, SlotTable, slot};
 
-/// The pause between two questions at least; with the cluster's fail-over time it bounds how long a dead shard is missed.
+/// The pause between two questions at least; with the cluster's fail-over time it bounds how long a dead shard is
+/// missed.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The longest pause while something is away.
@@ -76,8 +77,8 @@ async fn ask(mut connection: MultiplexedConnection, info: &ConnectionInfo) -> Re
     Ok(read(&slots, asked))
 }
 
-/// Reads `CLUSTER SLOTS`: `[[first, last, [host, port, id, …], replica, …], …]`. What is not so is left out. A node that
-/// does not know its own host leaves it empty: then it is the one that was asked.
+/// Reads `CLUSTER SLOTS`: `[[first, last, [host, port, id, …], replica, …], …]`. What is not so is left out. A node
+/// that does not know its own host leaves it empty: then it is the one that was asked.
 fn read(slots: &Value, asked: &str) -> Vec<SlotRange> {
     let number = |value: &Value| match value {
         Value::Int(number) => u16::try_from(*number).ok(),

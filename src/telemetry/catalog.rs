@@ -157,6 +157,30 @@ pub const CATALOG: &[Metric] = &[
         "Times that Redis came or went",
     ),
     metric(
+        "moderato_redis_calls_total",
+        Kind::Counter,
+        &[],
+        "Calls of the limits that were sent to Redis",
+    ),
+    metric(
+        "moderato_redis_timeouts_total",
+        Kind::Counter,
+        &[],
+        "Calls of the limits that Redis did not answer within the budget",
+    ),
+    metric(
+        "moderato_redis_shed_total",
+        Kind::Counter,
+        &[],
+        "Calls of the limits that were not sent because too many were in flight",
+    ),
+    metric(
+        "moderato_redis_breaker_opened_total",
+        Kind::Counter,
+        &[],
+        "Times that a Redis process went away, by the circuit breaker in front of it",
+    ),
+    metric(
         "moderato_feedback_total",
         Kind::Counter,
         &["label", "verdict"],

@@ -50,6 +50,7 @@ pub struct Metrics {
     config_refused: Gauge,
     redis_up: Gauge,
     redis_changes: Counter,
+    redis_calls: RedisCalls<Counter>,
     turned_away: Counter,
     call: Histogram,
     labels: Vec<((Opinion, Option<Verdict>), Counter)>,
@@ -69,6 +70,19 @@ struct SiteMetrics {
     replayed: Counter,
     address_not_public: Counter,
     address_dominant: Gauge,
+}
+
+/// Counts of the limits' calls to Redis since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RedisCalls<T> {
+    /// Calls sent.
+    pub sent: T,
+    /// Calls that were not answered within their budget.
+    pub timed_out: T,
+    /// Calls not sent because too many were in flight.
+    pub shed: T,
+    /// Openings of a circuit breaker.
+    pub opened: T,
 }
 
 impl Metrics {
@@ -132,6 +146,12 @@ impl Metrics {
             config_refused: metrics::gauge!("moderato_config_refused"),
             redis_up: metrics::gauge!("moderato_redis_up"),
             redis_changes: metrics::counter!("moderato_redis_changes_total"),
+            redis_calls: RedisCalls {
+                sent: metrics::counter!("moderato_redis_calls_total"),
+                timed_out: metrics::counter!("moderato_redis_timeouts_total"),
+                shed: metrics::counter!("moderato_redis_shed_total"),
+                opened: metrics::counter!("moderato_redis_breaker_opened_total"),
+            },
             turned_away: metrics::counter!("moderato_turned_away_total"),
             call: metrics::histogram!("moderato_call_seconds"),
             labels: labels(),
@@ -205,6 +225,20 @@ impl Metrics {
     pub fn redis(&self, up: bool, changed: bool) {
         self.redis_up.set(f64::from(u8::from(up)));
         self.redis_changes.increment(u64::from(changed));
+    }
+
+    /// Notes how the limits' calls to Redis went since the start.
+    pub fn redis_calls(&self, calls: &RedisCalls<u64>) {
+        let RedisCalls {
+            sent,
+            timed_out,
+            shed,
+            opened,
+        } = &self.redis_calls;
+        sent.absolute(calls.sent);
+        timed_out.absolute(calls.timed_out);
+        shed.absolute(calls.shed);
+        opened.absolute(calls.opened);
     }
 
     /// Counts these sites by their names from now on.
@@ -336,7 +370,7 @@ impl fmt::Debug for Metrics {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::Metrics;
+    use super::{Metrics, RedisCalls};
     use crate::site::{SiteId, Sites};
     use crate::verdict::{Decision, Degraded, Handling, Verdict};
 
@@ -361,6 +395,12 @@ mod tests {
         metrics.decided(&SiteId::new("nobody-configured-me").unwrap(), &decision, true, 0.002);
         metrics.address_not_public(&SiteId::new("nor-me").unwrap());
         metrics.redis(false, true);
+        metrics.redis_calls(&RedisCalls {
+            sent: 5,
+            timed_out: 2,
+            shed: 0,
+            opened: 1,
+        });
         let text = handle.render();
         for line in [
             r#"moderato_decisions_total{site="(other)",verdict="hold"} 1"#,
@@ -370,6 +410,9 @@ mod tests {
             r#"moderato_duration_seconds_bucket{le="0.0025"} 1"#,
             r#"moderato_spam_probability_bucket{le="0.75"} 1"#,
             "moderato_redis_up 0",
+            "moderato_redis_calls_total 5",
+            "moderato_redis_timeouts_total 2",
+            "moderato_redis_breaker_opened_total 1",
         ] {
             assert!(text.contains(line), "{line} is not in:\n{text}");
         }

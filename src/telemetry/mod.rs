@@ -16,7 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 pub use catalog::{CATALOG, Kind, Metric};
 pub use events::Events;
-pub use metrics::{DENIALS, Metrics};
+pub use metrics::{DENIALS, Metrics, RedisCalls};
 pub use rpc::Method;
 pub use traces::{Call, Judged, Traces, TracesError};
 use tracing_subscriber::util::TryInitError;

@@ -1,6 +1,6 @@
 //! The store's segments with an index over them in memory.
 //!
-//! What is written waits in a buffer until [`Log::commit`]. A later frame of a decision takes the earlier one's place;
+//! Writes wait in a buffer until [`Log::commit`]. A later frame of a decision takes the earlier one's place;
 //! a tombstone takes away what stands before it. Nothing depends on the order of a record and its label, so that frames
 //! may be moved: [`Log::tend`] moves what is left of half-empty segments to the end, and deletes them.
 
@@ -21,7 +21,7 @@ mod book;
 mod compact;
 mod frame;
 
-/// What is known of a decision without looking at the disk.
+/// The facts about a decision that are known without reading the disk.
 #[derive(Debug)]
 struct Slot {
     site: u32,
@@ -33,12 +33,12 @@ struct Slot {
     label: Option<(Label, Place)>,
 }
 
-/// Whether the log may change its files.
+/// The right of a log to change its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
-    /// It may, and nobody else does.
+    /// The log changes its files, and nobody else does.
     Write,
-    /// It only looks, while another process may be writing.
+    /// The log only reads, while another process may be writing.
     Read,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Log {
     dir: PathBuf,
     bounds: Bounds,
     nonce: [u8; 16],
-    /// The last one is written to.
+    /// The segments in ascending order; the last one is written to.
     segments: BTreeMap<u64, Segment>,
     index: HashMap<DecisionId, Slot>,
     /// Labels whose records have not been read yet; empty once the log is open.
@@ -56,14 +56,15 @@ pub(super) struct Log {
     by_expiry: BTreeSet<(Timestamp, DecisionId)>,
     sites: Vec<SiteId>,
     buffer: Vec<u8>,
-    /// Something was written that is not synced.
+    /// True while something that was written is not synced.
     dirty: bool,
-    /// What opening found.
+    /// The findings of opening.
     pub(super) flaws: Flaws,
 }
 
 impl Log {
-    /// Opens the directory, which exists. Whoever writes cuts off what is torn and finishes what was being forgotten.
+    /// Opens the directory, which exists. A writer cuts off a torn frame and finishes a forgetting that was
+    /// interrupted.
     pub(super) fn open(
         dir: &Path,
         bounds: Bounds,
@@ -183,7 +184,7 @@ impl Log {
         })
     }
 
-    /// What is known of a decision.
+    /// Looks a decision up in the index.
     pub(super) fn get(&mut self, id: DecisionId, now: Timestamp) -> io::Result<Option<Entry>> {
         self.write()?;
         match self.index.get(&id) {
@@ -203,7 +204,7 @@ impl Log {
         })
     }
 
-    /// What there is.
+    /// Counts of records and labels by site, verdict and label.
     pub(super) fn stats(&self, now: Timestamp) -> Stats {
         let mut cells: BTreeMap<(SiteId, Option<Verdict>, Option<Opinion>), u64> = BTreeMap::new();
         let mut stats = Stats::default();
@@ -223,7 +224,8 @@ impl Log {
         stats
     }
 
-    /// Forgets what is selected: when this returns, no file holds it any more. The exports are the caller's to add.
+    /// Forgets the selected decisions: when this returns, no file holds it any more. The exports are the caller's to
+    /// add.
     pub(super) fn forget(&mut self, selection: &Selection) -> io::Result<(Forgotten, Vec<(SiteId, Label)>)> {
         let meant =
             |(id, slot): &(&DecisionId, &Slot)| selection.has(**id, self.site(slot), slot.decided_at, &slot.authors);
@@ -236,7 +238,8 @@ impl Log {
             }
         }
         if !ids.is_empty() {
-            // The tombstones first, in a segment behind all others: should the rest be cut short, the next start does it.
+            // The tombstones first, in a segment behind all others: should the rest be cut short, the next start does
+            // it.
             self.commit(true)?;
             self.rotate()?;
             for &id in &ids {
@@ -253,7 +256,7 @@ impl Log {
         Ok((forgotten, labels))
     }
 
-    /// Drops what is too old, and the next to expire while there is too much.
+    /// Drops expired decisions, and the next to expire while there are too many.
     pub(super) fn expire(&mut self, now: Timestamp) {
         let live: u64 = self.segments.values().map(|segment| segment.live).sum();
         let mut too_much = live.saturating_sub(self.bounds.bytes_max / 2);
@@ -266,7 +269,7 @@ impl Log {
         }
     }
 
-    /// Writes what waits, and syncs it if that is asked for. What was written before is synced with it.
+    /// Writes the buffer, and syncs if that is asked for, earlier writes included.
     pub(super) fn commit(&mut self, sync: bool) -> io::Result<()> {
         self.write()?;
         if sync && self.dirty {

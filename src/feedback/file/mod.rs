@@ -1,8 +1,8 @@
 //! Feedback in a directory of this process: append-only segments, written by one thread.
 //!
-//! The thread takes what has come in meanwhile as one batch, writes it at once, and syncs it once if there is a label in
-//! it: so a label is on the disk when it is acknowledged, and many cost as little as one. A lock file keeps a second
-//! process out; the operating system lets go of it when the process ends, however it ends.
+//! The thread takes the questions that have come in meanwhile as one batch, writes it at once, and syncs it once if
+//! there is a label in it: so a label is on the disk when it is acknowledged, and many cost as little as one. A lock
+//! file keeps a second process out; the operating system lets go of it when the process ends, however it ends.
 
 mod log;
 mod segment;
@@ -23,7 +23,7 @@ use crate::record::{DecisionId, Entry, Export, Forgotten, Label, Record, Selecti
 /// The folder within the data directory.
 const FOLDER: &str = "feedback";
 
-/// Questions that wait for the thread at most; who comes later waits to be let in.
+/// Questions that wait for the thread at most; a later one waits for room.
 const QUEUE: usize = 256;
 
 /// Questions that are answered by one sync at most.
@@ -32,7 +32,7 @@ const BATCH: usize = 1024;
 type Answer = Box<dyn FnOnce(Result<(), FeedbackError>) + Send>;
 
 struct Question {
-    /// Its answer may be given only once it is on the disk.
+    /// True if the answer may be given only once it is on the disk.
     durable: bool,
     ask: Box<dyn FnOnce(&mut Log) -> Answer + Send>,
 }
@@ -46,12 +46,12 @@ pub struct FileStore {
     opened: Opened,
 }
 
-/// What opening a store found.
+/// The findings of opening a store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Opened {
     /// Bytes of a frame that was being written when the process died, cut off.
     pub torn_bytes: u64,
-    /// Bytes that the disk has damaged, passed over.
+    /// Damaged bytes, passed over.
     pub damaged_bytes: u64,
 }
 
@@ -89,7 +89,7 @@ impl FileStore {
         })
     }
 
-    /// What opening found.
+    /// The findings of opening.
     pub const fn opened(&self) -> Opened {
         self.opened
     }
@@ -139,7 +139,7 @@ impl FileStore {
         .await
     }
 
-    /// Everything labeled.
+    /// The labeled entries.
     pub(super) async fn labeled(&self, now: Timestamp) -> Result<Vec<Entry>, FeedbackError> {
         self.ask(false, move |log| {
             log.commit(false)?;
@@ -150,7 +150,7 @@ impl FileStore {
         .await
     }
 
-    /// Lets the thread finish what was asked, sync it, and end.
+    /// Lets the thread finish the questions that wait, sync, and end.
     pub(super) async fn close(&self) {
         self.questions.lock().unwrap_or_else(PoisonError::into_inner).take();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -184,7 +184,7 @@ impl FileStore {
     }
 }
 
-/// The thread: batch after batch, until nobody can ask any more.
+/// Runs the thread: batch after batch, until nobody can ask any more.
 fn work(mut asked: mpsc::Receiver<Question>, mut log: Log, dir: &Path, reopen: &dyn Fn() -> std::io::Result<Log>) {
     let mut broken = false;
     while let Some(first) = asked.blocking_recv() {
@@ -283,7 +283,7 @@ fn opened(log: &Log) -> Opened {
     }
 }
 
-/// Takes the directory for this process.
+/// Locks the directory for this process.
 fn lock(dir: &Path) -> Result<File, FeedbackError> {
     let path = dir.join("lock");
     let open = || {

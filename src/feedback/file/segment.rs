@@ -1,4 +1,4 @@
-//! One file of the store: a header, then frames that are only ever appended.
+//! A segment is one file of the store: a header, then frames that are only ever appended.
 //!
 //! ```text
 //! header  "MODFEED1", 8 bytes of nonce
@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The nonce is random and in every checksum: nobody who writes a comment can write a frame. What does not check out at
-//! the end of the last file is a frame that was being written when the process died: it was not acknowledged, and is cut
-//! off. Elsewhere it is damage of the disk: it is passed over to the next frame that checks out, and reported.
+//! the end of the last file is a frame that was being written when the process died: it was not acknowledged, and is
+//! cut off. Elsewhere it is damage of the disk: it is passed over to the next frame that checks out, and reported.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -20,15 +20,15 @@ pub(super) const HEADER: u64 = 16;
 const MARKER: u32 = 0x4d66_b1a7;
 const FRAME_HEAD: usize = 12;
 
-/// No frame is longer: features of the longest text that is kept take a tenth of it.
+/// Bytes of a frame at most: features of the longest text that is kept take a tenth of it.
 const PAYLOAD_BYTES_MAX: usize = 4 << 20;
 
-/// Where a frame lies.
+/// The position of a frame in the segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     /// The number of the segment.
     pub(super) segment: u64,
-    /// Where the frame begins.
+    /// The offset of the frame in its segment, in bytes.
     pub(super) offset: u64,
     /// The whole frame's length.
     pub(super) len: u32,
@@ -40,13 +40,13 @@ pub(super) struct Segment {
     pub(super) number: u64,
     pub(super) file: File,
     nonce: [u8; 8],
-    /// Where the next frame goes.
+    /// The offset at which the next frame is written, in bytes.
     pub(super) end: u64,
     /// Bytes of frames that are still needed.
     pub(super) live: u64,
 }
 
-/// What reading a segment found besides frames.
+/// The damage that reading a segment found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Flaws {
     /// Bytes behind the last whole frame.
@@ -72,13 +72,13 @@ pub(super) fn numbers(dir: &Path) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
-/// Makes the names in a directory as durable as the files.
+/// Syncs a directory, which makes the names in it as durable as the files.
 pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
 impl Segment {
-    /// A new segment with this name; what has it already is overwritten.
+    /// Makes a new segment with this name; a file that has it already is overwritten.
     pub(super) fn create(path: &Path, number: u64, nonce: [u8; 8]) -> io::Result<Self> {
         let file = OpenOptions::new()
             .read(true)
@@ -96,8 +96,8 @@ impl Segment {
         })
     }
 
-    /// Opens a segment and hands over every payload with its place. `None` if the file has no header: then it died while
-    /// it was made, and holds nothing.
+    /// Opens a segment and hands over every payload with its place. `None` if the file has no header: then it died
+    /// while it was made, and holds nothing.
     pub(super) fn read(
         path: &Path,
         number: u64,
@@ -146,7 +146,7 @@ impl Segment {
         Ok((Some(segment), flaws))
     }
 
-    /// Puts a frame behind those that wait in `buffer` to be written at the end; returns its place.
+    /// Appends a frame to those that wait in `buffer` to be written at the end; returns its position.
     pub(super) fn frame(&self, payload: &[u8], buffer: &mut Vec<u8>) -> Place {
         let place = Place {
             segment: self.number,
@@ -161,7 +161,7 @@ impl Segment {
         place
     }
 
-    /// Writes what waits.
+    /// Writes the frames that wait in the buffer.
     pub(super) fn write(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         self.file.write_all_at(buffer, self.end)?;
         self.end += buffer.len() as u64;
@@ -169,7 +169,7 @@ impl Segment {
         Ok(())
     }
 
-    /// The payload at a place.
+    /// The payload at a position.
     pub(super) fn payload(&self, place: Place) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; place.len as usize];
         self.file.read_exact_at(&mut bytes, place.offset)?;

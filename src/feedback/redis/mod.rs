@@ -51,8 +51,8 @@ pub struct RedisStore {
 type Fields = (Option<Vec<u8>>, Option<Vec<u8>>, Option<u64>);
 
 impl RedisStore {
-    /// Checks the settings; connects when first asked. The budget is the longest that an answer may take: no comment waits
-    /// for it, so seconds are right.
+    /// Checks the settings; connects when first asked. The budget is the longest that an answer may take: no comment
+    /// waits for it, so seconds are right.
     ///
     /// # Errors
     /// If the URL or a certificate cannot be read. A Redis that is not there is no error.

@@ -1,15 +1,15 @@
-//! One part of the map: rows in a slab, an index over them, and the order in which they may be forgotten.
+//! A shard is one part of the map: rows in a slab, an index over them, and the order in which they may be forgotten.
 //!
-//! A subject whose quotas are all at rest is the same as one that was never seen, so forgetting it costs nothing. Room is
-//! made in the order of what is lost:
+//! A subject whose quotas are all at rest is the same as one that was never seen, so forgetting it costs nothing. Room
+//! is made in the order of what is lost:
 //!
 //! 1. the subject that has been at rest for longest;
 //! 2. if none is at rest, the one that will be soonest, unless it is over an enforced quota;
-//! 3. if all are over a quota, the one that will be free soonest. Then a flood does free addresses early, but only after
-//!    it has spent a full quota for each of `cap` addresses.
+//! 3. if all are over a quota, the one that will be free soonest. Then a flood does free addresses early, but only
+//!    after it has spent a full quota for each of `cap` addresses.
 //!
-//! The order lives in two heaps whose entries may be too early (an acquisition moves a subject's rest, not its entry); an entry
-//! that turns out so on its way out is put back in its place. So an acquisition costs the heaps nothing.
+//! The order lives in two heaps whose entries may be too early (an acquisition moves a subject's rest, not its entry);
+//! an entry that turns out so on its way out is put back in its place. So an acquisition costs the heaps nothing.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -28,7 +28,7 @@ const INLINE: usize = 3;
 /// Bits of a heap entry that name the row; the rest is the time in units of 64 µs.
 const ROW_BITS: u32 = 17;
 
-/// One part of the map.
+/// A part of the map.
 pub(super) struct Shard {
     cap: usize,
     hasher: RandomState,
@@ -42,7 +42,7 @@ pub(super) struct Shard {
     over: BinaryHeap<Reverse<u64>>,
 }
 
-/// One subject, 42 bytes: the states are kept as bytes because as numbers they would align the row to 48.
+/// The row of one subject, 42 bytes: the states are kept as bytes because as numbers they would align the row to 48.
 struct Row {
     key: [u8; 16],
     tats: [[u8; 8]; INLINE],

@@ -61,7 +61,7 @@ fn granted(memory: &Memory, n: u64, quotas: &[Quota], now: u64) -> bool {
     gcra::granted(quotas, &ask(memory, n, quotas, now, Mode::Spend))
 }
 
-/// Whether the state of this author is still there: a look from rest would leave all but one.
+/// True if the state of this author is still there: a look from rest would leave all but one.
 fn remembered(memory: &Memory, n: u64, quotas: &[Quota], now: u64) -> bool {
     let last = quotas.len() - 1;
     ask(memory, n, quotas, now, Mode::Peek)[last].remaining + 1 < quotas[last].burst
@@ -231,7 +231,8 @@ proptest! {
         }
     }
 
-    /// Under any flood: never past the cap, and whoever is over an enforced quota is remembered while fewer are than fit.
+    /// Under any flood: never past the cap, and whoever is over an enforced quota is remembered while fewer are than
+    /// fit.
     #[test]
     fn the_cap_holds_and_the_over_are_remembered(
         steps in prop::collection::vec((0_u64..60, 0_u64..3 * SECOND), 1..400)

@@ -1,4 +1,4 @@
-//! The index over the frames: what is booked where, and how much of each segment is still needed.
+//! The index over the frames: the position of each record and label, and how much of each segment is still needed.
 
 use super::frame::RECORD;
 use super::{Log, Slot};
@@ -31,7 +31,7 @@ impl Log {
         self.index.insert(record.id, slot);
     }
 
-    /// Books a label on its record, if it is there and this is its latest.
+    /// Enters a label into the index, if its record is there and no later label is.
     pub(super) fn set_label(&mut self, id: DecisionId, label: Label, place: Place) {
         let Some(slot) = self.index.get_mut(&id) else { return };
         if slot.label.as_ref().is_some_and(|(old, _)| !label.supersedes(old)) {
@@ -47,7 +47,7 @@ impl Log {
         }
     }
 
-    /// Books a frame that was moved.
+    /// Enters the new position of a frame that was moved.
     pub(super) fn book(&mut self, id: DecisionId, kind: u8, place: Place) {
         self.add_live(place);
         if let Some(old) = self.replace(id, kind, place) {

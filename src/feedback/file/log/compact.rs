@@ -1,4 +1,4 @@
-//! Giving back room, and forgetting for good: frames that the index no longer knows leave the disk.
+//! Compaction: frames that the index no longer knows leave the disk, which gives back room and forgets for good.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -9,7 +9,7 @@ use crate::feedback::file::segment::{self, HEADER, Place, Segment};
 use crate::record::DecisionId;
 
 impl Log {
-    /// Moves what is left of one segment that is at least half empty to the end, and deletes it.
+    /// Moves the live frames of one segment that is at least half empty to the end, and deletes it.
     pub(in crate::feedback::file) fn tend(&mut self) -> io::Result<()> {
         let last = self.segments.keys().next_back().copied();
         let is_sparse = |segment: &&Segment| Some(segment.number) != last && 2 * segment.live <= segment.end - HEADER;

@@ -1,4 +1,4 @@
-//! What stands in a frame: its kind in one byte, then a record, or a decision's id with its label, or that id alone.
+//! The content of a frame: its kind in one byte, then a record, or a decision's id with its label, or that id alone.
 
 use crate::feedback::wire;
 use crate::record::{DecisionId, Label, Record};
@@ -10,14 +10,14 @@ pub(super) const LABEL: u8 = 2;
 /// The kind of a frame that takes away what stands before it.
 pub(super) const TOMBSTONE: u8 = 3;
 
-/// What a frame holds.
+/// The content of a frame.
 pub(super) enum Payload {
     Record(Box<Record>),
     Label(DecisionId, Label),
     Tombstone(DecisionId),
 }
 
-/// Reads a frame; `None` for what a later version wrote.
+/// Reads a frame; `None` for one that a later version wrote.
 pub(super) fn read_payload(payload: &[u8]) -> Option<Payload> {
     let (&kind, body) = payload.split_first()?;
     let id = || body.first_chunk().map(|id| DecisionId::new(*id));
