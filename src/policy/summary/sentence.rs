@@ -34,14 +34,15 @@ pub(super) fn sentence(explanation: &Explanation, side: Side, parts: &[Part]) ->
     let mut sentence = format!("{verb} {whose}");
     let total: f64 = parts.iter().map(|part| side.pull(part.log_odds).max(0.0)).sum();
     let named = named(parts);
-    let has_cause = !named.is_empty() && side.pull(explanation.base_log_odds) <= total;
-    if has_cause {
-        let causes: Vec<String> = named.iter().map(|part| cause(part)).collect();
-        let mostly = if named[0].share < 1.0 { "mostly " } else { "" };
-        let _ = write!(sentence, ", {mostly}because of {}", causes.join(" and "));
-    } else {
-        sentence.push_str(", though little in it says so");
-    }
+    let causes: Vec<String> = named.iter().map(|part| cause(part)).collect();
+    // The base may weigh more than everything that was read.
+    let how = match named.first() {
+        None => ", though little in it says so",
+        Some(_) if side.pull(explanation.base_log_odds) > total => ", helped by ",
+        Some(first) if first.share < 1.0 => ", mostly because of ",
+        Some(_) => ", because of ",
+    };
+    let _ = write!(sentence, "{how}{}", causes.join(" and "));
     let against = parts
         .iter()
         .rev()
@@ -54,7 +55,7 @@ pub(super) fn sentence(explanation: &Explanation, side: Side, parts: &[Part]) ->
             Side::Reader => "spam",
         };
         let _ = write!(sentence, "; {} would be {whose}", itself(part.kind));
-    } else if has_cause && text.is_none_or(says_little) {
+    } else if !named.is_empty() && text.is_none_or(says_little) {
         sentence.push_str("; the text itself says little");
     }
     let _ = write!(sentence, " ({}).", knowledge(explanation.evidence));

@@ -114,8 +114,18 @@ fn below_one_half_the_sentence_says_what_speaks_for_the_reader() {
     let summary = summarize(&explanation, &reading(content, None, Some("http://a-b-c-d.example")));
     assert_eq!(
         summary.sentence,
-        "Reads like a reader's comment, mostly because of “mayor” in the text and no link; the website alone would be \
+        "Reads like a reader's comment, mostly because of “mayor” in the text and no links; the website alone would be \
          spam (the model knows most of these words)."
+    );
+}
+
+#[test]
+fn the_reader_is_spoken_for_where_the_base_outweighs_the_text() {
+    let explanation = explained(-4.7, 0.9, vec![at("well said", "words", "well", -1.0)]);
+    let summary = summarize(&explanation, &Reading::of("well said"));
+    assert_eq!(
+        summary.sentence,
+        "Reads like a reader's comment, helped by “well” in the text (the model knows most of these words)."
     );
 }
 
