@@ -20,6 +20,7 @@ pub mod gate;
 pub mod interval;
 mod measure;
 pub mod metrics;
+mod places;
 pub mod protocol;
 mod random;
 pub mod render;
@@ -100,6 +101,8 @@ pub struct Context<'a> {
     pub gate: Option<Gate>,
     /// What must be reached.
     pub budgets: Vec<(Budget, f64)>,
+    /// The beginnings of sources that are one place, for a table place by place; `None` for no such table.
+    pub places: Option<&'a [String]>,
     /// Whether the worst errors may show their text.
     pub show_text: bool,
     /// The seed of every interval.
@@ -116,6 +119,7 @@ pub fn evaluate(scored: &[Scored<'_>], context: Context<'_>) -> Report {
         terms,
         gate,
         budgets,
+        places,
         show_text,
         seed,
     } = context;
@@ -131,6 +135,7 @@ pub fn evaluate(scored: &[Scored<'_>], context: Context<'_>) -> Report {
         budgets: budget::check(&verdicts, &measures, &budgets),
         gate,
         comparison: baseline.map(|(name, old)| compare::compare(&name, scored, old, seed)),
+        places: places.map(|prefixes| places::places(scored, prefixes)),
         slices: assemble::slices(scored, seed),
         reliability: assemble::reliability(scored),
         histogram: assemble::histogram(scored),

@@ -2,9 +2,11 @@
 //!
 //! Three divide a collection of videos by `source` and by the order of the file. The fourth, `publication`, is
 //! cross-validation over folds that hold whole groups of near-duplicates: [`from_assignment`], with the groups made
-//! where training makes them.
+//! where training makes them. [`by_place`] leaves out one place in turn: how a model does where nobody trained it.
 
-use crate::comment::Label;
+use std::collections::BTreeSet;
+
+use crate::comment::{Label, Origin};
 
 /// A way to divide a collection by source and order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +87,32 @@ pub fn from_assignment(assignment: &[usize], n_folds: usize) -> Vec<Fold> {
     (0..n_folds).map(fold).collect()
 }
 
+/// The place that a source belongs to: the longest of `prefixes` that it begins with, or else itself.
+pub fn place<'a>(source: &'a str, prefixes: &'a [String]) -> &'a str {
+    let begun = prefixes.iter().filter(|prefix| source.starts_with(prefix.as_str()));
+    begun.max_by_key(|prefix| prefix.len()).map_or(source, String::as_str)
+}
+
+/// Folds that leave one place out each, by the places' names. `comments` are (source, origin); written comments train
+/// every fold and are tested by none, and a place of nothing else has no fold.
+pub fn by_place(comments: &[(&str, Origin)], prefixes: &[String]) -> Vec<Fold> {
+    let left_out = |&(source, origin): &(&str, Origin)| match origin {
+        Origin::Received => Some(place(source, prefixes).to_owned()),
+        Origin::Written => None,
+    };
+    let places: Vec<Option<String>> = comments.iter().map(left_out).collect();
+    let names: BTreeSet<&String> = places.iter().flatten().collect();
+    let fold = |name: &String| {
+        let (test, train) = (0..places.len()).partition(|&i| places[i].as_ref() == Some(name));
+        Fold {
+            name: name.clone(),
+            train,
+            test,
+        }
+    };
+    names.into_iter().map(fold).collect()
+}
+
 /// Sources in the order of their names, which for the video collection is the order of its files.
 fn sources<'a>(comments: &[(&'a str, Label)]) -> Vec<&'a str> {
     let mut sources: Vec<&str> = comments.iter().map(|(source, _)| *source).collect();
@@ -117,6 +145,44 @@ mod tests {
         );
         assert_eq!(folds[1].test, (20..40).collect::<Vec<_>>());
         assert_eq!(folds[1].train.len(), 40);
+    }
+
+    #[test]
+    fn each_place_is_left_out_once_and_written_comments_never_are() {
+        use Origin::{Received, Written};
+        let comments = [
+            ("youtube02-b", Received),
+            ("blog", Received),
+            ("seed", Written),
+            ("youtube01-a", Received),
+            ("blog", Written),
+        ];
+        let prefixes = ["youtube".to_owned()];
+        let fold = |name: &str, train: &[usize], test: &[usize]| Fold {
+            name: name.to_owned(),
+            train: train.to_vec(),
+            test: test.to_vec(),
+        };
+        assert_eq!(
+            by_place(&comments, &prefixes),
+            [fold("blog", &[0, 2, 3, 4], &[1]), fold("youtube", &[1, 2, 4], &[0, 3])]
+        );
+        let names = |prefixes: &[String]| -> Vec<String> {
+            by_place(&comments, prefixes)
+                .into_iter()
+                .map(|fold| fold.name)
+                .collect()
+        };
+        assert_eq!(names(&[]), ["blog", "youtube01-a", "youtube02-b"]);
+        assert!(by_place(&comments[2..3], &[]).is_empty());
+    }
+
+    #[test]
+    fn the_longest_prefix_names_the_place() {
+        let prefixes = ["you".to_owned(), "youtube0".to_owned()];
+        assert_eq!(place("youtube01-psy", &prefixes), "youtube0");
+        assert_eq!(place("young", &prefixes), "you");
+        assert_eq!(place("blog", &prefixes), "blog");
     }
 
     #[test]

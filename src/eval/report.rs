@@ -40,6 +40,8 @@ pub struct Report {
     pub gate: Option<Gate>,
     /// Against a baseline, if one was given.
     pub comparison: Option<Comparison>,
+    /// Place by place, if each place was left out of training in turn.
+    pub places: Option<Places>,
     /// The same by source, length, script and so on.
     pub slices: Vec<Slices>,
     /// How often comments of a stated probability are spam.
@@ -160,6 +162,25 @@ impl Serialize for Measures {
         }
         map.end()
     }
+}
+
+/// The comments by place, each judged by a model that has not seen it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Places {
+    /// One row a place, by name. [`Report::verdicts`] holds all of them together.
+    pub rows: Vec<Place>,
+    /// The name of the worst place: the largest share of readers rejected; of equal ones, of readers held; then of spam
+    /// neither rejected nor held. `None` if there is no place.
+    pub worst: Option<String>,
+}
+
+/// One place that was left out of training.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Place {
+    /// Its source, or the beginning that its sources share.
+    pub name: String,
+    /// What became of its comments.
+    pub verdicts: Verdicts,
 }
 
 /// The comments divided one way.

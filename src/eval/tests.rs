@@ -93,8 +93,8 @@ fn the_field_names_of_the_document_are_stable() {
     let names = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(
         names(&json),
-        "schema title about n_ham n_spam thresholds verdicts measures budgets gate comparison slices reliability histogram \
-         roc precision_recall trade_off terms worst_ham worst_spam"
+        "schema title about n_ham n_spam thresholds verdicts measures budgets gate comparison places slices reliability \
+         histogram roc precision_recall trade_off terms worst_ham worst_spam"
     );
     assert_eq!(
         names(&json["measures"]),

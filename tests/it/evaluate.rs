@@ -217,6 +217,54 @@ fn cross_validation_trains_and_says_what_it_did() {
 }
 
 #[test]
+fn each_place_is_judged_by_a_model_that_has_not_seen_it() {
+    let dir = TempDir::new().unwrap();
+    let data = labelled(&dir, "a.jsonl");
+    let mut lines = fs::read_to_string(&data).unwrap();
+    for label in ["ham", "spam"] {
+        let row = serde_json::json!({
+            "label": label, "content": format!("A {label} that nobody received"), "source": "seed", "origin": "written",
+        });
+        writeln!(lines, "{row}").unwrap();
+    }
+    fs::write(&data, lines).unwrap();
+    let places = |more: &[&str]| evaluate(&data, &[&["--protocol", "places"], more].concat());
+    let output = places(&["--place", "t", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let rows = json["places"]["rows"].as_array().unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["one", "t"], "what was written is no place");
+    assert!(names.contains(&json["places"]["worst"].as_str().unwrap()));
+    assert_eq!((json["n_ham"].as_u64(), json["n_spam"].as_u64()), (Some(50), Some(50)));
+    assert_eq!(
+        json["thresholds"].as_array().unwrap().len(),
+        2,
+        "each model has its own"
+    );
+    let text = stdout(&places(&[]));
+    for expected in ["each of 3 places", "By place", "worst: ", "three", "never tested: 2"] {
+        assert!(text.contains(expected), "{expected} is not in\n{text}");
+    }
+    let path = dir.path().join("folds.jsonl");
+    assert_eq!(
+        places(&["--export-folds", path.to_str().unwrap()]).status.code(),
+        Some(0)
+    );
+    for line in fs::read_to_string(&path).unwrap().lines() {
+        let fold: Value = serde_json::from_str(line).unwrap();
+        let train = fold["train"].as_array().unwrap();
+        assert!(train.contains(&100.into()) && train.contains(&101.into()), "{line}");
+    }
+    assert_eq!(
+        evaluate(&data, &["--folds", "2", "--place", "t"]).status.code(),
+        Some(2)
+    );
+    let one_place = places(&["--place", "o", "--place", "t", "--export-folds", path.to_str().unwrap()]);
+    assert_eq!(one_place.status.code(), Some(0), "{}", stderr(&one_place));
+}
+
+#[test]
 fn cross_validation_of_one_class_ends_with_4() {
     let dir = TempDir::new().unwrap();
     let data = labelled(&dir, "a.jsonl");

@@ -11,6 +11,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use clap::builder::NonEmptyStringValueParser;
 
 use self::scoring::Answers;
 use super::serve::load_model;
@@ -36,6 +37,7 @@ const TERMS_MAX: usize = 12;
   moderato evaluate --data labelled.jsonl --max-ham-rejected 0.001 --min-spam-caught 0.85   exit 5 if missed
   moderato evaluate --folds 5 --data mine.jsonl                       what training on these comments gives
   moderato evaluate --protocol lovo --data train/youtube*.jsonl       a published table, repeated
+  moderato evaluate --protocol places --place youtube --data train/*.jsonl   each source judged by who has not seen it
 
 A line of --data is an object with `label` (ham or spam) and `content`, and `author_name`, `source`, `id` where known.
 Ham is rejected or held, spam is rejected or caught (rejected or held) at the thresholds of the model; accuracy, MCC and
@@ -55,6 +57,9 @@ pub(super) struct Args {
     /// Train and test by a published protocol instead of measuring a model
     #[arg(long, value_enum, value_name = "P")]
     protocol: Option<protocols::Name>,
+    /// With --protocol places: make one place of all sources that begin so; may be repeated
+    #[arg(long, value_name = "PREFIX", requires = "protocol", value_parser = NonEmptyStringValueParser::new())]
+    place: Vec<String>,
     /// Train and test by cross-validation over N folds, which near-duplicates never straddle
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100))]
     folds: Option<u32>,
@@ -204,6 +209,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
             terms,
             gate,
             budgets: args.budgets.stated(),
+            places: None,
             show_text: args.show_text,
             seed: args.seed,
         },

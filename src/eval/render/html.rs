@@ -40,6 +40,12 @@ pub fn html(report: &Report) -> String {
     }
     gate(&mut page, report);
     verdicts(&mut page, report);
+    if let Some(places) = &report.places {
+        let lead = "Each place was judged by a model that was trained on all others.";
+        section(&mut page, "places", "Place by place", lead, |page| {
+            table(page, &tables::places(places, &report.verdicts));
+        });
+    }
     pictures(&mut page, report);
     comparison(&mut page, report);
     section(

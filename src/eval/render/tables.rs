@@ -6,7 +6,7 @@ use super::super::flips::{FlipList, Flipped};
 use super::super::gate::{self, Check, Gate};
 use super::super::interval::Estimate;
 use super::super::metrics::Measure;
-use super::super::report::{Report, Slice, Slices, TradeOff, VerdictCounts, WorstError};
+use super::super::report::{Place, Places, Report, Slice, Slices, TradeOff, VerdictCounts, Verdicts, WorstError};
 use super::figures::{count, difference, or_dash, p_value, percent, percent_range, probability, range, value};
 
 /// A table of cells. The first column is text, the others are numbers unless `text_columns` says so.
@@ -106,6 +106,44 @@ pub(super) fn budgets(report: &Report) -> Table {
         head: vec!["budget", "limit", "measured", ""],
         rows: report.budgets.iter().map(row).collect(),
         text_columns: vec![3],
+    }
+}
+
+/// Place by place, below them the worst one and all comments.
+pub(super) fn places(places: &Places, all: &Verdicts) -> Table {
+    let row = |name: String, v: &Verdicts| {
+        let share = |estimate: Option<Estimate>| or_dash(estimate, |e| percent(e.value));
+        vec![
+            name,
+            count(v.ham.total()),
+            share(v.ham_rejected),
+            share(v.ham_held),
+            count(v.spam.total()),
+            share(v.spam_rejected_or_held),
+            share(v.spam_rejected),
+        ]
+    };
+    let mut rows: Vec<Vec<String>> = places
+        .rows
+        .iter()
+        .map(|place| row(place.name.clone(), &place.verdicts))
+        .collect();
+    let is_worst = |place: &&Place| Some(&place.name) == places.worst.as_ref();
+    let worst = places.rows.iter().find(is_worst);
+    rows.extend(worst.map(|place| row(format!("worst: {}", place.name), &place.verdicts)));
+    rows.push(row("all".to_owned(), all));
+    Table {
+        head: vec![
+            "place",
+            "readers",
+            "rejected",
+            "held",
+            "spam",
+            "spam rejected or held",
+            "spam rejected",
+        ],
+        rows,
+        ..Table::default()
     }
 }
 

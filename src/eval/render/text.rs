@@ -54,6 +54,12 @@ pub fn text(report: &Report, color: Color) -> String {
         );
         page.table("", &tables::flips(comparison));
     }
+    if let Some(places) = &report.places {
+        page.table(
+            "By place, each judged by a model that has not seen it",
+            &tables::places(places, &report.verdicts),
+        );
+    }
     for slices in &report.slices {
         page.table(&format!("By {}", slices.by), &tables::slices(slices));
     }
