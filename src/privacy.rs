@@ -35,6 +35,7 @@ enum Domain {
     AuthorEmail = 11,
     Reviewer = 12,
     History = 13,
+    Shown = 14,
 }
 
 impl Pseudonymizer {
@@ -123,6 +124,13 @@ impl Pseudonymizer {
             Domain::History,
             &[site.as_str().as_bytes(), kind.as_bytes(), what.as_bytes()],
         )
+    }
+
+    /// The digest of what readers would see of a comment, part by part: equal for equal comments on one site.
+    pub fn shown(&self, site: &SiteId, parts: &[&str]) -> [u8; 16] {
+        let mut all = vec![site.as_str().as_bytes()];
+        all.extend(parts.iter().map(|part| part.as_bytes()));
+        self.hash(Domain::Shown, &all)
     }
 
     /// The first 128 bits of the keyed hash. Each part is preceded by its length, so no two lists of parts collide.

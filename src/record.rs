@@ -189,6 +189,9 @@ pub struct Record {
     pub kept: Kept,
     /// Keyed pseudonyms of the author's name and e-mail address, where the site wants author history.
     pub authors: Vec<AuthorKey>,
+    /// A keyed hash of what readers would see of the comment, unless the site keeps nothing of texts: it tells whether
+    /// another is the same.
+    pub shown: Option<[u8; 16]>,
 }
 
 impl Record {

@@ -89,6 +89,8 @@ pub enum ReasonCode {
     ListBlocked,
     /// The e-mail address is of a domain where mailboxes are thrown away.
     AuthorEmailDisposable,
+    /// A person has called this very comment spam.
+    PreviousSpamByPerson,
     /// The author has used up a quota.
     RateLimitExceeded,
     /// The author would have used up a quota that is only watched.
@@ -99,6 +101,8 @@ pub enum ReasonCode {
     AuthorTrusted,
     /// The author's network or account is on the site's allow list.
     ListAllowed,
+    /// A person has approved this very comment.
+    PreviousApprovedByPerson,
     /// The site has approved several comments of the author, so the thresholds are milder.
     AuthorKnown,
     /// The author's account is new and without an approved comment, so the threshold of holding is stricter.
@@ -137,7 +141,7 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code, in order of precedence.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 37] = [
         Self::AuthorNameMissing,
         Self::AuthorNameTooLong,
         Self::AuthorEmailMissing,
@@ -151,11 +155,13 @@ impl ReasonCode {
         Self::HoneypotFilled,
         Self::ListBlocked,
         Self::AuthorEmailDisposable,
+        Self::PreviousSpamByPerson,
         Self::RateLimitExceeded,
         Self::RateLimitWouldExceed,
         Self::RateLimitUnavailable,
         Self::AuthorTrusted,
         Self::ListAllowed,
+        Self::PreviousApprovedByPerson,
         Self::AuthorKnown,
         Self::AuthorNew,
         Self::ClassifierSpam,
@@ -196,11 +202,13 @@ impl ReasonCode {
             Self::HoneypotFilled => "honeypot.filled",
             Self::ListBlocked => "list.blocked",
             Self::AuthorEmailDisposable => "author_email.disposable",
+            Self::PreviousSpamByPerson => "previous.spam_by_person",
             Self::RateLimitExceeded => "rate_limit.exceeded",
             Self::RateLimitWouldExceed => "rate_limit.would_exceed",
             Self::RateLimitUnavailable => "rate_limit.unavailable",
             Self::AuthorTrusted => "author.trusted",
             Self::ListAllowed => "list.allowed",
+            Self::PreviousApprovedByPerson => "previous.approved_by_person",
             Self::AuthorKnown => "author.known",
             Self::AuthorNew => "author.new",
             Self::ClassifierSpam => "classifier.spam",
@@ -267,6 +275,8 @@ pub enum NotEvaluated {
     AddressNotPublic,
     /// There is no text to score.
     NoText,
+    /// The previous decision that the caller names is not remembered.
+    PreviousUnknown,
 }
 
 impl NotEvaluated {
@@ -276,6 +286,7 @@ impl NotEvaluated {
             Self::NoAddress => "rate_limit.no_address",
             Self::AddressNotPublic => "rate_limit.address_not_public",
             Self::NoText => "classifier.no_text",
+            Self::PreviousUnknown => "previous.unknown",
         }
     }
 }
@@ -287,7 +298,7 @@ pub enum Degraded {
     Redis,
     /// There is no model.
     Model,
-    /// The decision is not remembered: it cannot be labeled by its id.
+    /// The decision is not remembered, and cannot be labeled by its id; or the previous one could not be looked up.
     Feedback,
 }
 

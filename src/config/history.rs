@@ -1,4 +1,4 @@
-//! `[defaults.history]`: how an author's past moves the classifier's thresholds.
+//! `[defaults.history]`: how the past of an author and of a comment counts.
 
 use serde::Deserialize;
 
@@ -15,6 +15,7 @@ pub(super) struct RawHistory {
     known_shift: f64,
     new_account_age: String,
     new_shift: f64,
+    previous_labels: bool,
 }
 
 impl RawHistory {
@@ -35,6 +36,7 @@ impl RawHistory {
             known_shift: self.known_shift,
             new_account_age: new_account_age.unwrap_or_default(),
             new_shift: self.new_shift,
+            previous_labels: self.previous_labels,
         }
     }
 }

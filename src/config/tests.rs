@@ -171,6 +171,7 @@ fn equal_settings_have_one_version() {
     for other in [
         "classifier = false",
         "history.known_shift = 0.5",
+        "history.previous_labels = false",
         "languages = [\"en\"]",
         "effects.client_program = \"off\"",
     ] {

@@ -31,7 +31,7 @@ use crate::verdict::Verdict;
 
 pub use self::export::row;
 pub use self::file::{FileStore, Opened, look, note_export};
-pub use self::recorder::{Enqueued, Recorder, UnredactedDecision};
+pub use self::recorder::{Enqueued, LookedUp, Recorder, UnredactedDecision};
 pub use self::redis::RedisStore;
 
 /// Bounds on the size of a store and on the age of what it keeps.

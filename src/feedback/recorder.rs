@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -24,6 +25,9 @@ const BATCH: usize = 64;
 /// Bytes of a comment that is redacted on the async workers: that takes no longer than a few answers, and wakes no
 /// other thread. A longer one goes to the blocking pool.
 const BRIEF_BYTES_MAX: usize = 2_048;
+
+/// The time that a comment waits for the decision before it, at most.
+const LOOK_UP_MAX: Duration = Duration::from_millis(100);
 
 /// Bytes that are kept of a longer text: its features are as many as its characters.
 const TEXT_BYTES_MAX: usize = 8_192;
@@ -53,6 +57,8 @@ pub struct UnredactedDecision {
     pub accounts: Vec<Sensitive<String>>,
     /// Keyed pseudonyms, where the site wants author history.
     pub authors: Vec<AuthorKey>,
+    /// A keyed hash of what readers would see of it.
+    pub shown: Option<[u8; 16]>,
 }
 
 /// The outcome of queuing a decision.
@@ -62,6 +68,17 @@ pub enum Enqueued {
     Queued,
     /// The decision will not be remembered: the queue is full, or the store has failed.
     Dropped,
+}
+
+/// The outcome of looking up the decision before a comment.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LookedUp {
+    /// The decision is remembered.
+    Found(Box<Entry>),
+    /// The decision is not remembered.
+    Unknown,
+    /// The store failed, or took too long.
+    StoreAway,
 }
 
 enum Job {
@@ -158,6 +175,20 @@ impl Recorder {
     pub async fn get(&self, id: DecisionId, now: Timestamp) -> Result<Option<Entry>, FeedbackError> {
         self.flush().await;
         self.store.get(id, now).await
+    }
+
+    /// Looks up the decision before a comment, as [`Recorder::get`] does, within `patience` and within 100 ms, a third of
+    /// what callers are told to wait.
+    pub async fn look_up(&self, id: DecisionId, now: Timestamp, patience: Duration) -> LookedUp {
+        match tokio::time::timeout(patience.min(LOOK_UP_MAX), self.get(id, now)).await {
+            Ok(Ok(Some(entry))) => LookedUp::Found(Box::new(entry)),
+            Ok(Ok(None)) => LookedUp::Unknown,
+            Ok(Err(error)) => {
+                tracing::warn!("a previous decision was not looked up: failed to {error}");
+                LookedUp::StoreAway
+            }
+            Err(_) => LookedUp::StoreAway,
+        }
     }
 
     /// Gives the labeled entries as [`FeedbackStore::labeled`] does, once the queue is written.
@@ -283,6 +314,7 @@ fn record(raw: UnredactedDecision, scratch: &mut Scratch) -> Record {
         name,
         accounts,
         authors,
+        shown,
     } = raw;
     let accounts: Vec<&str> = accounts.iter().map(|account| account.expose().as_str()).collect();
     let persona = Persona {
@@ -306,6 +338,8 @@ fn record(raw: UnredactedDecision, scratch: &mut Scratch) -> Record {
         judged,
         kept,
         authors,
+        // Nothing is nothing, also of a hash.
+        shown: shown.filter(|_| keep != Keep::Nothing),
     }
 }
 

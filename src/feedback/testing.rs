@@ -60,16 +60,20 @@ pub(crate) fn records() -> impl Strategy<Value = Record> {
         option::of(judged()),
         kept,
         authors,
+        option::of(any::<[u8; 16]>()),
     );
-    parts.prop_map(|(id, site, decided_at, submitted_at, judged, kept, authors)| Record {
-        id: DecisionId::new(id),
-        site: SiteId::new(&site).unwrap(),
-        decided_at,
-        submitted_at,
-        judged,
-        kept,
-        authors,
-    })
+    parts.prop_map(
+        |(id, site, decided_at, submitted_at, judged, kept, authors, shown)| Record {
+            id: DecisionId::new(id),
+            site: SiteId::new(&site).unwrap(),
+            decided_at,
+            submitted_at,
+            judged,
+            kept,
+            authors,
+            shown,
+        },
+    )
 }
 
 /// A random label.

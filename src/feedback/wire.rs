@@ -27,6 +27,8 @@ struct RecordWire {
     authors: Vec<Vec<u8>>,
     #[prost(fixed64, optional, tag = "8")]
     submitted_at_micros: Option<u64>,
+    #[prost(bytes = "vec", optional, tag = "9")]
+    shown: Option<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -83,6 +85,7 @@ pub(super) fn encode_record(record: &Record) -> Vec<u8> {
         judged,
         kept,
         authors,
+        shown,
     } = record;
     let (features, text) = match kept {
         Kept::Nothing => (None, None),
@@ -98,6 +101,7 @@ pub(super) fn encode_record(record: &Record) -> Vec<u8> {
         text,
         authors: authors.iter().map(|key| key.as_bytes().to_vec()).collect(),
         submitted_at_micros: submitted_at.map(Timestamp::as_micros),
+        shown: shown.map(|digest| digest.to_vec()),
     };
     wire.encode_to_vec()
 }
@@ -144,6 +148,7 @@ pub(super) fn decode_record(bytes: &[u8]) -> Option<Record> {
         text,
         authors,
         submitted_at_micros,
+        shown,
     } = RecordWire::decode(bytes).ok()?;
     let judged = match judged {
         Some(wire) => Some(Judged {
@@ -167,6 +172,10 @@ pub(super) fn decode_record(bytes: &[u8]) -> Option<Record> {
             (None, None) => Kept::Nothing,
         },
         authors: authors.into_iter().map(key).collect::<Option<_>>()?,
+        shown: match shown {
+            Some(digest) => Some(digest.try_into().ok()?),
+            None => None,
+        },
     })
 }
 

@@ -13,6 +13,7 @@ use crate::sensitive::Sensitive;
 use crate::site::{SiteId, SitePolicy};
 use crate::verdict::{Decision, Degraded};
 
+use super::previous::shown;
 use super::{Judgement, Moderator, Submission};
 
 /// A caller's clock may be ahead of ours by this much; a label from further in the future could never be corrected.
@@ -227,8 +228,9 @@ impl Moderator {
             submitted_at: submission.of_the_past(now),
             ..self.raw(id, &submission.site, policy, &submission.comment, Some(judged), now)
         };
-        if recorder.remember(raw) == Enqueued::Dropped {
-            judgement.decision.degraded.push(Degraded::Feedback);
+        let degraded = &mut judgement.decision.degraded;
+        if recorder.remember(raw) == Enqueued::Dropped && !degraded.contains(&Degraded::Feedback) {
+            degraded.push(Degraded::Feedback);
         }
         self.metrics.feedback_dropped(recorder.n_dropped());
     }
@@ -261,6 +263,7 @@ impl Moderator {
             name: author.name.clone(),
             accounts: vec![author.id.clone(), Sensitive::new(mailbox)],
             authors,
+            shown: Some(shown(&self.pseudonymizer, site, comment)),
         }
     }
 

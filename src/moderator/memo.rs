@@ -1,9 +1,9 @@
 //! What is remembered of a request, so that its repetition gets the same answer from any replica: the decision's name,
-//! what the model said, how the author stood, and whether quotas were asked. Nothing of the comment, nothing of its author.
+//! what the model said, how the author stood, what was said before, and whether quotas were asked. Nothing of the comment, nothing of its author.
 
 use super::counting::Measure;
 use crate::model::{Assessment, SpamProbability, Thresholds};
-use crate::policy::Classifier;
+use crate::policy::{Classifier, Previous};
 use crate::signals::History;
 
 /// Raised whenever the layout changes; a memo of another version is not read.
@@ -15,19 +15,22 @@ pub(super) struct Memo {
     pub(super) decision_id: [u8; 16],
     pub(super) measure: Measure,
     pub(super) history: History,
+    pub(super) previous: Previous,
     pub(super) classifier: Classifier,
     pub(super) model_version: String,
 }
 
 impl Memo {
-    /// The memo as bytes: version, decision id, what was measured, the author's history, kind of
-    /// classifier fact, its numbers, the model's version.
+    /// The memo as bytes: version, decision id, what was measured, the author's history, the previous
+    /// decision, kind of classifier fact, its numbers, the model's version.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(64);
         bytes.push(VERSION);
         bytes.extend(self.decision_id);
         bytes.push(self.measure as u8);
         bytes.push(self.history as u8);
+        let place = Previous::ALL.into_iter().position(|known| known == self.previous);
+        bytes.push(place.and_then(|place| u8::try_from(place).ok()).unwrap_or_default());
         match self.classifier {
             Classifier::Off => bytes.push(0),
             Classifier::NoText => bytes.push(1),
@@ -55,12 +58,14 @@ impl Memo {
         let (decision_id, rest) = rest.split_first_chunk::<16>()?;
         let (measure, rest) = rest.split_first()?;
         let (history, rest) = rest.split_first()?;
+        let (previous, rest) = rest.split_first()?;
         let (kind, mut rest) = rest.split_first()?;
         if *version != VERSION {
             return None;
         }
         let measure = Measure::from_byte(*measure)?;
         let history = History::ALL.into_iter().find(|known| *known as u8 == *history)?;
+        let previous = *Previous::ALL.get(usize::from(*previous))?;
         let mut number = || -> Option<f64> {
             let (first, others) = rest.split_first_chunk::<8>()?;
             rest = others;
@@ -87,6 +92,7 @@ impl Memo {
             decision_id: *decision_id,
             measure,
             history,
+            previous,
             classifier,
             model_version,
         })
@@ -97,7 +103,7 @@ impl Memo {
 mod tests {
     use super::{Measure, Memo};
     use crate::model::{Assessment, SpamProbability, Thresholds};
-    use crate::policy::Classifier;
+    use crate::policy::{Classifier, Previous};
     use crate::signals::History;
     use proptest::prelude::*;
 
@@ -105,7 +111,8 @@ mod tests {
         #[test]
         fn what_was_encoded_is_decoded(p in 0.0..=1.0f64, e in 0.0..=1.0f64, h in 0.0..=1.0f64,
                                        r in proptest::option::of(0.0..=1.0f64), thin: bool, id: [u8; 16], kind in 0..4, measure in 0..4_u8,
-                                       history in proptest::sample::select(&History::ALL[..])) {
+                                       history in proptest::sample::select(&History::ALL[..]),
+                                       previous in proptest::sample::select(&Previous::ALL[..])) {
             let scored = Classifier::Scored(
                 Assessment { probability: SpamProbability::new(p), evidence: e, thin },
                 Thresholds { hold_at: SpamProbability::new(h), reject_at: r.map(SpamProbability::new) },
@@ -113,7 +120,7 @@ mod tests {
             let classifier =
                 [Classifier::Off, Classifier::NoText, Classifier::Unavailable, scored][usize::try_from(kind).unwrap()];
             let measure = Measure::from_byte(measure).unwrap();
-            let memo = Memo { decision_id: id, measure, history, classifier, model_version: "0123456789ab".to_owned() };
+            let memo = Memo { decision_id: id, measure, history, previous, classifier, model_version: "0123456789ab".to_owned() };
             prop_assert_eq!(Memo::decode(&memo.encode()), Some(memo));
         }
 

@@ -1,7 +1,7 @@
 //! The house proper: takes a submission through its stations and gives back a judgement.
 //!
-//! One direction, and only the limiter can wait on the network: policy and model snapshots, signals, the
-//! quotas, the model's reading, the judge. It must never know how a submission came in (that is for the doors). Start reading
+//! One direction, and only the limiter and, where a caller names the decision before, the store can wait on the network:
+//! policy and model snapshots, signals, what was said before, the quotas, the model's reading, the judge. It must never know how a submission came in (that is for the doors). Start reading
 //! in [`Moderator::moderate`].
 
 mod admission;
@@ -11,6 +11,7 @@ mod epochs;
 mod feedback;
 mod memo;
 mod policies;
+mod previous;
 mod proxies;
 mod reload;
 mod report;
@@ -30,7 +31,7 @@ use crate::clock::Clock;
 use crate::comment::digits;
 use crate::feedback::Recorder;
 use crate::limit::Limiter;
-use crate::policy::{self, Classifier, Evidence, Velocity};
+use crate::policy::{self, Classifier, Evidence, Previous, Velocity};
 use crate::privacy::Pseudonymizer;
 use crate::signals::{self, Signal};
 use crate::site::{Effect, FieldSet, SitePolicy, Sites};
@@ -182,6 +183,7 @@ impl Moderator {
         self.watch_address(submission, policy, counted);
         let click = self.click(submission);
         let stopwatch = Stopwatch::of(submission, &self.clock);
+        let previous = self.previous(submission, policy, started, patience).await;
         let weighing = Weighing {
             submission,
             policy,
@@ -189,6 +191,7 @@ impl Moderator {
             decision_id: self.next_decision_id(),
             measure: counted.measure(),
             now: started,
+            previous,
             stopwatch: &stopwatch,
         };
         let inquiry = Inquiry {
@@ -211,6 +214,7 @@ impl Moderator {
             velocity,
             redis_away,
             history: memo.history,
+            previous: memo.previous,
             classifier: memo.classifier,
         };
         let mut judgement = judgement(submission, policy, model.as_deref(), &evidence, memo, replayed);
@@ -251,6 +255,7 @@ impl Moderator {
             decision_id: [0; 16],
             measure: Measure::NotMeasured,
             now,
+            previous: Previous::NotNamed,
             stopwatch: &Stopwatch::of(submission, &self.clock),
         };
         let memo = weighing.memo();
@@ -260,6 +265,7 @@ impl Moderator {
             velocity: Velocity::NotMeasured,
             redis_away: false,
             history: memo.history,
+            previous: memo.previous,
             classifier: memo.classifier,
         };
         Ok(judgement(submission, policy, model.as_deref(), &evidence, memo, false))

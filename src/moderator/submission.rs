@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::comment::{Action, Comment};
 use crate::model::Explanation;
 use crate::policy::Summary;
+use crate::record::DecisionId;
 use crate::site::SiteId;
 use crate::telemetry::Call;
 use crate::verdict::Decision;
@@ -22,6 +23,8 @@ pub struct Submission {
     pub action: Action,
     /// The caller's idempotency key.
     pub request: Option<RequestId>,
+    /// The decision before it, for an edit or a recheck.
+    pub previous: Option<DecisionId>,
     /// Whether to explain the score.
     pub explain: bool,
     /// Judge only: spend, record and remember nothing.

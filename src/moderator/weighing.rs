@@ -8,7 +8,7 @@ use crate::artifact::LoadedModel;
 use crate::clock::Timestamp;
 use crate::comment::{Comment, Trust};
 use crate::model::{Reading, SpamProbability, Thresholds};
-use crate::policy::Classifier;
+use crate::policy::{Classifier, Previous};
 use crate::signals::{self, History};
 use crate::site::SitePolicy;
 use crate::text::Form;
@@ -25,6 +25,8 @@ pub(super) struct Weighing<'a> {
     pub(super) measure: Measure,
     /// When the call began.
     pub(super) now: Timestamp,
+    /// What a person said of the decision before.
+    pub(super) previous: Previous,
     /// Where it is noted how long it took.
     pub(super) stopwatch: &'a Stopwatch<'a>,
 }
@@ -37,6 +39,7 @@ impl Weighing<'_> {
             decision_id: self.decision_id,
             measure: self.measure,
             history: self.history(),
+            previous: self.previous,
             classifier: weigh(self.model, &self.submission.comment, self.policy),
             model_version: version(self.model),
         };

@@ -18,8 +18,51 @@ pub struct Evidence {
     pub redis_away: bool,
     /// What the site knows of the author's past.
     pub history: History,
+    /// What a person said of the comment before.
+    pub previous: Previous,
     /// What the model says.
     pub classifier: Classifier,
+}
+
+/// What a person said of the decision that an edit or a recheck names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Previous {
+    /// The caller names none, or it is not to be looked up.
+    #[default]
+    NotNamed,
+    /// No such decision of the site is remembered.
+    Unknown,
+    /// The store did not answer.
+    StoreAway,
+    /// It is remembered, and nobody has called it ham or spam.
+    Unlabeled,
+    /// It was called so, and what is judged now is the same to the byte: the word stands.
+    Unchanged(Said),
+    /// It was called so, and is judged anew, for it is not known to be the same.
+    Changed(Said),
+}
+
+/// A person's word on a comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// It was meant for the readers.
+    Ham,
+    /// It was spam.
+    Spam,
+}
+
+impl Previous {
+    /// Every one; its place is its number where it is remembered.
+    pub const ALL: [Self; 8] = [
+        Self::NotNamed,
+        Self::Unknown,
+        Self::StoreAway,
+        Self::Unlabeled,
+        Self::Unchanged(Said::Ham),
+        Self::Unchanged(Said::Spam),
+        Self::Changed(Said::Ham),
+        Self::Changed(Said::Spam),
+    ];
 }
 
 /// How often the author has commented lately.

@@ -68,6 +68,7 @@ mod tests {
                 known_shift,
                 new_account_age: Duration::from_secs(1),
                 new_shift,
+                previous_labels: true,
             };
             let before = Thresholds {
                 hold_at: SpamProbability::new(a.min(b)),
@@ -98,6 +99,7 @@ mod tests {
             known_shift: 1.0,
             new_account_age: Duration::from_secs(1),
             new_shift: 0.7,
+            previous_labels: true,
         };
         let before = Thresholds {
             hold_at: SpamProbability::new(0.5),

@@ -31,6 +31,8 @@ pub const fn field(code: ReasonCode) -> &'static str {
         | R::RateLimitWouldExceed
         | R::RateLimitUnavailable
         | R::AuthorTrusted
+        | R::PreviousSpamByPerson
+        | R::PreviousApprovedByPerson
         | R::AuthorKnown
         | R::AuthorNew
         | R::ClassifierSpam
@@ -140,6 +142,16 @@ pub fn moderator_message(reason: &Reason) -> String {
                 .to_owned()
         }
         R::AuthorTrusted => "The site trusts this author.".to_owned(),
+        R::PreviousSpamByPerson if reason.effect.is_some() => {
+            "A person has said that this very comment is spam.".to_owned()
+        }
+        R::PreviousSpamByPerson => {
+            "A person has said that the comment was spam before it was changed; it was judged anew.".to_owned()
+        }
+        R::PreviousApprovedByPerson if reason.effect.is_some() => "A person has approved this very comment.".to_owned(),
+        R::PreviousApprovedByPerson => {
+            "A person had approved the comment before it was changed; it was judged anew.".to_owned()
+        }
         R::AuthorKnown => format!(
             "The site has approved at least {} comments of this author, so the thresholds are milder for this one.",
             get("approved_min")

@@ -12,7 +12,7 @@ use crate::model::{Assessment, Thresholds};
 use crate::site::{Effect, Effects, SitePolicy};
 use crate::verdict::{Decision, Degraded, Handling, NotEvaluated, QuotaState, Reason, ReasonCode, Verdict};
 
-pub use evidence::{Classifier, Evidence, Velocity};
+pub use evidence::{Classifier, Evidence, Previous, Said, Velocity};
 pub use messages::{author_message, contribution_message, field, moderator_message};
 pub use summary::{Part, PartKind, Summary, summarize};
 
@@ -20,7 +20,7 @@ use crate::comment::Trust;
 
 /// Judges. Every reason that holds is reported, in the order of precedence; the first that applies sets the verdict:
 ///
-/// 1. the form's faults, 2. the hidden field and the block lists, 3. quotas that reject → reject;
+/// 1. the form's faults, 2. the hidden field, the block lists and a person's word that it is spam, 3. quotas that reject → reject;
 /// 4. an author whom the site trusts or has on its allow list → approve;
 /// 5. the classifier, with enough evidence → reject;
 /// 6. whatever holds → hold; 7. approve.
@@ -30,6 +30,7 @@ pub fn decide(evidence: &Evidence, policy: &SitePolicy) -> Decision {
     let effects = policy.effects;
     let mut reasons = Vec::new();
     signals(evidence, Stage::Objects, effects, &mut reasons);
+    spam_before(evidence.previous, effects, &mut reasons);
     quotas(&evidence.velocity, Verdict::Reject, &mut reasons);
     let vouched = reasons.len();
     if evidence.trust >= Trust::Trusted {
@@ -40,6 +41,7 @@ pub fn decide(evidence: &Evidence, policy: &SitePolicy) -> Decision {
         ));
     }
     signals(evidence, Stage::Vouches, effects, &mut reasons);
+    ham_before(evidence.previous, &mut reasons);
     classifier(evidence, policy, &mut reasons);
     quotas(&evidence.velocity, Verdict::Hold, &mut reasons);
     quotas(&evidence.velocity, Verdict::Approve, &mut reasons);
@@ -134,6 +136,29 @@ fn signals(evidence: &Evidence, at: Stage, effects: Effects, reasons: &mut Vec<R
     }
 }
 
+/// Step 2: a person has called the comment spam. If it was changed since, that is told and binds nobody.
+fn spam_before(previous: Previous, effects: Effects, reasons: &mut Vec<Reason>) {
+    let code = ReasonCode::PreviousSpamByPerson;
+    match (previous, effects.previous_spam) {
+        (Previous::Unchanged(Said::Spam), Effect::Pull(verdict)) => {
+            reasons.push(reason(code, Some(verdict), Handling::Quarantine));
+        }
+        (Previous::Changed(Said::Spam), Effect::Pull(_)) => reasons.push(reason(code, None, Handling::Publish)),
+        _ => {}
+    }
+}
+
+/// Before step 5: a person has approved the comment, which outweighs the classifier and nothing else. If it was changed
+/// since, that is told and binds nobody.
+fn ham_before(previous: Previous, reasons: &mut Vec<Reason>) {
+    let effect = match previous {
+        Previous::Unchanged(Said::Ham) => Some(Verdict::Approve),
+        Previous::Changed(Said::Ham) => None,
+        _ => return,
+    };
+    reasons.push(reason(ReasonCode::PreviousApprovedByPerson, effect, Handling::Publish));
+}
+
 /// Step 3 for quotas that reject, step 6 for those that hold. Quotas that are only watched follow at the end of theirs.
 fn quotas(velocity: &Velocity, effect: Verdict, reasons: &mut Vec<Reason>) {
     if let (Velocity::Unknown { hold: true }, Verdict::Hold) = (velocity, effect) {
@@ -177,11 +202,17 @@ fn classifier(evidence: &Evidence, policy: &SitePolicy, reasons: &mut Vec<Reason
     if let Classifier::Scored(..) = evidence.classifier {
         reasons.extend(history::reason(evidence.history, &policy.history));
     }
+    // A person knew better: what the classifier would have done is reported, and has no effect.
+    let at_most = if evidence.previous == Previous::Unchanged(Said::Ham) {
+        Verdict::Approve
+    } else {
+        Verdict::Reject
+    };
     let mut push = |code, effect, handling, params| {
         if let Effect::Pull(verdict) = effect {
             reasons.push(Reason {
                 params,
-                ..reason(code, Some(verdict), handling)
+                ..reason(code, Some(verdict.min(at_most)), handling)
             });
         }
     };
@@ -280,13 +311,16 @@ fn not_evaluated(evidence: &Evidence) -> Vec<NotEvaluated> {
         _ => None,
     };
     let text = matches!(evidence.classifier, Classifier::NoText).then_some(NotEvaluated::NoText);
-    velocity.into_iter().chain(text).collect()
+    let previous = matches!(evidence.previous, Previous::Unknown).then_some(NotEvaluated::PreviousUnknown);
+    velocity.into_iter().chain(text).chain(previous).collect()
 }
 
 fn degraded(evidence: &Evidence) -> Vec<Degraded> {
     let model = matches!(evidence.classifier, Classifier::Unavailable);
     let redis = evidence.redis_away.then_some(Degraded::Redis);
-    redis.into_iter().chain(model.then_some(Degraded::Model)).collect()
+    let store = matches!(evidence.previous, Previous::StoreAway).then_some(Degraded::Feedback);
+    let model = model.then_some(Degraded::Model);
+    redis.into_iter().chain(model).chain(store).collect()
 }
 
 /// Whole seconds, rounded up: whoever waits that long is not refused again.

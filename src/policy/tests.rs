@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Classifier, Evidence, Velocity, author_message, decide, moderator_message};
+use super::{Classifier, Evidence, Previous, Said, Velocity, author_message, decide, moderator_message};
 use crate::comment::Trust;
 use crate::config;
 use crate::model::{Assessment, SpamProbability, Thresholds};
@@ -79,6 +79,7 @@ fn signal_codes() -> Vec<ReasonCode> {
             "author.trusted",
             "author.known",
             "author.new",
+            "previous.",
         ]
         .iter()
         .any(|start| code.as_str().starts_with(start))
@@ -93,11 +94,12 @@ prop_compose! {
         velocity in any_velocity(),
         redis_away: bool,
         history in proptest::sample::select(&History::ALL[..]),
+        previous in proptest::sample::select(&Previous::ALL[..]),
         classifier in any_classifier(),
     ) -> Evidence {
         let signals = codes.into_iter().map(|code| Signal { code, params: Vec::new() }).collect();
         let trust = [Trust::Anonymous, Trust::Authenticated, Trust::Trusted, Trust::Staff][trust];
-        Evidence { trust, signals, velocity, redis_away, history, classifier }
+        Evidence { trust, signals, velocity, redis_away, history, previous, classifier }
     }
 }
 
@@ -128,6 +130,26 @@ proptest! {
     }
 
     #[test]
+    fn a_persons_approval_outweighs_the_classifier_alone(evidence in any_evidence()) {
+        let policy = policy("");
+        let approved = Evidence { previous: Previous::Unchanged(Said::Ham), ..evidence };
+        let unread = Evidence { classifier: Classifier::Off, ..approved.clone() };
+        prop_assert_eq!(decide(&approved, &policy).verdict, decide(&unread, &policy).verdict);
+    }
+
+    #[test]
+    fn a_persons_word_on_another_text_binds_nobody(evidence in any_evidence()) {
+        let policy = policy("");
+        let of = |previous| {
+            let decision = decide(&Evidence { previous, ..evidence.clone() }, &policy);
+            (decision.verdict, decision.handling)
+        };
+        for previous in [Previous::Changed(Said::Ham), Previous::Changed(Said::Spam), Previous::Unlabeled] {
+            prop_assert_eq!(of(previous), of(Previous::NotNamed));
+        }
+    }
+
+    #[test]
     fn being_let_through_never_sharpens(evidence in any_evidence()) {
         let policy = policy("");
         let mut allowed = evidence.clone();
@@ -144,6 +166,7 @@ proptest! {
             velocity: Velocity::NotMeasured,
             redis_away: false,
             history: History::Unremarkable,
+            previous: Previous::NotNamed,
             classifier: scored(0.1, false),
         };
         let expected = match code {
@@ -157,7 +180,7 @@ proptest! {
 
     #[test]
     fn thin_evidence_never_rejects_by_itself(evidence in any_evidence(), p in 0.0..=1.0f64) {
-        let evidence = Evidence { signals: Vec::new(), velocity: Velocity::NotMeasured, classifier: scored(p, true), ..evidence };
+        let evidence = Evidence { signals: Vec::new(), velocity: Velocity::NotMeasured, previous: Previous::NotNamed, classifier: scored(p, true), ..evidence };
         prop_assert!(decide(&evidence, &policy("")).verdict < Verdict::Reject);
     }
 
@@ -215,6 +238,7 @@ fn a_softened_check_holds_but_does_not_reject() {
         velocity: Velocity::NotMeasured,
         redis_away: false,
         history: History::Unremarkable,
+        previous: Previous::NotNamed,
         classifier: scored(0.1, false),
     };
     let softened = |how: &str| decide(&evidence, &policy(&format!("[site.a.effects]\nform = {how:?}")));
@@ -241,6 +265,7 @@ fn softening_one_check_does_not_soften_another() {
         velocity: Velocity::NotMeasured,
         redis_away: false,
         history: History::Unremarkable,
+        previous: Previous::NotNamed,
         classifier: scored(0.999, false),
     };
     let decision = decide(&evidence, &policy("[site.a.effects]\nform = \"hold\""));
@@ -269,6 +294,7 @@ fn the_longest_wait_is_reported() {
         velocity: Velocity::Measured(quotas),
         redis_away: false,
         history: History::Unremarkable,
+        previous: Previous::NotNamed,
         classifier: Classifier::Off,
     };
     assert_eq!(

@@ -48,6 +48,7 @@ mod tests {
         known_shift: 1.0,
         new_account_age: Duration::from_secs(86_400),
         new_shift: 0.7,
+        previous_labels: true,
     };
 
     fn of(approved_count: Option<u32>, made_seconds_ago: Option<u64>, policy: &HistoryPolicy) -> History {

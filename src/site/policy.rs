@@ -44,7 +44,7 @@ pub struct SitePolicy {
     pub languages: Vec<LanguageTag>,
     /// Which links count, and how many may be there.
     pub links: LinkPolicy,
-    /// How an author's past moves the thresholds.
+    /// How the past counts.
     pub history: HistoryPolicy,
     /// Who and what is let through, held or turned away.
     pub lists: Arc<Lists>,
@@ -194,7 +194,8 @@ pub struct LinkPolicy {
     pub own_hosts: Hosts,
 }
 
-/// How an author's past moves the classifier's thresholds, in log-odds; a shift of 0 moves nothing.
+/// How the past of an author and of a comment counts. Shifts of the classifier's thresholds are in log-odds; one of 0 moves
+/// nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HistoryPolicy {
     /// From so many approved comments on an author is known, at least 1.
@@ -205,6 +206,8 @@ pub struct HistoryPolicy {
     pub new_account_age: Duration,
     /// `hold_at` falls by this for an author who is new, 0 to 10.
     pub new_shift: f64,
+    /// Whether an edit or a recheck starts from what a person said of the decision that it names.
+    pub previous_labels: bool,
 }
 
 /// What a check may do.
@@ -229,6 +232,8 @@ pub struct Effects {
     pub list_moderated: Effect,
     /// An e-mail address of a domain where mailboxes are thrown away.
     pub disposable_email: Effect,
+    /// A comment that a person has called spam, unchanged.
+    pub previous_spam: Effect,
     /// More links than allowed.
     pub links_too_many: Effect,
     /// Links in BBCode.

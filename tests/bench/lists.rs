@@ -94,6 +94,7 @@ fn submission(text: &str) -> Submission {
         },
         action: Action::Submit,
         request: None,
+        previous: None,
         explain: false,
         dry_run: true,
         call: None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use moderato::comment::Trust;
 use moderato::config;
 use moderato::model::{Assessment, SpamProbability, Thresholds};
-use moderato::policy::{Classifier, Evidence, Velocity, decide};
+use moderato::policy::{Classifier, Evidence, Previous, Said, Velocity, decide};
 use moderato::signals::{History, Signal};
 use moderato::site::{SiteId, SitePolicy};
 use moderato::verdict::{QuotaState, ReasonCode};
@@ -90,6 +90,7 @@ fn evidence(known: &[(&str, &str)], policy: &SitePolicy) -> Evidence {
         velocity: Velocity::NotMeasured,
         redis_away: false,
         history: History::Unremarkable,
+        previous: Previous::NotNamed,
         classifier: Classifier::Off,
     };
     let mut quotas = Vec::new();
@@ -112,6 +113,7 @@ fn evidence(known: &[(&str, &str)], policy: &SitePolicy) -> Evidence {
             ("quotas", "address-not-public") => evidence.velocity = Velocity::AddressNotPublic,
             ("history", "known") => evidence.history = History::Known,
             ("history", "new") => evidence.history = History::New,
+            ("previous", said) => evidence.previous = previous(said),
             ("classifier", "off") => evidence.classifier = Classifier::Off,
             ("classifier", "no-text") => evidence.classifier = Classifier::NoText,
             ("classifier", "unavailable") => evidence.classifier = Classifier::Unavailable,
@@ -128,6 +130,19 @@ fn evidence(known: &[(&str, &str)], policy: &SitePolicy) -> Evidence {
         evidence.velocity = Velocity::Measured(quotas);
     }
     evidence
+}
+
+fn previous(words: &str) -> Previous {
+    match words {
+        "ham" => Previous::Unchanged(Said::Ham),
+        "spam" => Previous::Unchanged(Said::Spam),
+        "ham, changed" => Previous::Changed(Said::Ham),
+        "spam, changed" => Previous::Changed(Said::Spam),
+        "unlabeled" => Previous::Unlabeled,
+        "unknown" => Previous::Unknown,
+        "store-away" => Previous::StoreAway,
+        other => panic!("previous: {other}"),
+    }
 }
 
 fn trust(word: &str) -> Trust {

@@ -5,13 +5,16 @@ use std::fs;
 use std::path::Path;
 
 use moderato::api::grpc::proto::{
-    Action, AuthorTrust, Comment, CommentKind, Handling, ModerateRequest, ModerateResponse, Verdict,
+    Action, AuthorTrust, Comment, CommentKind, Handling, Label, LabelSource, ModerateRequest, ModerateResponse,
+    SubmitFeedbackRequest, Verdict,
 };
+use moderato::clock::Timestamp;
 use moderato::limit::{Limiter, MemorySettings};
 use moderato::verdict::ReasonCode;
 
 use crate::cases::pair;
 use crate::support::codes;
+use crate::support::home::{BOUNDS, Home};
 use crate::support::house::House;
 
 /// One case: what is known, what must come out.
@@ -34,7 +37,9 @@ async fn the_desk_gets_what_it_expects() {
             replay_bytes_max: 100_000,
         })
     };
-    let with_model = House::start_with(&settings, memory(), true).await;
+    let home = Home::File(tempfile::tempdir().unwrap());
+    let store = home.open(BOUNDS, Timestamp::from_micros(1_700_000_000_000_000));
+    let with_model = House::start_whole(&settings, memory(), true, Some(store)).await;
     let without = House::start_with(&settings, memory(), false).await;
     let mut surprises = Vec::new();
     let mut said = Vec::new();
@@ -44,7 +49,7 @@ async fn the_desk_gets_what_it_expects() {
         } else {
             &with_model
         };
-        let request = request(case);
+        let mut request = request(case);
         let before = known(case, "sent before").map_or(0, |n| n.parse().unwrap());
         for n in 0..before {
             let mut other = request.clone();
@@ -54,6 +59,9 @@ async fn the_desk_gets_what_it_expects() {
             comment.author_email = "ann@example.org".to_owned();
             other.action = Action::Submit.into();
             house.moderate(other).await.unwrap();
+        }
+        if let Some(label) = known(case, "labeled before") {
+            request.previous_decision_id = labeled_before(house, case, &request, label).await;
         }
         let answer = house.moderate(request).await.unwrap();
         said.extend(codes(&answer).into_iter().map(str::to_owned));
@@ -70,6 +78,37 @@ async fn the_desk_gets_what_it_expects() {
     }
     with_model.stop().await;
     without.stop().await;
+}
+
+/// Sends the comment as it was before, has it labeled unless the label is `nothing`, and names the decision.
+async fn labeled_before(house: &House, case: &Case, request: &ModerateRequest, label: &str) -> String {
+    let mut before = request.clone();
+    before.action = Action::Submit.into();
+    before.previous_decision_id.clear();
+    let comment = before.comment.as_mut().unwrap();
+    if let Some(text) = known(case, "text before") {
+        comment.content = text.to_owned();
+    }
+    if let Some(name) = known(case, "name before") {
+        comment.author_name = name.to_owned();
+    }
+    let decision_id = house.moderate(before).await.unwrap().decision_id;
+    if label != "nothing" {
+        let label = format!("LABEL_{}", label.to_uppercase().replace(' ', "_"));
+        let source = match known(case, "labeled by") {
+            Some("author appeal") => LabelSource::AuthorAppeal,
+            Some(other) => panic!("labeled by {other}"),
+            None => LabelSource::Moderator,
+        };
+        let feedback = SubmitFeedbackRequest {
+            decision_id: decision_id.clone(),
+            label: Label::from_str_name(&label).unwrap().into(),
+            source: source.into(),
+            ..SubmitFeedbackRequest::default()
+        };
+        house.client().submit_feedback(feedback).await.unwrap();
+    }
+    decision_id
 }
 
 fn cases() -> Vec<Case> {
@@ -125,6 +164,7 @@ fn request(case: &Case) -> ModerateRequest {
         ..Comment::default()
     };
     let mut action = Action::Submit;
+    let mut previous_decision_id = String::new();
     let mut text = Vec::new();
     for (key, value) in &case.known {
         let typed = value.clone();
@@ -162,7 +202,8 @@ fn request(case: &Case) -> ModerateRequest {
                 comment.kind = CommentKind::from_str_name(&name).unwrap().into();
             }
             "action" => action = Action::from_str_name(&format!("ACTION_{}", value.to_uppercase())).unwrap(),
-            "site" | "model" | "sent before" => {}
+            "previous decision" => previous_decision_id = typed,
+            "site" | "model" | "sent before" | "labeled before" | "text before" | "name before" | "labeled by" => {}
             other => panic!("{}: {}: nothing is called {other:?}", case.site, case.title),
         }
     }
@@ -171,6 +212,7 @@ fn request(case: &Case) -> ModerateRequest {
         site: case.site.clone(),
         comment: Some(comment),
         action: action.into(),
+        previous_decision_id,
         ..ModerateRequest::default()
     }
 }

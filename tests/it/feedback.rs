@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use moderato::api::grpc::proto::admin_service_client::AdminServiceClient;
 use moderato::api::grpc::proto::{
-    Action, Comment, ForgetAuthorRequest, GetDecisionRequest, GetDecisionResponse, Label, LabelSource,
+    Action, Comment, ForgetAuthorRequest, GetDecisionRequest, GetDecisionResponse, Label, LabelSource, ModerateRequest,
     SubmitFeedbackRequest, SubmitFeedbackResponse, Verdict,
 };
 use serde_json::Value;
@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 use crate::support::home::{BOUNDS, Home};
 use crate::support::house::House;
 use crate::support::process::{Service, run, stderr, stdout};
-use crate::support::{PLAIN, request, request_with};
+use crate::support::{PLAIN, codes, request, request_with};
 
 /// A house that remembers in files, with what it remembers in.
 async fn house(settings: &str) -> (House, Home) {
@@ -301,6 +301,60 @@ async fn an_author_is_forgotten_where_history_is_kept() {
             .message()
             .contains("decision_id is missing")
     );
+    house.stop().await;
+}
+
+/// The same comment again, after the decision of this name.
+fn recheck(text: &str, previous: &str) -> ModerateRequest {
+    ModerateRequest {
+        action: Action::Recheck.into(),
+        previous_decision_id: previous.to_owned(),
+        ..request(text)
+    }
+}
+
+#[tokio::test]
+async fn a_label_counts_on_its_own_site_alone() {
+    let (house, _home) = house("[site.gazette]\n[site.other]").await;
+    let judged = house.moderate(request(PLAIN)).await.unwrap();
+    submit(&house, by_id(&judged.decision_id, Label::Spam)).await.unwrap();
+    let again = house.moderate(recheck(PLAIN, &judged.decision_id)).await.unwrap();
+    assert_eq!(codes(&again), ["previous.spam_by_person"]);
+    assert_eq!(again.verdict(), Verdict::Reject);
+    let mut elsewhere = recheck(PLAIN, &judged.decision_id);
+    elsewhere.site = "other".to_owned();
+    let elsewhere = house.moderate(elsewhere).await.unwrap();
+    assert_eq!(elsewhere.not_evaluated, ["previous.unknown"]);
+    assert_eq!(elsewhere.verdict(), Verdict::Approve);
+    let status = house.moderate(recheck(PLAIN, "no decision")).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert!(status.message().contains("previous_decision_id"), "{status:?}");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_repeated_is_answered_by_the_label_of_its_time() {
+    let (house, _home) = house("").await;
+    let judged = house.moderate(request(PLAIN)).await.unwrap();
+    let mut again = recheck(PLAIN, &judged.decision_id);
+    again.request_id = "again".to_owned();
+    let first = house.moderate(again.clone()).await.unwrap();
+    assert!(codes(&first).is_empty(), "{first:?}");
+    submit(&house, by_id(&judged.decision_id, Label::Spam)).await.unwrap();
+    let second = house.moderate(again).await.unwrap();
+    assert!(second.replayed && codes(&second).is_empty(), "{second:?}");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_said_once_and_holds_nobody_up() {
+    let nowhere = crate::support::home::redis("redis://127.0.0.1:1".to_owned(), BOUNDS);
+    let house = House::start_remembering("", nowhere).await;
+    for _ in 0..2 {
+        let judged = house.moderate(recheck(PLAIN, &"ab".repeat(16))).await.unwrap();
+        assert_eq!(judged.degraded, ["feedback.store"]);
+        assert_eq!(judged.verdict(), Verdict::Approve);
+    }
     house.stop().await;
 }
 

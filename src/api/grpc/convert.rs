@@ -34,7 +34,7 @@ pub(super) fn submission(request: proto::ModerateRequest) -> Result<Submission, 
         comment,
         action,
         request_id: _,
-        previous_decision_id: _, // Accepted and not read yet; the proto says so.
+        previous_decision_id,
         explain,
         dry_run,
     } = request;
@@ -42,6 +42,11 @@ pub(super) fn submission(request: proto::ModerateRequest) -> Result<Submission, 
         .map_err(|error| violations.push(site_violation(error)))
         .ok();
     let action = self::action(action, &mut violations);
+    let previous = if previous_decision_id.is_empty() {
+        None
+    } else {
+        fields::decision("previous_decision_id", &previous_decision_id, &mut violations)
+    };
     let comment = match comment {
         Some(comment) => Some(self::comment(comment, &mut violations)),
         None => {
@@ -55,6 +60,7 @@ pub(super) fn submission(request: proto::ModerateRequest) -> Result<Submission, 
             comment,
             action,
             request: request_id,
+            previous,
             explain,
             dry_run,
             call: None,

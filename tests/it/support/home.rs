@@ -125,6 +125,7 @@ pub(crate) fn record(n: u32, at: Timestamp) -> Record {
         }),
         kept: Kept::Text(format!("<text {n}>{}", "x".repeat(n as usize % 200))),
         authors: vec![AuthorKey::new([(n % 7) as u8; 16])],
+        shown: Some([(n % 251) as u8; 16]),
     }
 }
 

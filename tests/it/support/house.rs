@@ -54,7 +54,13 @@ impl House {
         Self::start_whole(settings, limiter, with_model, None).await
     }
 
-    async fn start_whole(settings: &str, limiter: Limiter, with_model: bool, store: Option<FeedbackStore>) -> Self {
+    /// Starts one with all of it the test's own.
+    pub(crate) async fn start_whole(
+        settings: &str,
+        limiter: Limiter,
+        with_model: bool,
+        store: Option<FeedbackStore>,
+    ) -> Self {
         let config = config::parse(settings, Path::new("test.toml")).unwrap();
         let clock = Clock::manual(Timestamp::from_micros(1_700_000_000_000_000));
         let model = with_model.then(|| LoadedModel {
