@@ -46,6 +46,7 @@
 //! The house proper and its doors:
 //! - [`moderator`]: takes a submission through its stations.
 //! - [`telemetry`]: logs and metrics, and what may not be in them.
+//! - [`transport`]: connections and the calls on them, whatever is asked by those: keys, overload, refusals, draining.
 //! - [`api`]: gRPC ⇄ the house, and the operators' door.
 //! - [`config`]: file, environment and flags, checked and resolved.
 //! - [`server`]: wiring and life cycle.
@@ -88,4 +89,5 @@ pub mod statistics;
 pub mod telemetry;
 pub mod text;
 pub mod train;
+pub mod transport;
 pub mod verdict;

@@ -4,7 +4,6 @@
 //! policy and model snapshots, signals, what was said before, the quotas, the model's reading, the judge. It must never know how a submission came in (that is for the doors). Start reading
 //! in [`Moderator::moderate`].
 
-mod admission;
 mod counting;
 mod double;
 mod epochs;
@@ -39,7 +38,6 @@ use crate::statistics::Statistics;
 use crate::telemetry::{Call, Events, Method, Metrics, Traces};
 use crate::verdict::{Handling, Verdict};
 
-use admission::CallerQuotas;
 use counting::{Counted, Inquiry, Measure, Measured};
 use double::{Clicks, First};
 use memo::Memo;
@@ -47,7 +45,6 @@ use proxies::Proxies;
 use report::Stopwatch;
 use weighing::{Weighing, reading, version};
 
-pub use admission::{Caller, Denied};
 pub use feedback::{Feedback, FeedbackRefusal, Forget, author_keys_of_all};
 pub use statistics::{Asked, Rate, Report, SiteDay};
 pub use status::{ModelStatus, Problem, Status};
@@ -83,7 +80,6 @@ pub struct Parts {
 pub struct Moderator {
     sites: ArcSwap<Sites>,
     config_refused: ArcSwapOption<String>,
-    caller_quotas: CallerQuotas,
     models: Live,
     limiter: Limiter,
     pseudonymizer: Pseudonymizer,
@@ -118,7 +114,6 @@ impl Moderator {
         let house = Self {
             sites: ArcSwap::new(sites),
             config_refused: ArcSwapOption::empty(),
-            caller_quotas: CallerQuotas::default(),
             models,
             limiter,
             pseudonymizer,
@@ -155,6 +150,11 @@ impl Moderator {
     /// Who remembers decisions, for its upkeep and its end.
     pub const fn recorder(&self) -> Option<&Recorder> {
         self.recorder.as_ref()
+    }
+
+    /// The clock that decisions are dated by.
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// The metrics, for what happens beside decisions.

@@ -1,12 +1,8 @@
 //! Wiring: from a configuration to a house behind its doors, and the life of that process. Start reading in
-//! [`Server::run`]; `incoming.rs`, `tls.rs` and `opening.rs` are what connections may do, `serving.rs` is what is said on them.
+//! [`Server::run`].
 
-mod incoming;
 mod models;
-mod opening;
 mod reload;
-mod serving;
-mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,20 +17,14 @@ use tokio_stream::StreamExt;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::api::grpc::{self, Bounds, CallBounds, Doors, Gate, StreamBounds};
+use crate::api::grpc::{self, Bounds, Doors, StreamBounds};
 use crate::api::ops::{self, Ops};
 use crate::config::Config;
 use crate::limit::RedisState;
 use crate::moderator::Moderator;
+use crate::transport::{CallBounds, ConnectionBounds, Gate, Incoming, Opened, Tls, TlsIncoming, serve};
 
-use incoming::Incoming;
-use opening::Opened;
-use serving::serve;
-use tls::TlsIncoming;
-
-pub use incoming::ConnectionBounds;
 pub use reload::Reload;
-pub use tls::Tls;
 
 /// How often metrics are tidied up.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -150,26 +140,30 @@ impl Server {
         let (reporter, health) = tonic_health::server::health_reporter();
         report(&reporter, ServingStatus::NotServing).await;
         let (stop, stopped) = watch::channel(false);
-        let gate = Gate::new(self.bounds.calls, Arc::clone(&self.moderator), stopped.clone());
+        let metrics = self.moderator.metrics().transport();
+        let gate = Gate::new(self.bounds.calls, grpc::rejections(), metrics.clone());
         let connections = Arc::new(Semaphore::new(
             self.connections.connections_max.min(Semaphore::MAX_PERMITS),
         ));
         let mut doors = JoinSet::new();
-        let grpc = Doors::new(&self.moderator, self.bounds, &gate, health)?;
+        let grpc = Doors::new(&self.moderator, self.bounds, &gate, &stopped, health)?;
         for listener in self.grpc.listeners {
             let (grpc, stopped, bounds) = (grpc.clone(), stopped.clone(), self.connections);
             let gate = gate.clone();
+            let handlers = move |activity| {
+                let door = grpc.of(activity);
+                move |request| door.call(request)
+            };
             let incoming = Incoming::new(listener, Arc::clone(&connections));
             match self.grpc.tls.clone() {
                 None => {
                     let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds)));
-                    doors.spawn(serve(incoming, grpc, self.bounds, gate, stopped))
+                    doors.spawn(serve(incoming, handlers, bounds, gate, stopped))
                 }
                 Some(tls) => {
-                    let incoming =
-                        TlsIncoming::new(incoming, tls, bounds.handshake_timeout, Arc::clone(&self.moderator));
+                    let incoming = TlsIncoming::new(incoming, tls, bounds.handshake_timeout, metrics.clone());
                     let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds)));
-                    doors.spawn(serve(incoming, grpc, self.bounds, gate, stopped))
+                    doors.spawn(serve(incoming, handlers, bounds, gate, stopped))
                 }
             };
         }
@@ -257,16 +251,17 @@ pub fn bounds(config: &Config) -> (Bounds, ConnectionBounds) {
             idle_timeout: pressure.stream_idle_timeout,
             age_max: pressure.stream_age_max,
         },
-        calls_per_connection_max: pressure.calls_per_connection_max,
-        header_list_bytes_max: pressure.header_list_bytes_max,
-        keep_alive_interval: pressure.keep_alive_interval,
-        keep_alive_timeout: pressure.keep_alive_timeout,
-        connection_age_max: pressure.connection_age_max,
     };
     let connections = ConnectionBounds {
         connections_max: pressure.connections_max,
         handshake_timeout: pressure.handshake_timeout,
         idle_timeout: pressure.idle_timeout,
+        calls_max: pressure.calls_per_connection_max,
+        header_list_bytes_max: pressure.header_list_bytes_max,
+        keep_alive_interval: pressure.keep_alive_interval,
+        keep_alive_timeout: pressure.keep_alive_timeout,
+        age_max: pressure.connection_age_max,
+        close_timeout: pressure.stream_age_max.max(pressure.call_timeout),
     };
     (bounds, connections)
 }

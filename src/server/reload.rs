@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task;
 
-use super::Tls;
 use crate::config::{Loaded, Seen, Source};
 use crate::moderator::Moderator;
+use crate::transport::Tls;
 
 /// Watches a configuration.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, 
 
 use super::catalog::{CATALOG, Kind};
 use super::rpc::{CODES, Method};
+use super::transport::TransportMetrics;
 use crate::clock::Timestamp;
 use crate::record::Opinion;
 use crate::site::{SiteId, Sites};
@@ -45,14 +46,12 @@ pub struct Metrics {
     probability: Histogram,
     degraded: [(Degraded, Counter); 3],
     denied: [(&'static str, Counter); 4],
-    handshakes_failed: Counter,
     reloads: [Counter; 2],
     config_refused: Gauge,
     redis_up: Gauge,
     redis_changes: Counter,
     redis_calls: RedisCalls<Counter>,
-    turned_away: Counter,
-    call: Histogram,
+    transport: TransportMetrics,
     labels: Vec<((Opinion, Option<Verdict>), Counter)>,
     feedback_dropped: Counter,
     requests: [(Method, Counter); Method::ALL.len()],
@@ -140,7 +139,6 @@ impl Metrics {
                 )
             }),
             denied: DENIALS.map(|why| (why, metrics::counter!("moderato_calls_denied_total", "why" => why))),
-            handshakes_failed: metrics::counter!("moderato_tls_handshakes_failed_total"),
             reloads: ["applied", "refused"]
                 .map(|outcome| metrics::counter!("moderato_config_reloads_total", "outcome" => outcome)),
             config_refused: metrics::gauge!("moderato_config_refused"),
@@ -152,8 +150,7 @@ impl Metrics {
                 shed: metrics::counter!("moderato_redis_shed_total"),
                 opened: metrics::counter!("moderato_redis_breaker_opened_total"),
             },
-            turned_away: metrics::counter!("moderato_turned_away_total"),
-            call: metrics::histogram!("moderato_call_seconds"),
+            transport: TransportMetrics::register(),
             labels: labels(),
             feedback_dropped: metrics::counter!("moderato_feedback_dropped_total"),
             requests: Method::ALL.map(|method| {
@@ -196,9 +193,9 @@ impl Metrics {
         count(&self.denied, why);
     }
 
-    /// Counts a connection that came to nothing: plain text, no certificate or a wrong one, too slow.
-    pub fn handshake_failed(&self) {
-        self.handshakes_failed.increment(1);
+    /// The metrics of connections, and of the calls on them.
+    pub const fn transport(&self) -> &TransportMetrics {
+        &self.transport
     }
 
     /// Counts a comment whose address cannot be a reader's, whoever is counted for it.
@@ -209,16 +206,6 @@ impl Metrics {
     /// Notes whether one address sends more than its share of a site's comments.
     pub fn dominant(&self, site: &SiteId, is_so: bool) {
         self.site(site).address_dominant.set(f64::from(u8::from(is_so)));
-    }
-
-    /// Counts a call that was turned away for overload.
-    pub fn turned_away(&self) {
-        self.turned_away.increment(1);
-    }
-
-    /// Counts a call that was let in and took `seconds`, waiting for a processor included.
-    pub fn called(&self, seconds: f64) {
-        self.call.record(seconds);
     }
 
     /// Notes whether Redis is there, and whether that has `changed` since it was last said.

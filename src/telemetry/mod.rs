@@ -8,6 +8,7 @@ mod events;
 mod metrics;
 mod rpc;
 mod traces;
+mod transport;
 
 use std::io::IsTerminal;
 
@@ -20,6 +21,7 @@ pub use metrics::{DENIALS, Metrics, RedisCalls};
 pub use rpc::Method;
 pub use traces::{Call, Judged, Traces, TracesError};
 use tracing_subscriber::util::TryInitError;
+pub use transport::TransportMetrics;
 
 /// Why there are no logs.
 #[derive(Debug, thiserror::Error)]

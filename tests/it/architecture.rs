@@ -61,6 +61,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "verdict",
         ],
     ),
+    // Of the rooms that judge it knows only how often a caller may call, and the sites that a key opens.
+    ("transport", &["clock", "limit", "site", "telemetry"]),
     // The gRPC door converts between the wire and the vocabulary, so it names most of the vocabulary.
     (
         "api",
@@ -74,11 +76,12 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sensitive",
             "site",
             "telemetry",
+            "transport",
             "verdict",
         ],
     ),
     ("config", &["clock", "comment", "site", "text", "verdict"]),
-    ("server", &["api", "config", "limit", "moderator"]),
+    ("server", &["api", "config", "limit", "moderator", "transport"]),
     // The command line glues rooms together; it is the top.
     (
         "cli",
@@ -141,7 +144,7 @@ const IMPURE: &[&str] = &[
 
 /// Each library with the places that may name it.
 const HOMES: &[(&str, &[&str])] = &[
-    ("tonic::", &["api", "server", "cli/stats.rs", "cli/check"]),
+    ("tonic::", &["api", "server", "transport", "cli/stats.rs", "cli/check"]),
     ("prost::", &["api", "feedback/wire.rs"]),
     ("redis::", &["redis", "limit/script.rs", "feedback/redis"]),
     ("linfa", &["train"]),
@@ -162,7 +165,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("aho_corasick::", &["site/lists"]),
     ("memmap2::", &["model/slots.rs"]),
     ("bytemuck::", &["model/slots.rs"]),
-    ("rustls::", &["cli/mod.rs", "config", "server"]),
+    ("hyper::", &["transport/connection.rs"]),
+    ("hyper_util::", &["transport/connection.rs"]),
+    ("tokio_rustls::", &["transport/tls.rs"]),
+    ("rustls::", &["cli/mod.rs", "config", "transport/tls.rs"]),
 ];
 
 /// Who may look inside [`moderato::sensitive::Sensitive`].
@@ -292,7 +298,7 @@ fn pure_rooms_stay_pure() {
 #[test]
 fn only_the_clock_reads_the_time() {
     // Patience is measured by tokio's clock, beside tokio's timers: with Redis, with callers, with connections.
-    let may = ["clock.rs", "redis", "api/grpc", "server"];
+    let may = ["clock.rs", "redis", "api/grpc", "transport"];
     for source in sources()
         .iter()
         .filter(|source| !may.iter().any(|place| source.path.starts_with(place)))
@@ -318,6 +324,24 @@ fn each_library_has_one_home() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A second protocol has to be able to stand on it: it knows connections and calls, and no message or status of an RPC.
+#[test]
+fn transport_knows_no_protocol() {
+    for source in sources().iter().filter(|source| source.room() == "transport") {
+        for name in [
+            "Status",
+            "proto::",
+            "prost",
+            "tonic_types",
+            "tonic_health",
+            "NamedService",
+        ] {
+            let found = source.code.lines().find(|line| line.contains(name));
+            assert!(found.is_none(), "{}: names {name}: {found:?}", source.path);
+        }
+    }
 }
 
 #[test]

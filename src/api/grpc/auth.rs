@@ -1,7 +1,7 @@
 //! Who may call: reads the key of a call before anything else of it is read, and leaves the [`Caller`] with the request.
 //!
 //! For the services: [`caller`] and [`site`] before anything is done for a site, [`admin`] at the head of an administrative call. For
-//! each item of a stream, [`caller`] and then [`Moderator::admit_again`]. Health and reflection ask for no key: probes
+//! each item of a stream, [`caller`] and then [`Authenticator::admit_again`]. Health and reflection ask for no key: probes
 //! have none, and what reflection tells is public.
 
 use std::convert::Infallible;
@@ -14,10 +14,10 @@ use tonic::codegen::{Bytes, Service, http};
 use tonic::{Request, Status};
 use tonic_types::FieldViolation;
 
-use super::refusal::Refusal;
 use super::status;
-use crate::moderator::{Caller, Denied, Moderator};
+use crate::moderator::Moderator;
 use crate::site::SiteId;
+use crate::transport::{Authenticator, Caller, Denied, Refusal};
 
 /// The header that holds the key, and how it begins.
 const HEADER: http::HeaderName = http::header::AUTHORIZATION;
@@ -28,13 +28,17 @@ const SCHEME: &str = "Bearer ";
 pub(super) struct Guarded<S> {
     inner: S,
     moderator: Arc<Moderator>,
+    authenticator: Arc<Authenticator>,
 }
 
 impl<S> Guarded<S> {
     /// Guards `inner`. It belongs outside of whatever costs more than reading a key.
-    pub(super) fn new(inner: S, moderator: &Arc<Moderator>) -> Self {
-        let moderator = Arc::clone(moderator);
-        Self { inner, moderator }
+    pub(super) fn new(inner: S, moderator: &Arc<Moderator>, authenticator: &Arc<Authenticator>) -> Self {
+        Self {
+            inner,
+            moderator: Arc::clone(moderator),
+            authenticator: Arc::clone(authenticator),
+        }
     }
 }
 
@@ -53,7 +57,7 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
-        match self.moderator.admit(key(request.headers())) {
+        match self.authenticator.admit(key(request.headers())) {
             Ok(caller) => {
                 // Nothing that comes later has a use for it, or could let it slip.
                 request.headers_mut().remove(HEADER);

@@ -15,20 +15,14 @@ use tonic::{Status, Streaming};
 use tonic_prost::{ProstDecoder, ProstEncoder};
 
 use super::ModerationDoor;
-use super::pressure::Let;
 use super::proto::moderation_service_server::ModerationServiceServer;
 use super::proto::{ModerateRequest, ModerateResponse};
 use super::service::{Sender, judge};
 use crate::moderator::{Moderator, Submission};
+use crate::transport::{Endpoint, Let};
 
 /// The method that is served here.
 const MODERATE: &str = "/moderato.v1.ModerationService/Moderate";
-
-/// What answers calls with messages like `B`.
-pub(super) trait Endpoint<B> {
-    /// Answers a call that was let in. What takes time is done as the answer is awaited.
-    fn answer(self, request: http::Request<B>, call: Let) -> BoxFuture<http::Response<Body>, Infallible>;
-}
 
 /// A service as tonic generates it.
 #[derive(Debug, Clone)]

@@ -3,38 +3,29 @@
 //! It must never judge: what an author did wrong passes through as a fact. Start reading in [`Doors`], then
 //! `service.rs` and `convert.rs`.
 
-mod activity;
 mod admin;
 mod auth;
-mod backlog;
 mod convert;
-mod deadline;
-mod doors;
-mod ending;
 mod endpoint;
 mod feedback;
 mod fields;
-mod message;
+mod instrument;
 mod model;
-mod observe;
-mod pressure;
-mod refusal;
+mod router;
 mod service;
 mod stats;
 mod status;
 mod stream;
 
-use std::time::Duration;
-
 use crate::moderator::Moderator;
 use crate::site::FieldSet;
+use crate::transport::CallBounds;
 
-pub use activity::Activity;
 pub use admin::AdminDoor;
-pub use doors::{Answer, Door, Doors};
 pub use model::ModelDoor;
-pub use pressure::{CallBounds, Gate};
+pub use router::{Answer, Door, Doors};
 pub use service::ModerationDoor;
+pub use status::rejections;
 pub use stream::{StreamBounds, item_status, retry_delay};
 
 /// The wire types, generated from `proto/moderato/v1/moderation.proto`.
@@ -86,14 +77,4 @@ pub struct Bounds {
     pub calls: CallBounds,
     /// On streams of comments.
     pub streams: StreamBounds,
-    /// Calls of one connection under way at once.
-    pub calls_per_connection_max: u32,
-    /// Bytes of a call's metadata.
-    pub header_list_bytes_max: u32,
-    /// How often a connection is asked whether it is still there.
-    pub keep_alive_interval: Duration,
-    /// How long it may take to answer that.
-    pub keep_alive_timeout: Duration,
-    /// When a connection is asked to close.
-    pub connection_age_max: Duration,
 }

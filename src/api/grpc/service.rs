@@ -8,8 +8,6 @@ use tokio::time::Instant;
 use tonic::codegen::http;
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use super::deadline::Deadline;
-use super::pressure::Held;
 use super::proto::moderation_service_server::ModerationService;
 use super::proto::{
     GetDecisionRequest, GetDecisionResponse, GetStatsRequest, GetStatsResponse, ModerateRequest, ModerateResponse,
@@ -17,20 +15,22 @@ use super::proto::{
 };
 use super::stream::{Answers, Judge, Streams};
 use super::{auth, convert, feedback, stats, status};
-use crate::moderator::{Caller, Moderator, Submission};
+use crate::moderator::{Moderator, Submission};
 use crate::telemetry::{Call, Method};
+use crate::transport::{Authenticator, Caller, Deadline, Held};
 
 /// The door to [`Moderator::moderate`].
 #[derive(Debug)]
 pub struct ModerationDoor {
     moderator: Arc<Moderator>,
+    authenticator: Arc<Authenticator>,
     streams: Streams,
 }
 
 impl ModerationDoor {
     /// A door to this house for single calls; its streams end at once.
-    pub fn new(moderator: Arc<Moderator>) -> Self {
-        Self::with_streams(moderator, Streams::closed())
+    pub fn new(moderator: Arc<Moderator>, authenticator: Arc<Authenticator>) -> Self {
+        Self::with_streams(moderator, authenticator, Streams::closed())
     }
 
     /// The house.
@@ -39,8 +39,16 @@ impl ModerationDoor {
     }
 
     /// A door to this house, with streams.
-    pub(super) const fn with_streams(moderator: Arc<Moderator>, streams: Streams) -> Self {
-        Self { moderator, streams }
+    pub(super) const fn with_streams(
+        moderator: Arc<Moderator>,
+        authenticator: Arc<Authenticator>,
+        streams: Streams,
+    ) -> Self {
+        Self {
+            moderator,
+            authenticator,
+            streams,
+        }
     }
 }
 
@@ -106,17 +114,22 @@ impl Sender {
 
 /// Judges each item of this caller's stream on its own: its key may expire or be taken away meanwhile, and each item is one
 /// call of its quota, the first by opening the stream, and has a span of its own.
-fn judge_items(moderator: Arc<Moderator>, caller: Caller, call: Option<Call>) -> Judge {
+fn judge_items(
+    moderator: Arc<Moderator>,
+    authenticator: Arc<Authenticator>,
+    caller: Caller,
+    call: Option<Call>,
+) -> Judge {
     let has_begun = AtomicBool::new(false);
     Arc::new(move |request| {
         let is_first = !has_begun.swap(true, Ordering::Relaxed);
-        let (moderator, caller) = (Arc::clone(&moderator), caller.clone());
+        let (moderator, authenticator, caller) = (Arc::clone(&moderator), Arc::clone(&authenticator), caller.clone());
         let item = call.as_ref().map(|call| moderator.trace_item(call));
         Box::pin(async move {
             let admitted = if is_first {
-                moderator.renew(&caller)
+                authenticator.renew(&caller)
             } else {
-                moderator.admit_again(&caller)
+                authenticator.admit_again(&caller)
             };
             let judged = match admitted {
                 Ok(caller) => match read(&moderator, &caller, request, item.clone()) {
@@ -153,7 +166,8 @@ impl ModerationService for ModerationDoor {
         let deadline = held.deadline.0;
         let caller = auth::caller(request.extensions())?.clone();
         let call = request.extensions().get::<Call>().cloned();
-        let judge = judge_items(Arc::clone(&self.moderator), caller, call.clone());
+        let (moderator, authenticator) = (Arc::clone(&self.moderator), Arc::clone(&self.authenticator));
+        let judge = judge_items(moderator, authenticator, caller, call.clone());
         let moderator = Arc::clone(&self.moderator);
         // The stream holds its place for as long as it lasts.
         let ended = move |code| {

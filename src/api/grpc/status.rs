@@ -1,7 +1,6 @@
 //! What the calling program did wrong, as gRPC statuses. The texts hold what operators and programs wrote, never what
 //! an author typed.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tonic::body::Body;
@@ -9,7 +8,8 @@ use tonic::codegen::http;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use crate::moderator::{Denied, FeedbackRefusal, Refusal};
+use crate::moderator::{FeedbackRefusal, Refusal};
+use crate::transport::{Denied, Rejections};
 
 /// When callers that were turned away for overload may come back: so many ms and up to as many more, each of them at
 /// another time.
@@ -80,43 +80,31 @@ pub(super) fn feedback(refusal: &FeedbackRefusal) -> Status {
     }
 }
 
-/// Too many calls at once: the answers that callers get in turn, each with another time to come back at. They are made
-/// once, for while they are needed nobody has time to make them.
-#[derive(Debug)]
-pub(super) struct Overloaded {
-    heads: Vec<http::HeaderMap>,
-    next: AtomicUsize,
+/// The answers to calls that come when too many are under way, each with another time to come back at, and the one to
+/// calls whose deadline, or ours, has passed.
+pub fn rejections() -> Rejections {
+    // 37 goes through all residues of 100.
+    let delays = (0..RETRY_DELAY_MS).map(|n| RETRY_DELAY_MS + n * 37 % RETRY_DELAY_MS);
+    let overloaded = delays.map(|delay| {
+        head(Status::with_error_details(
+            Code::ResourceExhausted,
+            "too many calls are under way (service.in_flight_max, pressure.backlog_max); keep the comment and try again",
+            ErrorDetails::with_retry_info(Some(Duration::from_millis(delay.into()))),
+        ))
+    });
+    let too_late = "the call was not answered within its deadline, or pressure.call_timeout";
+    Rejections::new(overloaded.collect(), head(Status::deadline_exceeded(too_late)))
 }
 
-impl Overloaded {
-    pub(super) fn new() -> Self {
-        // 37 goes through all residues of 100.
-        let delays = (0..RETRY_DELAY_MS).map(|n| RETRY_DELAY_MS + n * 37 % RETRY_DELAY_MS);
-        let heads = delays.map(|delay| {
-            let status = Status::with_error_details(
-                Code::ResourceExhausted,
-                "too many calls are under way (service.in_flight_max, pressure.backlog_max); keep the comment and try \
-                 again",
-                ErrorDetails::with_retry_info(Some(Duration::from_millis(delay.into()))),
-            );
-            status.into_http::<Body>().into_parts().0.headers
-        });
-        Self {
-            heads: heads.collect(),
-            next: AtomicUsize::new(0),
-        }
-    }
-
-    /// The next one.
-    pub(super) fn answer(&self) -> http::Response<Body> {
-        let mut answer = http::Response::new(Body::empty());
-        let n = self.next.fetch_add(1, Ordering::Relaxed) % self.heads.len();
-        answer.headers_mut().clone_from(&self.heads[n]);
-        answer
-    }
+/// An answer that is this status, without its empty body.
+fn head(status: Status) -> http::Response<()> {
+    status.into_http::<Body>().map(drop)
 }
 
-/// The caller's deadline, or ours, has passed.
-pub(super) fn too_late() -> Status {
-    Status::deadline_exceeded("the call was not answered within its deadline, or pressure.call_timeout")
+/// What streams without an end of their own end with when the process stops.
+pub(super) fn stopping() -> http::HeaderMap {
+    head(Status::unavailable("the service is stopping"))
+        .into_parts()
+        .0
+        .headers
 }

@@ -36,14 +36,23 @@ pub struct StreamBounds {
 /// What ends streams, and what their items share.
 #[derive(Debug, Clone)]
 pub(super) struct Streams {
-    pub(super) bounds: StreamBounds,
+    bounds: StreamBounds,
     /// Items of all streams at work at once: the calls of readers who wait go first.
-    pub(super) places: Arc<Semaphore>,
+    places: Arc<Semaphore>,
     /// True once the process is told to stop.
-    pub(super) stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
 }
 
 impl Streams {
+    /// Streams with so many items at work together, which end once `stopped` is true.
+    pub(super) fn new(bounds: StreamBounds, items_max: usize, stopped: watch::Receiver<bool>) -> Self {
+        Self {
+            bounds,
+            places: Arc::new(Semaphore::new(items_max.min(Semaphore::MAX_PERMITS))),
+            stopped,
+        }
+    }
+
     /// Streams that end before they begin, as those of a process that is stopping do.
     pub(super) fn closed() -> Self {
         let bounds = StreamBounds {
@@ -51,11 +60,7 @@ impl Streams {
             idle_timeout: Duration::ZERO,
             age_max: Duration::ZERO,
         };
-        Self {
-            bounds,
-            places: Arc::new(Semaphore::new(1)),
-            stopped: watch::channel(true).1,
-        }
+        Self::new(bounds, 1, watch::channel(true).1)
     }
 }
 

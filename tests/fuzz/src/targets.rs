@@ -19,6 +19,7 @@ use moderato::model::{Reading, SpamModel};
 use moderato::moderator::{Moderator, Parts};
 use moderato::privacy::Pseudonymizer;
 use moderato::telemetry::{Events, Metrics, Traces};
+use moderato::transport::Authenticator;
 use prost::Message;
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_128;
@@ -38,9 +39,11 @@ pub const ALL: [(&str, Target); 6] = [
 
 thread_local! {
     static MODEL: SpamModel = artifact::embedded().unwrap();
-    static HOUSE: RefCell<(Arc<Moderator>, ModerationDoor)> = RefCell::new({
+    static HOUSE: RefCell<(Arc<Authenticator>, ModerationDoor)> = RefCell::new({
         let house = Arc::new(house());
-        (Arc::clone(&house), ModerationDoor::new(house))
+        let sites = Arc::clone(&house);
+        let authenticator = Arc::new(Authenticator::new(house.clock().clone(), move || sites.sites()));
+        (Arc::clone(&authenticator), ModerationDoor::new(house, authenticator))
     });
     static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread()
         .build()
@@ -136,11 +139,11 @@ pub fn request(data: &[u8]) {
     });
     let request_again = request.clone();
     let answer = RUNTIME.with(|runtime| {
-        HOUSE.with_borrow(|(house, door)| {
+        HOUSE.with_borrow(|(authenticator, door)| {
             // The door lets in whom the guard before it has let in: without keys, everybody.
             let let_in = |request| {
                 let mut request = tonic::Request::new(request);
-                request.extensions_mut().insert(house.admit(None).unwrap());
+                request.extensions_mut().insert(authenticator.admit(None).unwrap());
                 request
             };
             let first = runtime.block_on(door.moderate(let_in(request)));

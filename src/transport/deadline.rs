@@ -10,17 +10,17 @@ const MARGIN: Duration = Duration::from_millis(1);
 
 /// When the caller stops waiting, if it said so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Deadline(pub(super) Option<Instant>);
+pub struct Deadline(pub Option<Instant>);
 
 impl Deadline {
     /// The deadline of a request that came at `now`.
-    pub(super) fn of(headers: &HeaderMap, now: Instant) -> Self {
+    pub fn of(headers: &HeaderMap, now: Instant) -> Self {
         let patience = headers.get("grpc-timeout").and_then(|value| parse(value.as_bytes()));
         Self(patience.and_then(|patience| now.checked_add(patience.saturating_sub(MARGIN))))
     }
 
     /// How long one thing that this call waits for may take: half of what is left, so that its absence can be answered.
-    pub(super) fn patience(self, now: Instant) -> Duration {
+    pub fn patience(self, now: Instant) -> Duration {
         let left = |deadline: Instant| deadline.saturating_duration_since(now) / 2;
         self.0.map_or(Duration::MAX, left)
     }

@@ -2,37 +2,24 @@
 //! back: a queue that grows makes everybody wait past their deadline.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Bytes, Service, http};
 
 use super::activity::{Activity, Busy};
-use super::backlog::{Backlog, Counted, Mark};
+use super::body::Message;
+use super::bounds::CallBounds;
 use super::deadline::Deadline;
-use super::ending::Ending;
-use super::endpoint::Endpoint;
-use super::message::Message;
-use super::refusal::Refusal;
-use super::status::{self, Overloaded};
-use super::stream::{StreamBounds, Streams};
-use crate::moderator::Moderator;
-
-/// Bounds on calls.
-#[derive(Debug, Clone, Copy)]
-pub struct CallBounds {
-    /// Calls under way at once, waiting ones included.
-    pub in_flight_max: usize,
-    /// Calls that wait for a processor at once, beyond a burst.
-    pub backlog_max: usize,
-    /// How long a call may take, unless its caller is less patient.
-    pub timeout: Duration,
-}
+use super::overload::{Backlog, Counted, Mark};
+use super::refusal::{Refusal, Rejections};
+use crate::telemetry::TransportMetrics;
 
 /// The gate of one process, shared by all its listeners.
 #[derive(Debug, Clone)]
@@ -43,51 +30,27 @@ struct Inner {
     places: Arc<Semaphore>,
     backlog: Arc<Backlog>,
     timeout: Duration,
-    moderator: Arc<Moderator>,
-    overloaded: Overloaded,
-    /// Places for the items of streams.
-    items: Arc<Semaphore>,
-    /// True once the process is told to stop.
-    stopped: watch::Receiver<bool>,
+    metrics: TransportMetrics,
+    rejections: Rejections,
 }
 
 impl Gate {
-    /// A gate in front of this house, which closes when `stopped` becomes true.
-    pub fn new(bounds: CallBounds, moderator: Arc<Moderator>, stopped: watch::Receiver<bool>) -> Self {
-        let places = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
+    /// A gate for so many calls, which turns others away with these answers.
+    pub fn new(bounds: CallBounds, rejections: Rejections, metrics: TransportMetrics) -> Self {
         Self(Arc::new(Inner {
-            places: places(bounds.in_flight_max),
-            // Twice as many as there may be calls that wait for a processor: items wait for Redis too, and are few enough to
-            // keep no reader waiting for long.
-            items: places(bounds.backlog_max.saturating_mul(2)),
-            stopped,
+            places: Arc::new(Semaphore::new(bounds.in_flight_max.min(Semaphore::MAX_PERMITS))),
             backlog: Arc::new(Backlog::new(bounds.backlog_max)),
             timeout: bounds.timeout,
-            moderator,
-            overloaded: Overloaded::new(),
+            metrics,
+            rejections,
         }))
     }
 
     /// A service that answers only calls that may come in.
-    pub(super) fn bound<S>(&self, inner: S) -> Bounded<S> {
+    pub fn bound<S>(&self, inner: S) -> Bounded<S> {
         Bounded {
             inner,
             gate: self.clone(),
-        }
-    }
-
-    /// A service whose streams end when the gate closes.
-    pub(super) fn ending<S>(&self, inner: S) -> Ending<S> {
-        let stopped = self.0.stopped.clone();
-        Ending { inner, stopped }
-    }
-
-    /// What streams of comments share.
-    pub(super) fn streams(&self, bounds: StreamBounds) -> Streams {
-        Streams {
-            bounds,
-            places: Arc::clone(&self.0.items),
-            stopped: self.0.stopped.clone(),
         }
     }
 
@@ -107,23 +70,29 @@ impl Gate {
     }
 
     fn refuse(&self) -> http::Response<Body> {
-        self.0.moderator.metrics().turned_away();
-        self.0.overloaded.answer()
+        self.0.metrics.turned_away();
+        self.0.rejections.overloaded()
     }
+}
+
+/// What answers calls with messages like `B`.
+pub trait Endpoint<B> {
+    /// Answers a call that was let in. What takes time is done as the answer is awaited.
+    fn answer(self, request: http::Request<B>, call: Let) -> BoxFuture<http::Response<Body>, Infallible>;
 }
 
 /// What a call holds: its place, and its connection; and how long for. An extension of each request, for answers that
 /// outlast the call.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Held {
+pub struct Held {
     /// When its caller stops waiting.
-    pub(super) deadline: Deadline,
+    pub deadline: Deadline,
     _held: Option<Arc<(OwnedSemaphorePermit, Option<Busy>)>>,
 }
 
 /// A service behind a [`Gate`].
 #[derive(Debug, Clone)]
-pub(super) struct Bounded<S> {
+pub struct Bounded<S> {
     inner: S,
     gate: Gate,
 }
@@ -143,7 +112,8 @@ where
 
     fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
         let Some(place) = self.gate.place() else {
-            return LetIn::Not(Box::new(Refusal::new(self.gate.refuse(), request)));
+            let refusal = Refusal::new(self.gate.refuse(), request);
+            return LetIn(Outcome::Not(Box::new(refusal)));
         };
         let Inner { backlog, timeout, .. } = &*self.gate.0;
         let mark = Mark::begin(backlog);
@@ -160,35 +130,44 @@ where
             until,
             _held: held,
             mark: Arc::clone(&mark),
-            moderator: Arc::clone(&self.gate.0.moderator),
+            gate: self.gate.clone(),
         };
-        LetIn::Is(Counted::new(mark, self.inner.clone().answer(request, call)))
+        LetIn(Outcome::Is(Counted::new(
+            mark,
+            self.inner.clone().answer(request, call),
+        )))
     }
 }
 
 /// The bounds of a call that was let in, and what it holds until it has been answered.
-pub(super) struct Let {
+#[derive(Debug)]
+pub struct Let {
     until: Instant,
     _held: Held,
     mark: Arc<Mark>,
-    moderator: Arc<Moderator>,
+    gate: Gate,
 }
 
 impl Let {
     /// The answer, if it comes in time.
-    pub(super) async fn within<F>(&self, answer: Pin<&mut F>) -> Result<http::Response<Body>, Infallible>
+    ///
+    /// # Errors
+    /// Never.
+    pub async fn within<F>(&self, answer: Pin<&mut F>) -> Result<http::Response<Body>, Infallible>
     where
         F: Future<Output = Result<http::Response<Body>, Infallible>>,
     {
         let answer = timeout_at(self.until, answer).await;
         let took = self.mark.took(Instant::now());
-        self.moderator.metrics().called(took.as_secs_f64());
-        answer.unwrap_or_else(|_| Ok(status::too_late().into_http()))
+        self.gate.0.metrics.called(took.as_secs_f64());
+        answer.unwrap_or_else(|_| Ok(self.gate.0.rejections.too_late()))
     }
 }
 
 /// The answer to a call that was let in, or not.
-pub(super) enum LetIn<B> {
+pub struct LetIn<B>(Outcome<B>);
+
+enum Outcome<B> {
     Is(Counted<BoxFuture<http::Response<Body>, Infallible>>),
     /// It never counts: a refusal must not keep others out.
     Not(Box<Refusal<B>>),
@@ -198,9 +177,15 @@ impl<B: http_body::Body<Data = Bytes> + Unpin> Future for LetIn<B> {
     type Output = Result<http::Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut *self {
-            Self::Is(answer) => Pin::new(answer).poll(context),
-            Self::Not(refusal) => Pin::new(refusal).poll(context),
+        match &mut self.0 {
+            Outcome::Is(answer) => Pin::new(answer).poll(context),
+            Outcome::Not(refusal) => Pin::new(refusal).poll(context),
         }
+    }
+}
+
+impl<B> fmt::Debug for LetIn<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LetIn")
     }
 }

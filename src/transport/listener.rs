@@ -18,19 +18,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long the other side may take to hang up after we have.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Bounds on connections.
-#[derive(Debug, Clone, Copy)]
-pub struct ConnectionBounds {
-    /// Connections open at once, over all listeners.
-    pub connections_max: usize,
-    /// How long a caller may take to open the conversation.
-    pub handshake_timeout: Duration,
-    /// How long a connection may have no call under way.
-    pub idle_timeout: Duration,
-}
-
 /// The connections of one listener.
-pub(super) struct Incoming {
+#[derive(Debug)]
+pub struct Incoming {
     listener: TcpListener,
     places: Arc<Semaphore>,
     pause: Option<Pin<Box<Sleep>>>,
@@ -38,7 +28,7 @@ pub(super) struct Incoming {
 
 impl Incoming {
     /// Listens. `places` is shared by all listeners.
-    pub(super) const fn new(listener: TcpListener, places: Arc<Semaphore>) -> Self {
+    pub const fn new(listener: TcpListener, places: Arc<Semaphore>) -> Self {
         Self {
             listener,
             places,
@@ -80,7 +70,7 @@ impl Stream for Incoming {
 
 /// One connection.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub struct Connection {
     stream: TcpStream,
     /// Set once we have hung up: when we stop waiting for the other side to.
     linger: Option<Pin<Box<Sleep>>>,

@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-use super::backlog::Mark;
+use super::overload::Mark;
 
 /// The message of a call, which notices how long its caller lets it wait.
 #[derive(Debug)]
-pub(super) struct Message<B> {
+pub struct Message<B> {
     inner: B,
     mark: Arc<Mark>,
 }
@@ -62,10 +62,10 @@ pub(super) mod tests {
     use tonic::codegen::Bytes;
 
     use super::{Mark, Message};
-    use crate::api::grpc::backlog::Backlog;
+    use crate::transport::overload::Backlog;
 
     /// Pieces of a message, by their bytes; `None` where the next has not come yet.
-    pub(in crate::api::grpc) struct Pieces(pub(in crate::api::grpc) VecDeque<Option<usize>>);
+    pub(in crate::transport) struct Pieces(pub(in crate::transport) VecDeque<Option<usize>>);
 
     impl Body for Pieces {
         type Data = Bytes;

@@ -6,22 +6,23 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use tokio::sync::watch;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Bytes, Service, StdError, http};
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
-use super::activity::Activity;
 use super::auth::{Admitted, Guarded};
 use super::endpoint::{Generated, Moderation};
-use super::observe::{Observed, Observing};
-use super::pressure::{Bounded, Gate, LetIn};
+use super::instrument::{Observed, Observing};
 use super::proto::admin_service_server::AdminServiceServer;
 use super::proto::model_service_server::ModelServiceServer;
 use super::proto::moderation_service_server::ModerationServiceServer;
-use super::{AdminDoor, Bounds, ModelDoor, ModerationDoor, proto};
+use super::stream::Streams;
+use super::{AdminDoor, Bounds, ModelDoor, ModerationDoor, proto, status};
 use crate::moderator::Moderator;
+use crate::transport::{Activity, Authenticator, Bounded, Ending, Gate, LetIn};
 
 /// Everything that is served here. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -41,7 +42,7 @@ struct Inner {
 type Ours<S> = Observed<Guarded<Bounded<S>>>;
 
 impl Doors {
-    /// The doors of this house, behind this gate.
+    /// The doors of this house, behind this gate. Streams end once `stopped` is true.
     ///
     /// # Errors
     /// If the embedded descriptors cannot be read, which a test would have found.
@@ -49,12 +50,17 @@ impl Doors {
         moderator: &Arc<Moderator>,
         bounds: Bounds,
         gate: &Gate,
+        stopped: &watch::Receiver<bool>,
         health: HealthServer<H>,
     ) -> Result<Self, tonic_reflection::server::Error> {
-        let moderation = Moderation::new(
-            ModerationDoor::with_streams(Arc::clone(moderator), gate.streams(bounds.streams)),
-            bounds.message_bytes_max,
-        );
+        let sites = Arc::clone(moderator);
+        let authenticator = Arc::new(Authenticator::new(moderator.clock().clone(), move || sites.sites()));
+        // Twice as many as there may be calls that wait for a processor: items wait for Redis too, and are few enough to
+        // keep no reader waiting for long.
+        let items_max = bounds.calls.backlog_max.saturating_mul(2);
+        let streams = Streams::new(bounds.streams, items_max, stopped.clone());
+        let door = ModerationDoor::with_streams(Arc::clone(moderator), Arc::clone(&authenticator), streams);
+        let moderation = Moderation::new(door, bounds.message_bytes_max);
         let model = ModelServiceServer::new(ModelDoor::new(Arc::clone(moderator)))
             .max_decoding_message_size(bounds.message_bytes_max);
         let admin = AdminServiceServer::new(AdminDoor::new(Arc::clone(moderator)))
@@ -66,13 +72,18 @@ impl Doors {
                 .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
-        let others = Routes::new(gate.ending(health))
-            .add_service(gate.ending(reflection().build_v1()?))
-            .add_service(gate.ending(reflection().build_v1alpha()?));
+        let others = Routes::new(ending(health, stopped))
+            .add_service(ending(reflection().build_v1()?, stopped))
+            .add_service(ending(reflection().build_v1alpha()?, stopped));
+        let guards = Guards {
+            gate,
+            moderator,
+            authenticator: &authenticator,
+        };
         Ok(Self(Arc::new(Inner {
-            moderation: ours(moderation, gate, moderator),
-            model: ours(Generated(model), gate, moderator),
-            admin: ours(Generated(admin), gate, moderator),
+            moderation: guards.of(moderation),
+            model: guards.of(Generated(model)),
+            admin: guards.of(Generated(admin)),
             others: others.prepare(),
         })))
     }
@@ -86,8 +97,26 @@ impl Doors {
     }
 }
 
-fn ours<S>(service: S, gate: &Gate, moderator: &Arc<Moderator>) -> Ours<S> {
-    Observed::new(Guarded::new(gate.bound(service), moderator), moderator)
+/// What stands before each service of ours.
+struct Guards<'a> {
+    gate: &'a Gate,
+    moderator: &'a Arc<Moderator>,
+    authenticator: &'a Arc<Authenticator>,
+}
+
+impl Guards<'_> {
+    fn of<S>(&self, service: S) -> Ours<S> {
+        let guarded = Guarded::new(self.gate.bound(service), self.moderator, self.authenticator);
+        Observed::new(guarded, self.moderator)
+    }
+}
+
+fn ending<S>(service: S, stopped: &watch::Receiver<bool>) -> Ending<S> {
+    Ending::new(service, stopped.clone(), status::stopping())
+}
+
+impl<S: NamedService> NamedService for Ending<S> {
+    const NAME: &'static str = S::NAME;
 }
 
 /// All services on one connection.

@@ -2,11 +2,11 @@
 //! for who is asking.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::Moderator;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::limit::gcra::Meter;
 use crate::site::{Grant, KeyHash, Opens, SiteId, Sites};
 
@@ -95,7 +95,7 @@ impl Caller {
 
 /// When each caller that is limited will be at rest, in microseconds. It outlives a reload, and holds known keys only.
 #[derive(Debug, Default)]
-pub(super) struct CallerQuotas {
+struct CallerQuotas {
     at_rest: Mutex<HashMap<Option<KeyHash>, u64>>,
 }
 
@@ -116,36 +116,52 @@ impl CallerQuotas {
     }
 }
 
-impl Moderator {
+/// Turns the key of a call into its caller. One for the whole process; share it behind an `Arc`.
+pub struct Authenticator {
+    sites: Box<dyn Fn() -> Arc<Sites> + Send + Sync>,
+    clock: Clock,
+    quotas: CallerQuotas,
+}
+
+impl Authenticator {
+    /// Authenticates by what `sites` says at the moment of each call.
+    pub fn new(clock: Clock, sites: impl Fn() -> Arc<Sites> + Send + Sync + 'static) -> Self {
+        Self {
+            sites: Box::new(sites),
+            clock,
+            quotas: CallerQuotas::default(),
+        }
+    }
+
     /// Lets a caller in who presents this key, or none, and takes one call from its quota.
     ///
     /// # Errors
     /// A key is needed and this is none, or it makes too many calls.
     pub fn admit(&self, key: Option<&str>) -> Result<Caller, Denied> {
         let now = self.clock.now();
-        let sites = self.sites();
+        let sites = (self.sites)();
         let grant = key.and_then(|key| sites.callers.find(key, now)).map(Arc::clone);
         self.let_in(sites, grant, now)
     }
 
-    /// As [`Moderator::admit`] for one more item of a caller whose stream was let in before: the key may have expired or
-    /// been taken away since.
+    /// As [`Authenticator::admit`] for one more item of a caller whose stream was let in before: the key may have expired
+    /// or been taken away since.
     ///
     /// # Errors
-    /// As [`Moderator::admit`].
+    /// As [`Authenticator::admit`].
     pub fn admit_again(&self, caller: &Caller) -> Result<Caller, Denied> {
         let Caller { sites, grant, now } = self.renew(caller)?;
         self.let_in(sites, grant, now)
     }
 
-    /// As [`Moderator::admit_again`] for the first item of a stream: that is the call that was let in, and is counted
+    /// As [`Authenticator::admit_again`] for the first item of a stream: that is the call that was let in, and is counted
     /// already.
     ///
     /// # Errors
     /// The key opens nothing any more.
     pub fn renew(&self, caller: &Caller) -> Result<Caller, Denied> {
         let now = self.clock.now();
-        let sites = self.sites();
+        let sites = (self.sites)();
         let known = caller.grant.as_ref();
         let grant = known
             .and_then(|grant| sites.callers.find_hash(&grant.hash(), now))
@@ -162,10 +178,15 @@ impl Moderator {
         }
         let rate = sites.callers.rate(grant.as_deref());
         if rate > 0 {
-            self.caller_quotas
-                .take(grant.as_ref().map(|grant| grant.hash()), rate, now)?;
+            self.quotas.take(grant.as_ref().map(|grant| grant.hash()), rate, now)?;
         }
         Ok(Caller { sites, grant, now })
+    }
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticator").finish_non_exhaustive()
     }
 }
 

@@ -8,15 +8,15 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-use super::incoming::ConnectionBounds;
-use crate::api::grpc::Activity;
+use super::activity::Activity;
+use super::bounds::ConnectionBounds;
 
 /// What every HTTP/2 client begins with: its preface, and the head of its settings.
 const OPENING_BYTES: usize = 24 + 9;
 
 /// A connection that may speak, or has to.
 #[derive(Debug)]
-pub(super) struct Opened<T> {
+pub struct Opened<T> {
     stream: T,
     activity: Activity,
     bounds: ConnectionBounds,
@@ -28,7 +28,7 @@ pub(super) struct Opened<T> {
 
 impl<T> Opened<T> {
     /// It has the time of a handshake from now on.
-    pub(super) fn new(stream: T, bounds: ConnectionBounds) -> Self {
+    pub fn new(stream: T, bounds: ConnectionBounds) -> Self {
         Self {
             stream,
             activity: Activity::begin(),
@@ -161,6 +161,12 @@ mod tests {
             connections_max: 1,
             handshake_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(60),
+            calls_max: 1,
+            header_list_bytes_max: 1_024,
+            keep_alive_interval: Duration::from_secs(60),
+            keep_alive_timeout: Duration::from_secs(60),
+            age_max: Duration::from_secs(60),
+            close_timeout: Duration::from_secs(60),
         };
         let mut peer = Opened::new(Cursor::new(vec![7; 700]), bounds);
         let activity = peer.activity().clone();

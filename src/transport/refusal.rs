@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 
 /// A refusal that waits for the message.
 #[derive(Debug)]
-pub(super) struct Refusal<B> {
+pub struct Refusal<B> {
     answer: Option<http::Response<Body>>,
     message: B,
     /// Bytes that are still waited for, at most.
@@ -34,7 +35,7 @@ pub(super) struct Refusal<B> {
 
 impl<B> Refusal<B> {
     /// This answer, to this request: it needs no turn of its own.
-    pub(super) fn new(answer: http::Response<Body>, request: http::Request<B>) -> Self {
+    pub fn new(answer: http::Response<Body>, request: http::Request<B>) -> Self {
         let activity = Activity::of(&request);
         if let Some(activity) = activity {
             activity.turns_away();
@@ -81,24 +82,55 @@ impl<B: http_body::Body<Data = Bytes> + Unpin> Future for Refusal<B> {
     }
 }
 
+/// The answers that a protocol gives to calls that are not answered by its services. They are made once: while they are
+/// needed nobody has time to make them.
+#[derive(Debug)]
+pub struct Rejections {
+    overloaded: Vec<http::Response<()>>,
+    next: AtomicUsize,
+    too_late: http::Response<()>,
+}
+
+impl Rejections {
+    /// Answers to calls that are too many, given in turn (each says another time to come back at), and the one to calls
+    /// that take too long.
+    pub const fn new(overloaded: Vec<http::Response<()>>, too_late: http::Response<()>) -> Self {
+        Self {
+            overloaded,
+            next: AtomicUsize::new(0),
+            too_late,
+        }
+    }
+
+    /// The next answer to a call that is one too many.
+    pub(super) fn overloaded(&self) -> http::Response<Body> {
+        let n = self.next.fetch_add(1, Ordering::Relaxed) % self.overloaded.len().max(1);
+        let answer = self.overloaded.get(n).unwrap_or(&self.too_late);
+        answer.clone().map(|()| Body::empty())
+    }
+
+    /// The answer to a call that took too long.
+    pub(super) fn too_late(&self) -> http::Response<Body> {
+        self.too_late.clone().map(|()| Body::empty())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::pin::Pin;
     use std::task::{Context, Waker};
 
     use tokio::time::Instant;
-    use tonic::Status;
+    use tonic::body::Body;
     use tonic::codegen::http;
 
     use super::{BYTES_MAX, PATIENCE, Refusal};
-    use crate::api::grpc::message::tests::Pieces;
+    use crate::transport::body::tests::Pieces;
 
     fn refusal(pieces: impl IntoIterator<Item = Option<usize>>) -> Refusal<Pieces> {
         let message = Pieces(pieces.into_iter().collect());
-        Refusal::new(
-            Status::resource_exhausted("full").into_http(),
-            http::Request::new(message),
-        )
+        let answer = http::Response::builder().status(429).body(Body::empty()).unwrap();
+        Refusal::new(answer, http::Request::new(message))
     }
 
     fn is_answered(refusal: &mut Refusal<Pieces>) -> bool {
@@ -115,7 +147,7 @@ mod tests {
         let begun = Instant::now();
         let answer = refusal(std::iter::repeat_n(None, 100)).await.unwrap();
         assert!(begun.elapsed() >= PATIENCE, "the message never came");
-        assert_eq!(answer.headers()["grpc-status"], "8");
+        assert_eq!(answer.status(), 429);
     }
 
     #[tokio::test]

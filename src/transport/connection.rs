@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use hyper::body::Incoming as Message;
 use hyper::rt::Executor;
 use hyper::server::conn::http2::Builder;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
@@ -18,8 +19,10 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::body::Body;
 use tonic::codegen::http;
 
-use super::opening::Opened;
-use crate::api::grpc::{Activity, Answer, Bounds, Door, Doors, Gate};
+use super::activity::Activity;
+use super::admission::Gate;
+use super::bounds::ConnectionBounds;
+use super::idle::Opened;
 
 /// Streams of one connection that may be reset because their callers sent to what was over, for each call that it may have
 /// under way; it is cut beyond that. h2's usual thousand is soon used up by long messages that come too late, and without a
@@ -35,14 +38,19 @@ const PUT_OFF_MAX: u32 = 16;
 
 /// Serves the connections that come in until `stopped` is true, or there are no more; then those that are open, until they
 /// have answered what they have begun. Dropped before, it cuts them off.
-pub(super) async fn serve<T>(
+///
+/// `handlers` makes what the calls of one connection are handed to.
+pub async fn serve<T, C, H, A>(
     incoming: impl Stream<Item = io::Result<Opened<T>>>,
-    doors: Doors,
-    bounds: Bounds,
+    handlers: C,
+    bounds: ConnectionBounds,
     gate: Gate,
     stopped: watch::Receiver<bool>,
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    C: Fn(Activity) -> H,
+    H: Fn(http::Request<Message>) -> A + Send + 'static,
+    A: Future<Output = Result<http::Response<Body>, Infallible>> + Send + 'static,
 {
     let mut connections = JoinSet::new();
     {
@@ -54,7 +62,8 @@ pub(super) async fn serve<T>(
                 () = &mut stop => break,
                 peer = incoming.next() => match peer {
                     Some(Ok(peer)) => {
-                        connections.spawn(speak(peer, doors.clone(), bounds, gate.clone(), stopped.clone()));
+                        let handler = handlers(peer.activity().clone());
+                        connections.spawn(speak(peer, handler, bounds, gate.clone(), stopped.clone()));
                     }
                     Some(Err(error)) => tracing::debug!(%error, "a connection failed as it came in"),
                     None => break,
@@ -67,25 +76,31 @@ pub(super) async fn serve<T>(
 }
 
 /// The life of one connection.
-async fn speak<T>(peer: Opened<T>, doors: Doors, bounds: Bounds, gate: Gate, stopped: watch::Receiver<bool>)
-where
+async fn speak<T, H, A>(
+    peer: Opened<T>,
+    handler: H,
+    bounds: ConnectionBounds,
+    gate: Gate,
+    stopped: watch::Receiver<bool>,
+) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: Fn(http::Request<Message>) -> A + Send + 'static,
+    A: Future<Output = Result<http::Response<Body>, Infallible>> + Send + 'static,
 {
     let activity = peer.activity().clone();
-    let service = Calls(doors.of(activity.clone()));
     let mut builder = Builder::new(Turns(activity.clone()));
     builder
         .timer(TokioTimer::new())
-        .max_concurrent_streams(bounds.calls_per_connection_max)
+        .max_concurrent_streams(bounds.calls_max)
         .max_header_list_size(bounds.header_list_bytes_max)
-        .max_local_error_reset_streams(RESETS_PER_CALL * bounds.calls_per_connection_max as usize)
+        .max_local_error_reset_streams(RESETS_PER_CALL * bounds.calls_max as usize)
         .keep_alive_interval(Some(bounds.keep_alive_interval))
         .keep_alive_timeout(bounds.keep_alive_timeout)
         // gRPC has no use for it.
         .auto_date_header(false);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(peer), service));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(peer), service_fn(handler)));
     let mut stop = pin!(ended(stopped));
-    let mut old = pin!(sleep(bounds.connection_age_max));
+    let mut old = pin!(sleep(bounds.age_max));
     let (mut is_stopping, mut is_old) = (false, false);
     let mut n_put_off = 0;
     loop {
@@ -123,28 +138,15 @@ where
                 is_old = true;
                 connection.as_mut().graceful_shutdown();
                 // Nothing that has begun lasts longer.
-                old.set(sleep(bounds.streams.age_max.max(bounds.calls.timeout)));
+                old.set(sleep(bounds.close_timeout));
             }
         }
     }
 }
 
-pub(super) async fn ended(mut stopped: watch::Receiver<bool>) {
+async fn ended(mut stopped: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is the end as well.
     let _ = stopped.wait_for(|stopped| *stopped).await;
-}
-
-/// What hyper hands the calls of one connection to.
-struct Calls(Door);
-
-impl hyper::service::Service<http::Request<Message>> for Calls {
-    type Response = http::Response<Body>;
-    type Error = Infallible;
-    type Future = Answer<Message>;
-
-    fn call(&self, request: http::Request<Message>) -> Answer<Message> {
-        self.0.call(request)
-    }
 }
 
 /// Who gives the calls of one connection their turns: each is a task of its own. What is turned away is answered where it

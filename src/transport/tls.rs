@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::Stream;
 
-use crate::moderator::Moderator;
+use crate::telemetry::TransportMetrics;
 
 /// Handshakes at once on one listener; beyond that, peers wait in the kernel.
 const HANDSHAKES_MAX: usize = 1_024;
@@ -24,21 +24,23 @@ const HANDSHAKES_MAX: usize = 1_024;
 pub type Tls = Arc<ArcSwap<ServerConfig>>;
 
 /// The connections of one listener: those that come in, once they speak TLS.
-pub(super) struct TlsIncoming<I, T> {
+#[derive(Debug)]
+pub struct TlsIncoming<I, T> {
     incoming: I,
     tls: Tls,
     handshake_timeout: Duration,
-    moderator: Arc<Moderator>,
+    metrics: TransportMetrics,
     handshakes: JoinSet<io::Result<TlsStream<T>>>,
 }
 
 impl<I, T> TlsIncoming<I, T> {
-    pub(super) fn new(incoming: I, tls: Tls, handshake_timeout: Duration, moderator: Arc<Moderator>) -> Self {
+    /// Handshakes with those that come in; the ones that fail are counted in `metrics`.
+    pub fn new(incoming: I, tls: Tls, handshake_timeout: Duration, metrics: TransportMetrics) -> Self {
         Self {
             incoming,
             tls,
             handshake_timeout,
-            moderator,
+            metrics,
             handshakes: JoinSet::new(),
         }
     }
@@ -69,7 +71,7 @@ where
             match this.handshakes.poll_join_next(context) {
                 Poll::Ready(Some(Ok(Ok(connection)))) => return Poll::Ready(Some(Ok(connection))),
                 // Nobody's fault here: strangers knock. It is counted, and there is a place for another.
-                Poll::Ready(Some(_)) => this.moderator.metrics().handshake_failed(),
+                Poll::Ready(Some(_)) => this.metrics.handshake_failed(),
                 Poll::Ready(None) | Poll::Pending => return Poll::Pending,
             }
         }

@@ -7,23 +7,30 @@ use std::task::{Context, Poll};
 
 use http_body::Frame;
 use tokio::sync::watch;
-use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Bytes, Service, http};
-use tonic::server::NamedService;
 
 use super::activity::{Activity, Busy};
 
 /// A service whose streams end with the process.
 #[derive(Debug, Clone)]
-pub(super) struct Ending<S> {
-    pub(super) inner: S,
+pub struct Ending<S> {
+    inner: S,
     /// True once the process is told to stop.
-    pub(super) stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
+    /// What its streams end with.
+    trailers: http::HeaderMap,
 }
 
-impl<S: NamedService> NamedService for Ending<S> {
-    const NAME: &'static str = S::NAME;
+impl<S> Ending<S> {
+    /// Ends the streams of `inner` with these trailers once `stopped` is true.
+    pub const fn new(inner: S, stopped: watch::Receiver<bool>, trailers: http::HeaderMap) -> Self {
+        Self {
+            inner,
+            stopped,
+            trailers,
+        }
+    }
 }
 
 impl<S, B> Service<http::Request<B>> for Ending<S>
@@ -41,7 +48,7 @@ where
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let busy = Activity::of(&request).map(Activity::call);
-        let mut stopped = self.stopped.clone();
+        let (mut stopped, trailers) = (self.stopped.clone(), self.trailers.clone());
         let answer = self.inner.call(request);
         Box::pin(async move {
             let answer = answer.await?;
@@ -52,7 +59,7 @@ where
                         // An error means that the sender is gone, which is the end as well.
                         let _ = stopped.wait_for(|stopped| *stopped).await;
                     }),
-                    is_over: false,
+                    trailers: Some(trailers),
                     _busy: busy,
                 })
             }))
@@ -64,16 +71,20 @@ where
 struct Stream {
     inner: Body,
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
-    is_over: bool,
+    /// What it ends with, until it has.
+    trailers: Option<http::HeaderMap>,
     _busy: Option<Busy>,
 }
 
 impl http_body::Body for Stream {
     type Data = Bytes;
-    type Error = Status;
+    type Error = <Body as http_body::Body>::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if self.is_over {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.trailers.is_none() {
             return Poll::Ready(None);
         }
         // What there is to say is said first: a watch hears that the service is not serving any more.
@@ -81,16 +92,10 @@ impl http_body::Body for Stream {
         if frame.is_ready() || self.stopped.as_mut().poll(context).is_pending() {
             return frame;
         }
-        self.is_over = true;
-        let mut trailers = http::HeaderMap::new();
-        Poll::Ready(Some(
-            Status::unavailable("the service is stopping")
-                .add_header(&mut trailers)
-                .map(|()| Frame::trailers(trailers)),
-        ))
+        Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.is_over || self.inner.is_end_stream()
+        self.trailers.is_none() || self.inner.is_end_stream()
     }
 }

@@ -1,0 +1,33 @@
+//! Connections and the calls on them, below every protocol: listening, TLS, closing what is idle, and refusing what is
+//! more than this process keeps up with.
+//!
+//! It knows no message and no status of an RPC: a protocol hands over the answers that it gives to refused calls
+//! ([`Rejections`]), and gets each call with its caller ([`Authenticator`]), its place and its deadline
+//! ([`CallGuard`](Held)). Start reading in [`serve`], then [`Gate`].
+
+mod activity;
+mod admission;
+mod authentication;
+mod body;
+mod bounds;
+mod connection;
+mod deadline;
+mod draining;
+mod idle;
+mod listener;
+mod overload;
+mod refusal;
+mod tls;
+
+pub use activity::Activity;
+pub use admission::{Bounded, Endpoint, Gate, Held, Let, LetIn};
+pub use authentication::{Authenticator, Caller, Denied};
+pub use body::Message;
+pub use bounds::{CallBounds, ConnectionBounds};
+pub use connection::serve;
+pub use deadline::Deadline;
+pub use draining::Ending;
+pub use idle::Opened;
+pub use listener::{Connection, Incoming};
+pub use refusal::{Refusal, Rejections};
+pub use tls::{Tls, TlsIncoming};
