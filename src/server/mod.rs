@@ -17,12 +17,12 @@ use tokio_stream::StreamExt;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::api::grpc::{self, Bounds, Doors, StreamBounds};
+use crate::api::grpc::{self, Bounds, Services, StreamBounds};
 use crate::api::ops::{self, Ops};
 use crate::config::Config;
 use crate::limit::RedisState;
 use crate::moderator::Moderator;
-use crate::transport::{CallBounds, ConnectionBounds, Gate, Incoming, Opened, Tls, TlsIncoming, serve};
+use crate::transport::{Admission, CallBounds, ConnectionBounds, IdleTimeout, Incoming, Tls, TlsIncoming, serve};
 
 pub use reload::Reload;
 
@@ -141,15 +141,15 @@ impl Server {
         report(&reporter, ServingStatus::NotServing).await;
         let (stop, stopped) = watch::channel(false);
         let metrics = self.moderator.metrics().transport();
-        let gate = Gate::new(self.bounds.calls, grpc::rejections(), metrics.clone());
+        let admission = Admission::new(self.bounds.calls, grpc::rejections(), metrics.clone());
         let connections = Arc::new(Semaphore::new(
             self.connections.connections_max.min(Semaphore::MAX_PERMITS),
         ));
         let mut doors = JoinSet::new();
-        let grpc = Doors::new(&self.moderator, self.bounds, &gate, &stopped, health)?;
+        let grpc = Services::new(&self.moderator, self.bounds, &admission, &stopped, health)?;
         for listener in self.grpc.listeners {
             let (grpc, stopped, bounds) = (grpc.clone(), stopped.clone(), self.connections);
-            let gate = gate.clone();
+            let admission = admission.clone();
             let handlers = move |activity| {
                 let door = grpc.of(activity);
                 move |request| door.call(request)
@@ -157,13 +157,13 @@ impl Server {
             let incoming = Incoming::new(listener, Arc::clone(&connections));
             match self.grpc.tls.clone() {
                 None => {
-                    let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds)));
-                    doors.spawn(serve(incoming, handlers, bounds, gate, stopped))
+                    let incoming = incoming.map(move |peer| peer.map(|peer| IdleTimeout::new(peer, bounds)));
+                    doors.spawn(serve(incoming, handlers, bounds, admission, stopped))
                 }
                 Some(tls) => {
                     let incoming = TlsIncoming::new(incoming, tls, bounds.handshake_timeout, metrics.clone());
-                    let incoming = incoming.map(move |peer| peer.map(|peer| Opened::new(peer, bounds)));
-                    doors.spawn(serve(incoming, handlers, bounds, gate, stopped))
+                    let incoming = incoming.map(move |peer| peer.map(|peer| IdleTimeout::new(peer, bounds)));
+                    doors.spawn(serve(incoming, handlers, bounds, admission, stopped))
                 }
             };
         }

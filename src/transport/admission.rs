@@ -13,32 +13,32 @@ use tokio::time::{Instant, timeout_at};
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Bytes, Service, http};
 
-use super::activity::{Activity, Busy};
-use super::body::Message;
+use super::activity::{Activity, CallInFlight};
+use super::body::TimedBody;
 use super::bounds::CallBounds;
 use super::deadline::Deadline;
-use super::overload::{Backlog, Counted, Mark};
+use super::overload::{Backlog, CallState, Runnable};
 use super::refusal::{Refusal, Rejections};
 use crate::telemetry::TransportMetrics;
 
-/// The gate of one process, shared by all its listeners.
+/// The admission of one process, shared by all its listeners.
 #[derive(Debug, Clone)]
-pub struct Gate(Arc<Inner>);
+pub struct Admission(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    places: Arc<Semaphore>,
+    in_flight: Arc<Semaphore>,
     backlog: Arc<Backlog>,
     timeout: Duration,
     metrics: TransportMetrics,
     rejections: Rejections,
 }
 
-impl Gate {
-    /// A gate for so many calls, which turns others away with these answers.
+impl Admission {
+    /// A admission for so many calls, which turns others away with these answers.
     pub fn new(bounds: CallBounds, rejections: Rejections, metrics: TransportMetrics) -> Self {
         Self(Arc::new(Inner {
-            places: Arc::new(Semaphore::new(bounds.in_flight_max.min(Semaphore::MAX_PERMITS))),
+            in_flight: Arc::new(Semaphore::new(bounds.in_flight_max.min(Semaphore::MAX_PERMITS))),
             backlog: Arc::new(Backlog::new(bounds.backlog_max)),
             timeout: bounds.timeout,
             metrics,
@@ -47,10 +47,10 @@ impl Gate {
     }
 
     /// A service that answers only calls that may come in.
-    pub fn bound<S>(&self, inner: S) -> Bounded<S> {
-        Bounded {
+    pub fn shed<S>(&self, inner: S) -> LoadShed<S> {
+        LoadShed {
             inner,
-            gate: self.clone(),
+            admission: self.clone(),
         }
     }
 
@@ -64,8 +64,8 @@ impl Gate {
         self.0.backlog.has_waiting()
     }
 
-    fn place(&self) -> Option<OwnedSemaphorePermit> {
-        let free = || Arc::clone(&self.0.places).try_acquire_owned().ok();
+    fn try_admit(&self) -> Option<OwnedSemaphorePermit> {
+        let free = || Arc::clone(&self.0.in_flight).try_acquire_owned().ok();
         self.0.backlog.admits().then(free).flatten()
     }
 
@@ -78,62 +78,62 @@ impl Gate {
 /// What answers calls with messages like `B`.
 pub trait Endpoint<B> {
     /// Answers a call that was let in. What takes time is done as the answer is awaited.
-    fn answer(self, request: http::Request<B>, call: Let) -> BoxFuture<http::Response<Body>, Infallible>;
+    fn answer(self, request: http::Request<B>, call: AdmittedCall) -> BoxFuture<http::Response<Body>, Infallible>;
 }
 
-/// What a call holds: its place, and its connection; and how long for. An extension of each request, for answers that
+/// What a call holds: its permit, and its connection; and how long for. An extension of each request, for answers that
 /// outlast the call.
 #[derive(Debug, Clone, Default)]
-pub struct Held {
+pub struct CallGuard {
     /// When its caller stops waiting.
     pub deadline: Deadline,
-    _held: Option<Arc<(OwnedSemaphorePermit, Option<Busy>)>>,
+    _held: Option<Arc<(OwnedSemaphorePermit, Option<CallInFlight>)>>,
 }
 
-/// A service behind a [`Gate`].
+/// A service behind a [`Admission`].
 #[derive(Debug, Clone)]
-pub struct Bounded<S> {
+pub struct LoadShed<S> {
     inner: S,
-    gate: Gate,
+    admission: Admission,
 }
 
-impl<S, B> Service<http::Request<B>> for Bounded<S>
+impl<S, B> Service<http::Request<B>> for LoadShed<S>
 where
-    S: Endpoint<Message<B>> + Clone + Send + 'static,
+    S: Endpoint<TimedBody<B>> + Clone + Send + 'static,
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
-    type Future = LetIn<B>;
+    type Future = AdmissionFuture<B>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
-        let Some(place) = self.gate.place() else {
-            let refusal = Refusal::new(self.gate.refuse(), request);
-            return LetIn(Outcome::Not(Box::new(refusal)));
+        let Some(permit) = self.admission.try_admit() else {
+            let refusal = Refusal::new(self.admission.refuse(), request);
+            return AdmissionFuture(Outcome::Refused(Box::new(refusal)));
         };
-        let Inner { backlog, timeout, .. } = &*self.gate.0;
-        let mark = Mark::begin(backlog);
-        let deadline = Deadline::of(request.headers(), mark.came());
-        let held = Held {
+        let Inner { backlog, timeout, .. } = &*self.admission.0;
+        let call_state = CallState::begin(backlog);
+        let deadline = Deadline::of(request.headers(), call_state.arrived());
+        let guard = CallGuard {
             deadline,
-            _held: Some(Arc::new((place, Activity::of(&request).map(Activity::call)))),
+            _held: Some(Arc::new((permit, Activity::of(&request).map(Activity::begin_call)))),
         };
-        request.extensions_mut().insert(held.clone());
-        let ours = mark.came() + *timeout;
+        request.extensions_mut().insert(guard.clone());
+        let ours = call_state.arrived() + *timeout;
         let until = deadline.0.map_or(ours, |theirs| theirs.min(ours));
-        let request = request.map(|message| Message::new(message, Arc::clone(&mark)));
-        let call = Let {
+        let request = request.map(|body| TimedBody::new(body, Arc::clone(&call_state)));
+        let call = AdmittedCall {
             until,
-            _held: held,
-            mark: Arc::clone(&mark),
-            gate: self.gate.clone(),
+            _guard: guard,
+            call_state: Arc::clone(&call_state),
+            admission: self.admission.clone(),
         };
-        LetIn(Outcome::Is(Counted::new(
-            mark,
+        AdmissionFuture(Outcome::Admitted(Runnable::new(
+            call_state,
             self.inner.clone().answer(request, call),
         )))
     }
@@ -141,14 +141,14 @@ where
 
 /// The bounds of a call that was let in, and what it holds until it has been answered.
 #[derive(Debug)]
-pub struct Let {
+pub struct AdmittedCall {
     until: Instant,
-    _held: Held,
-    mark: Arc<Mark>,
-    gate: Gate,
+    _guard: CallGuard,
+    call_state: Arc<CallState>,
+    admission: Admission,
 }
 
-impl Let {
+impl AdmittedCall {
     /// The answer, if it comes in time.
     ///
     /// # Errors
@@ -158,34 +158,34 @@ impl Let {
         F: Future<Output = Result<http::Response<Body>, Infallible>>,
     {
         let answer = timeout_at(self.until, answer).await;
-        let took = self.mark.took(Instant::now());
-        self.gate.0.metrics.called(took.as_secs_f64());
-        answer.unwrap_or_else(|_| Ok(self.gate.0.rejections.too_late()))
+        let took = self.call_state.took(Instant::now());
+        self.admission.0.metrics.called(took.as_secs_f64());
+        answer.unwrap_or_else(|_| Ok(self.admission.0.rejections.too_late()))
     }
 }
 
 /// The answer to a call that was let in, or not.
-pub struct LetIn<B>(Outcome<B>);
+pub struct AdmissionFuture<B>(Outcome<B>);
 
 enum Outcome<B> {
-    Is(Counted<BoxFuture<http::Response<Body>, Infallible>>),
+    Admitted(Runnable<BoxFuture<http::Response<Body>, Infallible>>),
     /// It never counts: a refusal must not keep others out.
-    Not(Box<Refusal<B>>),
+    Refused(Box<Refusal<B>>),
 }
 
-impl<B: http_body::Body<Data = Bytes> + Unpin> Future for LetIn<B> {
+impl<B: http_body::Body<Data = Bytes> + Unpin> Future for AdmissionFuture<B> {
     type Output = Result<http::Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            Outcome::Is(answer) => Pin::new(answer).poll(context),
-            Outcome::Not(refusal) => Pin::new(refusal).poll(context),
+            Outcome::Admitted(answer) => Pin::new(answer).poll(context),
+            Outcome::Refused(refusal) => Pin::new(refusal).poll(context),
         }
     }
 }
 
-impl<B> fmt::Debug for LetIn<B> {
+impl<B> fmt::Debug for AdmissionFuture<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LetIn")
+        f.write_str("AdmissionFuture")
     }
 }

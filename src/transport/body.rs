@@ -7,23 +7,23 @@ use std::task::{Context, Poll};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-use super::overload::Mark;
+use super::overload::CallState;
 
 /// The message of a call, which notices how long its caller lets it wait.
 #[derive(Debug)]
-pub struct Message<B> {
+pub struct TimedBody<B> {
     inner: B,
-    mark: Arc<Mark>,
+    call: Arc<CallState>,
 }
 
-impl<B> Message<B> {
+impl<B> TimedBody<B> {
     /// The message of this call.
-    pub(super) const fn new(inner: B, mark: Arc<Mark>) -> Self {
-        Self { inner, mark }
+    pub(super) const fn new(inner: B, call: Arc<CallState>) -> Self {
+        Self { inner, call }
     }
 }
 
-impl<B: Body + Unpin> Body for Message<B> {
+impl<B: Body + Unpin> Body for TimedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -33,10 +33,10 @@ impl<B: Body + Unpin> Body for Message<B> {
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(context);
         if polled.is_pending() {
-            self.mark.lacks(Instant::now());
+            self.call.waits_for_body(Instant::now());
         } else {
             // What woke it may have done so before it was said that it waits.
-            self.mark.lacks_no_more(Instant::now);
+            self.call.body_arrived(Instant::now);
         }
         polled
     }
@@ -61,7 +61,7 @@ pub(super) mod tests {
     use http_body::{Body, Frame};
     use tonic::codegen::Bytes;
 
-    use super::{Mark, Message};
+    use super::{CallState, TimedBody};
     use crate::transport::overload::Backlog;
 
     /// Pieces of a message, by their bytes; `None` where the next has not come yet.
@@ -82,13 +82,13 @@ pub(super) mod tests {
 
     #[test]
     fn a_message_notices_what_it_lacks() {
-        let mark = Mark::begin(&Arc::new(Backlog::new(1)));
-        let mut message = Message::new(Pieces([Some(5), None, Some(5)].into()), Arc::clone(&mark));
+        let call = CallState::begin(&Arc::new(Backlog::new(1)));
+        let mut message = TimedBody::new(Pieces([Some(5), None, Some(5)].into()), Arc::clone(&call));
         let mut poll = || Pin::new(&mut message).poll_frame(&mut Context::from_waker(Waker::noop()));
-        assert!(poll().is_ready() && !mark.is_lacking());
-        assert!(poll().is_pending() && mark.is_lacking());
-        Waker::from(Arc::clone(&mark)).wake();
-        assert!(!mark.is_lacking());
-        assert!(poll().is_ready() && !mark.is_lacking());
+        assert!(poll().is_ready() && !call.is_waiting_for_body());
+        assert!(poll().is_pending() && call.is_waiting_for_body());
+        Waker::from(Arc::clone(&call)).wake();
+        assert!(!call.is_waiting_for_body());
+        assert!(poll().is_ready() && !call.is_waiting_for_body());
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use hyper::body::Incoming as Message;
+use hyper::body::Incoming as RequestBody;
 use hyper::rt::Executor;
 use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
@@ -20,9 +20,9 @@ use tonic::body::Body;
 use tonic::codegen::http;
 
 use super::activity::Activity;
-use super::admission::Gate;
+use super::admission::Admission;
 use super::bounds::ConnectionBounds;
-use super::idle::Opened;
+use super::idle::IdleTimeout;
 
 /// Streams of one connection that may be reset because their callers sent to what was over, for each call that it may have
 /// under way; it is cut beyond that. h2's usual thousand is soon used up by long messages that come too late, and without a
@@ -34,36 +34,37 @@ const RESETS_PER_CALL: usize = 16;
 const BUSY_BYTES_MAX: usize = 2_048;
 
 /// How often a connection lets others go first before its turn comes, at most: each time is a pass of the whole queue.
-const PUT_OFF_MAX: u32 = 16;
+const DEFERRALS_MAX: u32 = 16;
 
 /// Serves the connections that come in until `stopped` is true, or there are no more; then those that are open, until they
 /// have answered what they have begun. Dropped before, it cuts them off.
 ///
 /// `handlers` makes what the calls of one connection are handed to.
 pub async fn serve<T, C, H, A>(
-    incoming: impl Stream<Item = io::Result<Opened<T>>>,
+    incoming: impl Stream<Item = io::Result<IdleTimeout<T>>>,
     handlers: C,
     bounds: ConnectionBounds,
-    gate: Gate,
+    admission: Admission,
     stopped: watch::Receiver<bool>,
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     C: Fn(Activity) -> H,
-    H: Fn(http::Request<Message>) -> A + Send + 'static,
+    H: Fn(http::Request<RequestBody>) -> A + Send + 'static,
     A: Future<Output = Result<http::Response<Body>, Infallible>> + Send + 'static,
 {
     let mut connections = JoinSet::new();
     {
         // It ends with this block: nobody is let in who would not be served.
         let mut incoming = pin!(incoming);
-        let mut stop = pin!(ended(stopped.clone()));
+        let mut stop = pin!(is_stopped(stopped.clone()));
         loop {
             tokio::select! {
                 () = &mut stop => break,
                 peer = incoming.next() => match peer {
                     Some(Ok(peer)) => {
                         let handler = handlers(peer.activity().clone());
-                        connections.spawn(speak(peer, handler, bounds, gate.clone(), stopped.clone()));
+                        let (admission, stopped) = (admission.clone(), stopped.clone());
+                        connections.spawn(serve_connection(peer, handler, bounds, admission, stopped));
                     }
                     Some(Err(error)) => tracing::debug!(%error, "a connection failed as it came in"),
                     None => break,
@@ -76,19 +77,19 @@ pub async fn serve<T, C, H, A>(
 }
 
 /// The life of one connection.
-async fn speak<T, H, A>(
-    peer: Opened<T>,
+async fn serve_connection<T, H, A>(
+    peer: IdleTimeout<T>,
     handler: H,
     bounds: ConnectionBounds,
-    gate: Gate,
+    admission: Admission,
     stopped: watch::Receiver<bool>,
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    H: Fn(http::Request<Message>) -> A + Send + 'static,
+    H: Fn(http::Request<RequestBody>) -> A + Send + 'static,
     A: Future<Output = Result<http::Response<Body>, Infallible>> + Send + 'static,
 {
     let activity = peer.activity().clone();
-    let mut builder = Builder::new(Turns(activity.clone()));
+    let mut builder = Builder::new(CallExecutor(activity.clone()));
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(bounds.calls_max)
@@ -99,29 +100,33 @@ async fn speak<T, H, A>(
         // gRPC has no use for it.
         .auto_date_header(false);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(peer), service_fn(handler)));
-    let mut stop = pin!(ended(stopped));
+    let mut stop = pin!(is_stopped(stopped));
     let mut old = pin!(sleep(bounds.age_max));
     let (mut is_stopping, mut is_old) = (false, false);
-    let mut n_put_off = 0;
+    let mut n_deferred = 0;
     loop {
         // Whenever it is woken, the connection lets everybody go first who can go on. Else it would be its turn after each
         // single answer, for tokio runs what was woken last: so it writes the answers of many calls at once, and reads many
         // calls. That halved the kernel's share of a call's time.
-        let spoken = poll_fn(|context| {
+        let served = poll_fn(|context| {
             // In overload it lets those go first that were let in, and so waits for the turns of most others: all have as many.
-            n_put_off += 1;
-            if n_put_off == 1 || (n_put_off <= PUT_OFF_MAX && gate.has_waiting()) {
+            n_deferred += 1;
+            if n_deferred == 1 || (n_deferred <= DEFERRALS_MAX && admission.has_waiting()) {
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            n_put_off = 0;
-            activity.begins_turn(if gate.is_busy() { BUSY_BYTES_MAX } else { usize::MAX });
+            n_deferred = 0;
+            activity.set_read_budget(if admission.is_busy() {
+                BUSY_BYTES_MAX
+            } else {
+                usize::MAX
+            });
             connection.as_mut().poll(context)
         });
         tokio::select! {
             biased;
-            spoken = spoken => {
-                if let Err(error) = spoken {
+            served = served => {
+                if let Err(error) = served {
                     tracing::debug!(%error, "a connection failed");
                 }
                 return;
@@ -144,7 +149,7 @@ async fn speak<T, H, A>(
     }
 }
 
-async fn ended(mut stopped: watch::Receiver<bool>) {
+async fn is_stopped(mut stopped: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is the end as well.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
@@ -152,14 +157,14 @@ async fn ended(mut stopped: watch::Receiver<bool>) {
 /// Who gives the calls of one connection their turns: each is a task of its own. What is turned away is answered where it
 /// stands, if its message is there: in the queue with the others it would keep them waiting.
 #[derive(Clone)]
-struct Turns(Activity);
+struct CallExecutor(Activity);
 
-impl<F> Executor<F> for Turns
+impl<F> Executor<F> for CallExecutor
 where
     F: Future<Output: Send> + Send + 'static,
 {
     fn execute(&self, call: F) {
-        if !self.0.has_turned_away() {
+        if !self.0.take_refused_flag() {
             tokio::spawn(call);
             return;
         }

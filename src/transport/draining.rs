@@ -10,11 +10,11 @@ use tokio::sync::watch;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Bytes, Service, http};
 
-use super::activity::{Activity, Busy};
+use super::activity::{Activity, CallInFlight};
 
 /// A service whose streams end with the process.
 #[derive(Debug, Clone)]
-pub struct Ending<S> {
+pub struct DrainOnShutdown<S> {
     inner: S,
     /// True once the process is told to stop.
     stopped: watch::Receiver<bool>,
@@ -22,7 +22,7 @@ pub struct Ending<S> {
     trailers: http::HeaderMap,
 }
 
-impl<S> Ending<S> {
+impl<S> DrainOnShutdown<S> {
     /// Ends the streams of `inner` with these trailers once `stopped` is true.
     pub const fn new(inner: S, stopped: watch::Receiver<bool>, trailers: http::HeaderMap) -> Self {
         Self {
@@ -33,7 +33,7 @@ impl<S> Ending<S> {
     }
 }
 
-impl<S, B> Service<http::Request<B>> for Ending<S>
+impl<S, B> Service<http::Request<B>> for DrainOnShutdown<S>
 where
     S: Service<http::Request<B>, Response = http::Response<Body>, Error = Infallible>,
     S::Future: Send + 'static,
@@ -47,7 +47,7 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        let busy = Activity::of(&request).map(Activity::call);
+        let in_flight = Activity::of(&request).map(Activity::begin_call);
         let (mut stopped, trailers) = (self.stopped.clone(), self.trailers.clone());
         let answer = self.inner.call(request);
         Box::pin(async move {
@@ -60,7 +60,7 @@ where
                         let _ = stopped.wait_for(|stopped| *stopped).await;
                     }),
                     trailers: Some(trailers),
-                    _busy: busy,
+                    _in_flight: in_flight,
                 })
             }))
         })
@@ -73,7 +73,7 @@ struct Stream {
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// What it ends with, until it has.
     trailers: Option<http::HeaderMap>,
-    _busy: Option<Busy>,
+    _in_flight: Option<CallInFlight>,
 }
 
 impl http_body::Body for Stream {

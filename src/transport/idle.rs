@@ -12,29 +12,29 @@ use super::activity::Activity;
 use super::bounds::ConnectionBounds;
 
 /// What every HTTP/2 client begins with: its preface, and the head of its settings.
-const OPENING_BYTES: usize = 24 + 9;
+const PREFACE_BYTES: usize = 24 + 9;
 
 /// A connection that may speak, or has to.
 #[derive(Debug)]
-pub struct Opened<T> {
+pub struct IdleTimeout<T> {
     stream: T,
     activity: Activity,
     bounds: ConnectionBounds,
-    /// Bytes of the opening that are still to come.
-    opening: usize,
+    /// Bytes of the preface that are still to come.
+    preface_left: usize,
     /// When it is looked at next.
-    look: Pin<Box<Sleep>>,
+    check: Pin<Box<Sleep>>,
 }
 
-impl<T> Opened<T> {
+impl<T> IdleTimeout<T> {
     /// It has the time of a handshake from now on.
     pub fn new(stream: T, bounds: ConnectionBounds) -> Self {
         Self {
             stream,
-            activity: Activity::begin(),
+            activity: Activity::opened(),
             bounds,
-            opening: OPENING_BYTES,
-            look: Box::pin(sleep(bounds.handshake_timeout)),
+            preface_left: PREFACE_BYTES,
+            check: Box::pin(sleep(bounds.handshake_timeout)),
         }
     }
 
@@ -44,58 +44,58 @@ impl<T> Opened<T> {
     }
 
     /// Bytes have come.
-    fn heard(&mut self, bytes: usize) {
-        if self.opening > 0 {
-            self.opening = self.opening.saturating_sub(bytes);
-            if self.opening == 0 {
+    fn received(&mut self, bytes: usize) {
+        if self.preface_left > 0 {
+            self.preface_left = self.preface_left.saturating_sub(bytes);
+            if self.preface_left == 0 {
                 let next = Instant::now() + self.bounds.idle_timeout;
-                self.look.as_mut().reset(next);
+                self.check.as_mut().reset(next);
             }
         }
     }
 
     /// Whether the connection has to be closed; if not, this is asked again in time.
-    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
-        while self.look.as_mut().poll(context).is_ready() {
-            if self.opening > 0 {
+    fn has_expired(&mut self, context: &mut Context<'_>) -> bool {
+        while self.check.as_mut().poll(context).is_ready() {
+            if self.preface_left > 0 {
                 return true;
             }
             let now = Instant::now();
-            let rests_since = self.activity.rests_since().unwrap_or(now);
-            let end = rests_since + self.bounds.idle_timeout;
+            let idle_since = self.activity.idle_since().unwrap_or(now);
+            let end = idle_since + self.bounds.idle_timeout;
             if end <= now {
                 return true;
             }
-            self.look = Box::pin(sleep_until(end));
+            self.check = Box::pin(sleep_until(end));
         }
         false
     }
 }
 
-impl<T: AsyncRead + Unpin> Opened<T> {
+impl<T: AsyncRead + Unpin> IdleTimeout<T> {
     /// Reads what may be read in this turn.
     fn read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let unread = self.activity.unread();
-        if unread == 0 {
+        let read_budget = self.activity.read_budget();
+        if read_budget == 0 {
             // There may be more: it is its turn again behind all that wait now.
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
         let stream = Pin::new(&mut self.stream);
-        if unread == usize::MAX {
+        if read_budget == usize::MAX {
             return stream.poll_read(context, buffer);
         }
-        let bytes = unread.min(buffer.remaining());
+        let bytes = read_budget.min(buffer.remaining());
         let mut part = ReadBuf::new(buffer.initialize_unfilled_to(bytes));
         ready!(stream.poll_read(context, &mut part))?;
         let n = part.filled().len();
         buffer.advance(n);
-        self.activity.has_read(n);
+        self.activity.consume_read_budget(n);
         Poll::Ready(Ok(()))
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Opened<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for IdleTimeout<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -105,12 +105,12 @@ impl<T: AsyncRead + Unpin> AsyncRead for Opened<T> {
         let polled = self.read(context, buffer);
         if polled.is_ready() {
             let bytes = buffer.filled().len() - before;
-            self.heard(bytes);
-            // One that sends its opening byte by byte has no longer than any other.
-            if self.opening == 0 || bytes == 0 || !self.is_over(context) {
+            self.received(bytes);
+            // One that sends its preface byte by byte has no longer than any other.
+            if self.preface_left == 0 || bytes == 0 || !self.has_expired(context) {
                 return polled;
             }
-        } else if !self.is_over(context) {
+        } else if !self.has_expired(context) {
             return Poll::Pending;
         }
         // As if the caller had hung up: with no call under way nothing is lost.
@@ -118,7 +118,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Opened<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Opened<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for IdleTimeout<T> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
@@ -153,7 +153,7 @@ mod tests {
 
     use tokio::io::{AsyncRead, ReadBuf};
 
-    use super::{ConnectionBounds, Opened};
+    use super::{ConnectionBounds, IdleTimeout};
 
     #[tokio::test]
     async fn no_more_is_read_than_may_be_in_one_turn() {
@@ -168,7 +168,7 @@ mod tests {
             age_max: Duration::from_secs(60),
             close_timeout: Duration::from_secs(60),
         };
-        let mut peer = Opened::new(Cursor::new(vec![7; 700]), bounds);
+        let mut peer = IdleTimeout::new(Cursor::new(vec![7; 700]), bounds);
         let activity = peer.activity().clone();
         let mut read = |room: usize| {
             let mut bytes = vec![0; room];
@@ -176,13 +176,13 @@ mod tests {
             let polled = Pin::new(&mut peer).poll_read(&mut Context::from_waker(Waker::noop()), &mut buffer);
             polled.map(|read| read.map(|()| buffer.filled().len()).unwrap())
         };
-        activity.begins_turn(150);
+        activity.set_read_budget(150);
         assert_eq!(read(100), Poll::Ready(100));
         assert_eq!(read(100), Poll::Ready(50));
         assert_eq!(read(100), Poll::Pending);
-        activity.begins_turn(150);
+        activity.set_read_budget(150);
         assert_eq!(read(1_000), Poll::Ready(150));
-        activity.begins_turn(usize::MAX);
+        activity.set_read_budget(usize::MAX);
         assert_eq!(read(1_000), Poll::Ready(400));
     }
 }

@@ -22,23 +22,23 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Incoming {
     listener: TcpListener,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl Incoming {
-    /// Listens. `places` is shared by all listeners.
-    pub const fn new(listener: TcpListener, places: Arc<Semaphore>) -> Self {
+    /// Listens. `permits` is shared by all listeners.
+    pub const fn new(listener: TcpListener, permits: Arc<Semaphore>) -> Self {
         Self {
             listener,
-            places,
+            permits,
             pause: None,
         }
     }
 }
 
 impl Stream for Incoming {
-    type Item = io::Result<Connection>;
+    type Item = io::Result<AcceptedStream>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
@@ -49,13 +49,13 @@ impl Stream for Incoming {
             match ready!(self.listener.poll_accept(context)) {
                 Ok((stream, _)) => {
                     // One too many is closed before a byte is read; its caller tries elsewhere.
-                    let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+                    let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
                         tracing::debug!("a connection is refused: there are pressure.connections_max");
                         continue;
                     };
                     // Without it small answers wait for the caller's acknowledgements. It fails on dead connections only.
                     let _ = stream.set_nodelay(true);
-                    return Poll::Ready(Some(Ok(Connection::new(stream, place))));
+                    return Poll::Ready(Some(Ok(AcceptedStream::new(stream, permit))));
                 }
                 // The caller has gone again, or the system is short of something that comes back. A listener that gave
                 // up would be worse than either.
@@ -70,24 +70,24 @@ impl Stream for Incoming {
 
 /// One connection.
 #[derive(Debug)]
-pub struct Connection {
+pub struct AcceptedStream {
     stream: TcpStream,
     /// Set once we have hung up: when we stop waiting for the other side to.
     linger: Option<Pin<Box<Sleep>>>,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl Connection {
-    const fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
+impl AcceptedStream {
+    const fn new(stream: TcpStream, permit: OwnedSemaphorePermit) -> Self {
         Self {
             stream,
             linger: None,
-            _place: place,
+            _permit: permit,
         }
     }
 }
 
-impl AsyncRead for Connection {
+impl AsyncRead for AcceptedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -97,7 +97,7 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl AsyncWrite for AcceptedStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
@@ -115,7 +115,7 @@ impl AsyncWrite for Connection {
                 linger.insert(Box::pin(sleep(LINGER)))
             }
         };
-        // What the other side had under way is read and forgotten: a connection that is closed on unread bytes is reset,
+        // What the other side had under way is read and forgotten: a connection that is closed on read_budget bytes is reset,
         // and a reset takes back answers that the other side has not read yet.
         let mut forgotten = [0; 4096];
         loop {

@@ -3,7 +3,7 @@
 //!
 //! It knows no message and no status of an RPC: a protocol hands over the answers that it gives to refused calls
 //! ([`Rejections`]), and gets each call with its caller ([`Authenticator`]), its place and its deadline
-//! ([`CallGuard`](Held)). Start reading in [`serve`], then [`Gate`].
+//! ([`CallGuard`]). Start reading in [`serve`], then [`Admission`].
 
 mod activity;
 mod admission;
@@ -20,14 +20,14 @@ mod refusal;
 mod tls;
 
 pub use activity::Activity;
-pub use admission::{Bounded, Endpoint, Gate, Held, Let, LetIn};
+pub use admission::{Admission, AdmissionFuture, AdmittedCall, CallGuard, Endpoint, LoadShed};
 pub use authentication::{Authenticator, Caller, Denied};
-pub use body::Message;
+pub use body::TimedBody;
 pub use bounds::{CallBounds, ConnectionBounds};
 pub use connection::serve;
 pub use deadline::Deadline;
-pub use draining::Ending;
-pub use idle::Opened;
-pub use listener::{Connection, Incoming};
+pub use draining::DrainOnShutdown;
+pub use idle::IdleTimeout;
+pub use listener::{AcceptedStream, Incoming};
 pub use refusal::{Refusal, Rejections};
 pub use tls::{Tls, TlsIncoming};

@@ -5,7 +5,7 @@
 //! A burst is no overload: all are let in that find a place, until for [`BURST`] there were never less than half as many as
 //! may be (a queue that does not drain is a standing one: Nichols and Jacobson, Controlling Delay, 2012). Then only half as
 //! many are let in, and they go before connections have their turn ([`Backlog::has_waiting`]): what is let in is served at
-//! once, and what cannot be is told so soon. It is over when for [`CALM`] there was no crowd.
+//! once, and what cannot be is told so soon. It is over when for [`CALM`] the limit was not reached.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 /// How long a burst may last: what it brings is then worked off well before a patient caller's deadline.
 const BURST: Duration = Duration::from_millis(50);
 
-/// How long there is no crowd before all are let in again.
+/// How long the limit is not reached before all are let in again.
 const CALM: Duration = Duration::from_millis(100);
 
 /// Calls that wait for a processor, or have one.
@@ -30,14 +30,14 @@ pub(super) struct Backlog {
     max: usize,
     /// There were less than half as many since this was last asked.
     has_drained: AtomicBool,
-    /// The last crowd has stayed for too long.
+    /// The last queue has stayed for too long.
     is_overloaded: AtomicBool,
-    crowd: Mutex<Crowd>,
+    load: Mutex<Load>,
 }
 
-/// What is known of crowds.
+/// Whether the queue drains.
 #[derive(Debug, Clone, Copy)]
-enum Crowd {
+enum Load {
     /// There is none, or it is a burst, since then.
     Burst(Option<Instant>),
     /// It has stayed for too long; there were too many at that time.
@@ -53,7 +53,7 @@ impl Backlog {
             max,
             has_drained: AtomicBool::new(false),
             is_overloaded: AtomicBool::new(false),
-            crowd: Mutex::new(Crowd::Burst(None)),
+            load: Mutex::new(Load::Burst(None)),
         }
     }
 
@@ -64,7 +64,7 @@ impl Backlog {
         } else {
             self.max
         };
-        self.ready.load(Ordering::Relaxed) < max || self.is_burst(Instant::now())
+        self.ready.load(Ordering::Relaxed) < max || self.admit_beyond_limit(Instant::now())
     }
 
     /// Whether it is full.
@@ -83,18 +83,16 @@ impl Backlog {
     }
 
     /// There are too many at `now`: whether it is a burst.
-    fn is_burst(&self, now: Instant) -> bool {
-        let mut crowd = self.crowd.lock().unwrap_or_else(PoisonError::into_inner);
+    fn admit_beyond_limit(&self, now: Instant) -> bool {
+        let mut load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
         let has_drained = self.has_drained.swap(false, Ordering::Relaxed);
-        let since = match *crowd {
-            Crowd::Overload(last) if now.saturating_duration_since(last) < CALM => None,
-            Crowd::Burst(Some(since)) if !has_drained => {
-                (now.saturating_duration_since(since) < BURST).then_some(since)
-            }
-            Crowd::Burst(_) | Crowd::Overload(_) => Some(now),
+        let since = match *load {
+            Load::Overload(last) if now.saturating_duration_since(last) < CALM => None,
+            Load::Burst(Some(since)) if !has_drained => (now.saturating_duration_since(since) < BURST).then_some(since),
+            Load::Burst(_) | Load::Overload(_) => Some(now),
         };
         self.is_overloaded.store(since.is_none(), Ordering::Relaxed);
-        *crowd = since.map_or(Crowd::Overload(now), |since| Crowd::Burst(Some(since)));
+        *load = since.map_or(Load::Overload(now), |since| Load::Burst(Some(since)));
         since.is_some()
     }
 
@@ -111,95 +109,95 @@ impl Backlog {
 }
 
 /// It rests.
-const RESTS: u8 = 0;
+const WAITING: u8 = 0;
 /// It was woken and waits for its turn.
 const READY: u8 = 1;
 /// It is over; who wakes it now wakes nobody.
-const OVER: u8 = 2;
+const DONE: u8 = 2;
 
 /// A call: what wakes it, and how long it has been here.
 #[derive(Debug)]
-pub(super) struct Mark {
+pub(super) struct CallState {
     backlog: Arc<Backlog>,
     state: AtomicU8,
     outer: Mutex<Option<Waker>>,
-    /// When its head came.
-    came: Instant,
-    /// Since when it waits for its own bytes, after `came`, in ns; 0 if it does not.
-    lacks_since: AtomicU64,
+    /// When its head arrived.
+    arrived: Instant,
+    /// Since when it waits for its own bytes, after `arrived`, in ns; 0 if it does not.
+    body_wait_since: AtomicU64,
     /// How long it waited for them, in ns.
-    lacked: AtomicU64,
+    body_waited: AtomicU64,
 }
 
-impl Mark {
-    /// A call that came now.
+impl CallState {
+    /// A call that arrived now.
     pub(super) fn begin(backlog: &Arc<Backlog>) -> Arc<Self> {
         Arc::new(Self {
             backlog: Arc::clone(backlog),
             state: AtomicU8::new(READY),
             outer: Mutex::new(None),
-            came: Instant::now(),
-            lacks_since: AtomicU64::new(0),
-            lacked: AtomicU64::new(0),
+            arrived: Instant::now(),
+            body_wait_since: AtomicU64::new(0),
+            body_waited: AtomicU64::new(0),
         })
     }
 
-    /// When its head came.
-    pub(super) const fn came(&self) -> Instant {
-        self.came
+    /// When its head arrived.
+    pub(super) const fn arrived(&self) -> Instant {
+        self.arrived
     }
 
     /// How long it is here, without what its caller took to send its bytes: on a busy caller, head and message are far
     /// apart.
     pub(super) fn took(&self, now: Instant) -> Duration {
-        let lacked = Duration::from_nanos(self.lacked.load(Ordering::Relaxed));
-        now.saturating_duration_since(self.came).saturating_sub(lacked)
+        let body_waited = Duration::from_nanos(self.body_waited.load(Ordering::Relaxed));
+        now.saturating_duration_since(self.arrived).saturating_sub(body_waited)
     }
 
     /// It waits for its own bytes from now on.
-    pub(super) fn lacks(&self, now: Instant) {
-        self.lacks_since.store(self.nanos(now), Ordering::Relaxed);
+    pub(super) fn waits_for_body(&self, now: Instant) {
+        self.body_wait_since.store(self.nanos(now), Ordering::Relaxed);
     }
 
     /// Whether it waits for them.
     #[cfg(test)]
-    pub(super) fn is_lacking(&self) -> bool {
-        self.lacks_since.load(Ordering::Relaxed) > 0
+    pub(super) fn is_waiting_for_body(&self) -> bool {
+        self.body_wait_since.load(Ordering::Relaxed) > 0
     }
 
     /// It is woken, perhaps because they are there.
-    pub(super) fn lacks_no_more(&self, now: impl FnOnce() -> Instant) {
-        if self.lacks_since.load(Ordering::Relaxed) > 0 {
-            let since = self.lacks_since.swap(0, Ordering::Relaxed);
-            let lacked = self.nanos(now()).saturating_sub(since);
-            self.lacked.fetch_add(lacked, Ordering::Relaxed);
+    pub(super) fn body_arrived(&self, now: impl FnOnce() -> Instant) {
+        if self.body_wait_since.load(Ordering::Relaxed) > 0 {
+            let since = self.body_wait_since.swap(0, Ordering::Relaxed);
+            let body_waited = self.nanos(now()).saturating_sub(since);
+            self.body_waited.fetch_add(body_waited, Ordering::Relaxed);
         }
     }
 
     /// Since it came; never 0.
     fn nanos(&self, now: Instant) -> u64 {
-        let nanos = now.saturating_duration_since(self.came).as_nanos();
+        let nanos = now.saturating_duration_since(self.arrived).as_nanos();
         u64::try_from(nanos).unwrap_or(u64::MAX).max(1)
     }
 
-    fn goes(&self, from: u8, to: u8) -> bool {
+    fn transition(&self, from: u8, to: u8) -> bool {
         self.state
             .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
     }
 }
 
-impl Wake for Mark {
+impl Wake for CallState {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.lacks_no_more(Instant::now);
-        if self.state.load(Ordering::Acquire) == RESTS {
+        self.body_arrived(Instant::now);
+        if self.state.load(Ordering::Acquire) == WAITING {
             // First the count: who runs it meanwhile takes it back.
             self.backlog.enters();
-            if !self.goes(RESTS, READY) {
+            if !self.transition(WAITING, READY) {
                 self.backlog.leaves();
             }
         }
@@ -212,34 +210,34 @@ impl Wake for Mark {
 
 /// A future that counts as part of the backlog while it could go on.
 #[derive(Debug)]
-pub(super) struct Counted<F> {
+pub(super) struct Runnable<F> {
     inner: F,
-    mark: Arc<Mark>,
+    call: Arc<CallState>,
     waker: Waker,
 }
 
-impl<F> Counted<F> {
+impl<F> Runnable<F> {
     /// What this call does. It counts at once, for it has yet to begin.
-    pub(super) fn new(mark: Arc<Mark>, inner: F) -> Self {
-        mark.backlog.enters();
-        let waker = Waker::from(Arc::clone(&mark));
-        Self { inner, mark, waker }
+    pub(super) fn new(call: Arc<CallState>, inner: F) -> Self {
+        call.backlog.enters();
+        let waker = Waker::from(Arc::clone(&call));
+        Self { inner, call, waker }
     }
 }
 
-impl<F: Future + Unpin> Future for Counted<F> {
+impl<F: Future + Unpin> Future for Runnable<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let Self { inner, mark, waker } = &mut *self;
+        let Self { inner, call, waker } = &mut *self;
         {
-            let mut outer = mark.outer.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut outer = call.outer.lock().unwrap_or_else(PoisonError::into_inner);
             if !outer.as_ref().is_some_and(|outer| outer.will_wake(context.waker())) {
                 *outer = Some(context.waker().clone());
             }
         }
         // Before it runs, so that what wakes it meanwhile is not lost.
-        let _running = mark.goes(READY, RESTS).then(|| Running::begin(&mark.backlog));
+        let _running = call.transition(READY, WAITING).then(|| Running::begin(&call.backlog));
         Pin::new(inner).poll(&mut Context::from_waker(waker))
     }
 }
@@ -261,25 +259,25 @@ impl Drop for Running<'_> {
     }
 }
 
-impl<F> Drop for Counted<F> {
+impl<F> Drop for Runnable<F> {
     fn drop(&mut self) {
-        if self.mark.state.swap(OVER, Ordering::AcqRel) == READY {
-            self.mark.backlog.leaves();
+        if self.call.state.swap(DONE, Ordering::AcqRel) == READY {
+            self.call.backlog.leaves();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BURST, Backlog, CALM, Counted, Mark};
+    use super::{BURST, Backlog, CALM, CallState, Runnable};
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
     use std::time::Duration;
     use tokio::sync::oneshot;
     use tokio::time::Instant;
 
-    fn counted<F>(backlog: &Arc<Backlog>, inner: F) -> Counted<F> {
-        Counted::new(Mark::begin(backlog), inner)
+    fn counted<F>(backlog: &Arc<Backlog>, inner: F) -> Runnable<F> {
+        Runnable::new(CallState::begin(backlog), inner)
     }
 
     fn ready(backlog: &Backlog) -> usize {
@@ -335,17 +333,17 @@ mod tests {
     #[test]
     fn what_the_caller_takes_to_send_is_not_our_time() {
         let second = Duration::from_secs(1);
-        let mark = Mark::begin(&Arc::new(Backlog::new(1)));
-        let mut now = mark.came() + second;
-        assert_eq!(mark.took(now), second, "it waits for its turn");
-        mark.lacks(now);
+        let call = CallState::begin(&Arc::new(Backlog::new(1)));
+        let mut now = call.arrived() + second;
+        assert_eq!(call.took(now), second, "it waits for its turn");
+        call.waits_for_body(now);
         now += second;
-        mark.lacks_no_more(|| now);
-        assert_eq!(mark.took(now), second, "its bytes came only now");
+        call.body_arrived(|| now);
+        assert_eq!(call.took(now), second, "its bytes arrived only now");
         now += second;
-        mark.lacks_no_more(|| now);
+        call.body_arrived(|| now);
         assert_eq!(
-            mark.took(now),
+            call.took(now),
             2 * second,
             "it waits for its turn again; what wakes it is not its message"
         );
@@ -357,15 +355,15 @@ mod tests {
         let mut now = Instant::now();
         for _ in 0..100 {
             let calls = [(); 3].map(|()| counted(&backlog, Box::pin(async {})));
-            assert!(backlog.is_burst(now));
+            assert!(backlog.admit_beyond_limit(now));
             now += BURST / 2;
             drop(calls);
         }
         let calls = [(); 3].map(|()| counted(&backlog, Box::pin(async {})));
-        assert!(backlog.is_burst(now));
-        assert!(!backlog.is_burst(now + BURST), "this one stays");
+        assert!(backlog.admit_beyond_limit(now));
+        assert!(!backlog.admit_beyond_limit(now + BURST), "this one stays");
         drop(calls);
-        assert!(!backlog.is_burst(now + BURST + CALM / 2), "it may come again");
+        assert!(!backlog.admit_beyond_limit(now + BURST + CALM / 2), "it may come again");
     }
 
     #[test]
@@ -374,10 +372,10 @@ mod tests {
         let calls = [(); 2].map(|()| counted(&backlog, Box::pin(async {})));
         let now = Instant::now();
         assert!(
-            backlog.is_burst(now) && !backlog.has_waiting(),
+            backlog.admit_beyond_limit(now) && !backlog.has_waiting(),
             "a burst is no overload"
         );
-        assert!(!backlog.is_burst(now + BURST) && backlog.has_waiting());
+        assert!(!backlog.admit_beyond_limit(now + BURST) && backlog.has_waiting());
         backlog.running.store(2, Ordering::Relaxed);
         assert!(!backlog.has_waiting(), "both have a processor");
         backlog.running.store(0, Ordering::Relaxed);
@@ -394,16 +392,16 @@ mod tests {
         assert!(backlog.admits());
         let call = counted(&backlog, Box::pin(async {}));
         let mut now = Instant::now();
-        assert!(backlog.is_burst(now), "a burst begins");
-        assert!(backlog.is_burst(now + BURST / 2));
+        assert!(backlog.admit_beyond_limit(now), "a burst begins");
+        assert!(backlog.admit_beyond_limit(now + BURST / 2));
         now += BURST;
         for _ in 0..100 {
-            assert!(!backlog.is_burst(now), "it has become a crowd");
+            assert!(!backlog.admit_beyond_limit(now), "it has become a standing queue");
             now += CALM / 2;
         }
         now += CALM;
-        assert!(backlog.is_burst(now), "after a calm it is a burst again");
-        assert!(!backlog.is_burst(now + BURST));
+        assert!(backlog.admit_beyond_limit(now), "after a calm it is a burst again");
+        assert!(!backlog.admit_beyond_limit(now + BURST));
         drop(call);
         assert!(backlog.admits(), "nobody waits");
     }

@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 use tonic::body::Body;
 use tonic::codegen::{Bytes, http};
 
-use super::activity::{Activity, Busy};
+use super::activity::{Activity, CallInFlight};
 
 /// So much of a message is waited for: a comment's usual length many times over.
 const BYTES_MAX: usize = 64 << 10;
@@ -24,13 +24,13 @@ const PATIENCE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Refusal<B> {
     answer: Option<http::Response<Body>>,
-    message: B,
+    body: B,
     /// Bytes that are still waited for, at most.
     left: usize,
     /// Until when, once it has to be waited.
     until: Option<Pin<Box<Sleep>>>,
     /// The connection is not at rest meanwhile.
-    _busy: Option<Busy>,
+    _in_flight: Option<CallInFlight>,
 }
 
 impl<B> Refusal<B> {
@@ -38,12 +38,12 @@ impl<B> Refusal<B> {
     pub fn new(answer: http::Response<Body>, request: http::Request<B>) -> Self {
         let activity = Activity::of(&request);
         if let Some(activity) = activity {
-            activity.turns_away();
+            activity.set_refused_flag();
         }
         Self {
             answer: Some(answer),
-            _busy: activity.map(Activity::call),
-            message: request.into_body(),
+            _in_flight: activity.map(Activity::begin_call),
+            body: request.into_body(),
             left: BYTES_MAX,
             until: None,
         }
@@ -51,9 +51,9 @@ impl<B> Refusal<B> {
 }
 
 impl<B: http_body::Body<Data = Bytes> + Unpin> Refusal<B> {
-    fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<()> {
         while self.left > 0 {
-            match Pin::new(&mut self.message).poll_frame(context) {
+            match Pin::new(&mut self.body).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
                     let bytes = frame.data_ref().map_or(0, Bytes::len);
                     self.left = self.left.saturating_sub(bytes);
@@ -73,7 +73,7 @@ impl<B: http_body::Body<Data = Bytes> + Unpin> Future for Refusal<B> {
     type Output = Result<http::Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.poll_message(context).is_pending() {
+        if self.poll_body(context).is_pending() {
             return Poll::Pending;
         }
         self.answer

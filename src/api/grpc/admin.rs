@@ -11,11 +11,11 @@ use crate::moderator::Moderator;
 
 /// The door for those who run the service.
 #[derive(Debug)]
-pub struct AdminDoor {
+pub struct AdminServiceImpl {
     moderator: Arc<Moderator>,
 }
 
-impl AdminDoor {
+impl AdminServiceImpl {
     /// A door to this house.
     pub const fn new(moderator: Arc<Moderator>) -> Self {
         Self { moderator }
@@ -23,7 +23,7 @@ impl AdminDoor {
 }
 
 #[tonic::async_trait]
-impl AdminService for AdminDoor {
+impl AdminService for AdminServiceImpl {
     async fn forget_author(
         &self,
         request: Request<ForgetAuthorRequest>,

@@ -25,13 +25,13 @@ const SCHEME: &str = "Bearer ";
 
 /// A service that only callers reach who may call.
 #[derive(Debug, Clone)]
-pub(super) struct Guarded<S> {
+pub(super) struct Authenticated<S> {
     inner: S,
     moderator: Arc<Moderator>,
     authenticator: Arc<Authenticator>,
 }
 
-impl<S> Guarded<S> {
+impl<S> Authenticated<S> {
     /// Guards `inner`. It belongs outside of whatever costs more than reading a key.
     pub(super) fn new(inner: S, moderator: &Arc<Moderator>, authenticator: &Arc<Authenticator>) -> Self {
         Self {
@@ -42,7 +42,7 @@ impl<S> Guarded<S> {
     }
 }
 
-impl<S, B> Service<http::Request<B>> for Guarded<S>
+impl<S, B> Service<http::Request<B>> for Authenticated<S>
 where
     S: Service<http::Request<B>, Response = http::Response<Body>, Error = Infallible>,
     S::Future: Unpin,
@@ -50,7 +50,7 @@ where
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
-    type Future = Admitted<S::Future, B>;
+    type Future = AuthenticatedFuture<S::Future, B>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
@@ -62,11 +62,11 @@ where
                 // Nothing that comes later has a use for it, or could let it slip.
                 request.headers_mut().remove(HEADER);
                 request.extensions_mut().insert(caller);
-                Admitted::GoesOn(self.inner.call(request))
+                AuthenticatedFuture::Accepted(self.inner.call(request))
             }
             Err(denied) => {
                 let refusal = refuse(&self.moderator, denied).into_http();
-                Admitted::Not(Box::new(Refusal::new(refusal, request)))
+                AuthenticatedFuture::Denied(Box::new(Refusal::new(refusal, request)))
             }
         }
     }
@@ -74,12 +74,12 @@ where
 
 /// The answer to a caller who may call, or not.
 #[derive(Debug)]
-pub(super) enum Admitted<F, B> {
-    GoesOn(F),
-    Not(Box<Refusal<B>>),
+pub(super) enum AuthenticatedFuture<F, B> {
+    Accepted(F),
+    Denied(Box<Refusal<B>>),
 }
 
-impl<F, B> Future for Admitted<F, B>
+impl<F, B> Future for AuthenticatedFuture<F, B>
 where
     F: Future<Output = Result<http::Response<Body>, Infallible>> + Unpin,
     B: http_body::Body<Data = Bytes> + Unpin,
@@ -88,8 +88,8 @@ where
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         match &mut *self {
-            Self::GoesOn(answer) => Pin::new(answer).poll(context),
-            Self::Not(refusal) => Pin::new(refusal).poll(context),
+            Self::Accepted(answer) => Pin::new(answer).poll(context),
+            Self::Denied(refusal) => Pin::new(refusal).poll(context),
         }
     }
 }

@@ -14,12 +14,12 @@ use tonic::metadata::GRPC_CONTENT_TYPE;
 use tonic::{Status, Streaming};
 use tonic_prost::{ProstDecoder, ProstEncoder};
 
-use super::ModerationDoor;
+use super::ModerationServiceImpl;
 use super::proto::moderation_service_server::ModerationServiceServer;
 use super::proto::{ModerateRequest, ModerateResponse};
 use super::service::{Sender, judge};
 use crate::moderator::{Moderator, Submission};
-use crate::transport::{Endpoint, Let};
+use crate::transport::{AdmittedCall, Endpoint};
 
 /// The method that is served here.
 const MODERATE: &str = "/moderato.v1.ModerationService/Moderate";
@@ -33,7 +33,7 @@ where
     S: Service<http::Request<B>, Response = http::Response<Body>, Error = Infallible>,
     S::Future: Send + Unpin + 'static,
 {
-    fn answer(mut self, request: http::Request<B>, call: Let) -> BoxFuture<http::Response<Body>, Infallible> {
+    fn answer(mut self, request: http::Request<B>, call: AdmittedCall) -> BoxFuture<http::Response<Body>, Infallible> {
         let mut answer = self.0.call(request);
         Box::pin(async move { call.within(Pin::new(&mut answer)).await })
     }
@@ -42,19 +42,19 @@ where
 /// `ModerationService`.
 #[derive(Debug, Clone)]
 pub(super) struct Moderation {
-    door: Arc<ModerationDoor>,
-    generated: ModerationServiceServer<ModerationDoor>,
+    implementation: Arc<ModerationServiceImpl>,
+    generated: ModerationServiceServer<ModerationServiceImpl>,
     message_bytes_max: usize,
 }
 
 impl Moderation {
-    /// This door's service, for messages of at most so many bytes.
-    pub(super) fn new(door: ModerationDoor, message_bytes_max: usize) -> Self {
-        let door = Arc::new(door);
+    /// This implementation's service, for messages of at most so many bytes.
+    pub(super) fn new(implementation: ModerationServiceImpl, message_bytes_max: usize) -> Self {
+        let implementation = Arc::new(implementation);
         Self {
-            generated: ModerationServiceServer::from_arc(Arc::clone(&door))
+            generated: ModerationServiceServer::from_arc(Arc::clone(&implementation))
                 .max_decoding_message_size(message_bytes_max),
-            door,
+            implementation,
             message_bytes_max,
         }
     }
@@ -65,17 +65,17 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<StdError> + Send,
 {
-    fn answer(self, request: http::Request<B>, call: Let) -> BoxFuture<http::Response<Body>, Infallible> {
+    fn answer(self, request: http::Request<B>, call: AdmittedCall) -> BoxFuture<http::Response<Body>, Infallible> {
         // tonic knows what to say of encodings that nobody here reads.
         let is_encoded = request.headers().contains_key("grpc-encoding");
         if request.uri().path() != MODERATE || is_encoded {
             return Generated(self.generated).answer(request, call);
         }
         let mut unary = Unary::new(request, self.message_bytes_max);
-        let door = self.door;
+        let implementation = self.implementation;
         Box::pin(async move {
             let answer = pin!(async {
-                Ok(match unary.answer(door.moderator()).await {
+                Ok(match unary.answer(implementation.moderator()).await {
                     Ok(message) => response(message),
                     Err(status) => status.into_http(),
                 })

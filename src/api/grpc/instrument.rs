@@ -15,12 +15,12 @@ use crate::telemetry::{Call, Method};
 
 /// A service whose calls are counted.
 #[derive(Debug, Clone)]
-pub(super) struct Observed<S> {
+pub(super) struct Instrumented<S> {
     inner: S,
     moderator: Arc<Moderator>,
 }
 
-impl<S> Observed<S> {
+impl<S> Instrumented<S> {
     /// Counts the calls of `inner`. It belongs outermost, around whatever may turn a call away.
     pub(super) fn new(inner: S, moderator: &Arc<Moderator>) -> Self {
         let moderator = Arc::clone(moderator);
@@ -28,14 +28,14 @@ impl<S> Observed<S> {
     }
 }
 
-impl<S, B> Service<http::Request<B>> for Observed<S>
+impl<S, B> Service<http::Request<B>> for Instrumented<S>
 where
     S: Service<http::Request<B>, Response = http::Response<Body>, Error = Infallible>,
     S::Future: Unpin,
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
-    type Future = Observing<S::Future>;
+    type Future = InstrumentedFuture<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
@@ -54,7 +54,7 @@ where
             // The door tells it what was decided.
             request.extensions_mut().insert(call.clone());
         }
-        Observing {
+        InstrumentedFuture {
             inner: self.inner.call(request),
             moderator,
             method,
@@ -65,14 +65,14 @@ where
 
 /// A call under way, which is counted and traced when it is answered.
 #[derive(Debug)]
-pub(super) struct Observing<F> {
+pub(super) struct InstrumentedFuture<F> {
     inner: F,
     moderator: Arc<Moderator>,
     method: Method,
     call: Option<Call>,
 }
 
-impl<F> Future for Observing<F>
+impl<F> Future for InstrumentedFuture<F>
 where
     F: Future<Output = Result<http::Response<Body>, Infallible>> + Unpin,
 {

@@ -1,6 +1,6 @@
 //! The gRPC door: services, reflection, health, and the bounds that protect this process.
 //!
-//! It must never judge: what an author did wrong passes through as a fact. Start reading in [`Doors`], then
+//! It must never judge: what an author did wrong passes through as a fact. Start reading in [`Services`], then
 //! `service.rs` and `convert.rs`.
 
 mod admin;
@@ -21,10 +21,10 @@ use crate::moderator::Moderator;
 use crate::site::FieldSet;
 use crate::transport::CallBounds;
 
-pub use admin::AdminDoor;
-pub use model::ModelDoor;
-pub use router::{Answer, Door, Doors};
-pub use service::ModerationDoor;
+pub use admin::AdminServiceImpl;
+pub use model::ModelServiceImpl;
+pub use router::{ConnectionServices, ResponseFuture, Services};
+pub use service::ModerationServiceImpl;
 pub use status::rejections;
 pub use stream::{StreamBounds, item_status, retry_delay};
 

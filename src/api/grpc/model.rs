@@ -11,11 +11,11 @@ use crate::moderator::Moderator;
 
 /// The door to the model at work.
 #[derive(Debug)]
-pub struct ModelDoor {
+pub struct ModelServiceImpl {
     moderator: Arc<Moderator>,
 }
 
-impl ModelDoor {
+impl ModelServiceImpl {
     /// A door to this house.
     pub const fn new(moderator: Arc<Moderator>) -> Self {
         Self { moderator }
@@ -23,7 +23,7 @@ impl ModelDoor {
 }
 
 #[tonic::async_trait]
-impl ModelService for ModelDoor {
+impl ModelService for ModelServiceImpl {
     async fn get_model(&self, _: Request<GetModelRequest>) -> Result<Response<GetModelResponse>, Status> {
         let Some(loaded) = self.moderator.model() else {
             return Err(Status::failed_precondition("no model is loaded; start with --model F"));

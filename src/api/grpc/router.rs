@@ -13,43 +13,43 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
-use super::auth::{Admitted, Guarded};
+use super::auth::{Authenticated, AuthenticatedFuture};
 use super::endpoint::{Generated, Moderation};
-use super::instrument::{Observed, Observing};
+use super::instrument::{Instrumented, InstrumentedFuture};
 use super::proto::admin_service_server::AdminServiceServer;
 use super::proto::model_service_server::ModelServiceServer;
 use super::proto::moderation_service_server::ModerationServiceServer;
 use super::stream::Streams;
-use super::{AdminDoor, Bounds, ModelDoor, ModerationDoor, proto, status};
+use super::{AdminServiceImpl, Bounds, ModelServiceImpl, ModerationServiceImpl, proto, status};
 use crate::moderator::Moderator;
-use crate::transport::{Activity, Authenticator, Bounded, Ending, Gate, LetIn};
+use crate::transport::{Activity, Admission, AdmissionFuture, Authenticator, DrainOnShutdown, LoadShed};
 
 /// Everything that is served here. Cloning shares it.
 #[derive(Debug, Clone)]
-pub struct Doors(Arc<Inner>);
+pub struct Services(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     moderation: Ours<Moderation>,
-    model: Ours<Generated<ModelServiceServer<ModelDoor>>>,
-    admin: Ours<Generated<AdminServiceServer<AdminDoor>>>,
+    model: Ours<Generated<ModelServiceServer<ModelServiceImpl>>>,
+    admin: Ours<Generated<AdminServiceServer<AdminServiceImpl>>>,
     /// Health and reflection; and what nobody has heard of is `UNIMPLEMENTED`.
     others: Routes,
 }
 
 /// A service of ours with what stands before it, outermost first: every call is counted; strangers are turned away, so that
 /// they take no caller's place; then what is too much.
-type Ours<S> = Observed<Guarded<Bounded<S>>>;
+type Ours<S> = Instrumented<Authenticated<LoadShed<S>>>;
 
-impl Doors {
-    /// The doors of this house, behind this gate. Streams end once `stopped` is true.
+impl Services {
+    /// The services of this moderator, behind this admission. Streams end once `stopped` is true.
     ///
     /// # Errors
     /// If the embedded descriptors cannot be read, which a test would have found.
     pub fn new<H: Health>(
         moderator: &Arc<Moderator>,
         bounds: Bounds,
-        gate: &Gate,
+        admission: &Admission,
         stopped: &watch::Receiver<bool>,
         health: HealthServer<H>,
     ) -> Result<Self, tonic_reflection::server::Error> {
@@ -59,11 +59,11 @@ impl Doors {
         // keep no reader waiting for long.
         let items_max = bounds.calls.backlog_max.saturating_mul(2);
         let streams = Streams::new(bounds.streams, items_max, stopped.clone());
-        let door = ModerationDoor::with_streams(Arc::clone(moderator), Arc::clone(&authenticator), streams);
-        let moderation = Moderation::new(door, bounds.message_bytes_max);
-        let model = ModelServiceServer::new(ModelDoor::new(Arc::clone(moderator)))
+        let service = ModerationServiceImpl::with_streams(Arc::clone(moderator), Arc::clone(&authenticator), streams);
+        let moderation = Moderation::new(service, bounds.message_bytes_max);
+        let model = ModelServiceServer::new(ModelServiceImpl::new(Arc::clone(moderator)))
             .max_decoding_message_size(bounds.message_bytes_max);
-        let admin = AdminServiceServer::new(AdminDoor::new(Arc::clone(moderator)))
+        let admin = AdminServiceServer::new(AdminServiceImpl::new(Arc::clone(moderator)))
             .max_decoding_message_size(bounds.message_bytes_max);
         // Older tools (grpcurl up to 1.8.6) ask for v1alpha only; the types of error details let them decode those.
         let reflection = || {
@@ -72,11 +72,11 @@ impl Doors {
                 .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
-        let others = Routes::new(ending(health, stopped))
-            .add_service(ending(reflection().build_v1()?, stopped))
-            .add_service(ending(reflection().build_v1alpha()?, stopped));
+        let others = Routes::new(drained(health, stopped))
+            .add_service(drained(reflection().build_v1()?, stopped))
+            .add_service(drained(reflection().build_v1alpha()?, stopped));
         let guards = Guards {
-            gate,
+            admission,
             moderator,
             authenticator: &authenticator,
         };
@@ -89,9 +89,9 @@ impl Doors {
     }
 
     /// As one connection sees them.
-    pub fn of(&self, activity: Activity) -> Door {
-        Door {
-            doors: self.clone(),
+    pub fn of(&self, activity: Activity) -> ConnectionServices {
+        ConnectionServices {
+            services: self.clone(),
             activity,
         }
     }
@@ -99,37 +99,37 @@ impl Doors {
 
 /// What stands before each service of ours.
 struct Guards<'a> {
-    gate: &'a Gate,
+    admission: &'a Admission,
     moderator: &'a Arc<Moderator>,
     authenticator: &'a Arc<Authenticator>,
 }
 
 impl Guards<'_> {
     fn of<S>(&self, service: S) -> Ours<S> {
-        let guarded = Guarded::new(self.gate.bound(service), self.moderator, self.authenticator);
-        Observed::new(guarded, self.moderator)
+        let guarded = Authenticated::new(self.admission.shed(service), self.moderator, self.authenticator);
+        Instrumented::new(guarded, self.moderator)
     }
 }
 
-fn ending<S>(service: S, stopped: &watch::Receiver<bool>) -> Ending<S> {
-    Ending::new(service, stopped.clone(), status::stopping())
+fn drained<S>(service: S, stopped: &watch::Receiver<bool>) -> DrainOnShutdown<S> {
+    DrainOnShutdown::new(service, stopped.clone(), status::stopping())
 }
 
-impl<S: NamedService> NamedService for Ending<S> {
+impl<S: NamedService> NamedService for DrainOnShutdown<S> {
     const NAME: &'static str = S::NAME;
 }
 
 /// All services on one connection.
 #[derive(Debug)]
-pub struct Door {
-    doors: Doors,
+pub struct ConnectionServices {
+    services: Services,
     activity: Activity,
 }
 
-impl Door {
+impl ConnectionServices {
     /// A call has come: at once, and before anything else is done for it, it has a place or is turned away. What it asks for
     /// is done as its answer is awaited.
-    pub fn call<B>(&self, mut request: http::Request<B>) -> Answer<B>
+    pub fn call<B>(&self, mut request: http::Request<B>) -> ResponseFuture<B>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError> + Send,
@@ -140,12 +140,12 @@ impl Door {
             model,
             admin,
             others,
-        } = &*self.doors.0;
-        Answer(match service(request.uri().path()) {
-            ModerationServiceServer::<ModerationDoor>::NAME => Awaited::Ours(moderation.clone().call(request)),
-            ModelServiceServer::<ModelDoor>::NAME => Awaited::Ours(model.clone().call(request)),
-            AdminServiceServer::<AdminDoor>::NAME => Awaited::Ours(admin.clone().call(request)),
-            _ => Awaited::Others(Box::pin(others.clone().call(request))),
+        } = &*self.services.0;
+        ResponseFuture(match service(request.uri().path()) {
+            ModerationServiceServer::<ModerationServiceImpl>::NAME => Routed::Ours(moderation.clone().call(request)),
+            ModelServiceServer::<ModelServiceImpl>::NAME => Routed::Ours(model.clone().call(request)),
+            AdminServiceServer::<AdminServiceImpl>::NAME => Routed::Ours(admin.clone().call(request)),
+            _ => Routed::Others(Box::pin(others.clone().call(request))),
         })
     }
 }
@@ -157,28 +157,28 @@ fn service(path: &str) -> &str {
 }
 
 /// An answer that is awaited.
-pub struct Answer<B>(Awaited<B>);
+pub struct ResponseFuture<B>(Routed<B>);
 
-enum Awaited<B> {
+enum Routed<B> {
     /// From a service of ours.
-    Ours(Observing<Admitted<LetIn<B>, B>>),
+    Ours(InstrumentedFuture<AuthenticatedFuture<AdmissionFuture<B>, B>>),
     /// From another.
     Others(BoxFuture<http::Response<Body>, Infallible>),
 }
 
-impl<B: http_body::Body<Data = Bytes> + Unpin> Future for Answer<B> {
+impl<B: http_body::Body<Data = Bytes> + Unpin> Future for ResponseFuture<B> {
     type Output = Result<http::Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            Awaited::Ours(answer) => Pin::new(answer).poll(context),
-            Awaited::Others(answer) => Pin::new(answer).poll(context),
+            Routed::Ours(answer) => Pin::new(answer).poll(context),
+            Routed::Others(answer) => Pin::new(answer).poll(context),
         }
     }
 }
 
-impl<B> fmt::Debug for Answer<B> {
+impl<B> fmt::Debug for ResponseFuture<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Answer")
+        f.write_str("ResponseFuture")
     }
 }

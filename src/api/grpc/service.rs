@@ -17,17 +17,17 @@ use super::stream::{Answers, Judge, Streams};
 use super::{auth, convert, feedback, stats, status};
 use crate::moderator::{Moderator, Submission};
 use crate::telemetry::{Call, Method};
-use crate::transport::{Authenticator, Caller, Deadline, Held};
+use crate::transport::{Authenticator, CallGuard, Caller, Deadline};
 
 /// The door to [`Moderator::moderate`].
 #[derive(Debug)]
-pub struct ModerationDoor {
+pub struct ModerationServiceImpl {
     moderator: Arc<Moderator>,
     authenticator: Arc<Authenticator>,
     streams: Streams,
 }
 
-impl ModerationDoor {
+impl ModerationServiceImpl {
     /// A door to this house for single calls; its streams end at once.
     pub fn new(moderator: Arc<Moderator>, authenticator: Arc<Authenticator>) -> Self {
         Self::with_streams(moderator, authenticator, Streams::closed())
@@ -94,7 +94,9 @@ impl Sender {
         Ok(Self {
             caller: auth::caller(extensions)?.clone(),
             call: extensions.get().cloned(),
-            deadline: extensions.get().map_or(Deadline(None), |held: &Held| held.deadline),
+            deadline: extensions
+                .get()
+                .map_or(Deadline(None), |guard: &CallGuard| guard.deadline),
         })
     }
 
@@ -148,7 +150,7 @@ fn judge_items(
 }
 
 #[tonic::async_trait]
-impl ModerationService for ModerationDoor {
+impl ModerationService for ModerationServiceImpl {
     async fn moderate(&self, request: Request<ModerateRequest>) -> Result<Response<ModerateResponse>, Status> {
         let sender = Sender::of(request.extensions())?;
         let submission = sender.read(&self.moderator, request.into_inner())?;
@@ -162,8 +164,8 @@ impl ModerationService for ModerationDoor {
         &self,
         request: Request<Streaming<ModerateStreamRequest>>,
     ) -> Result<Response<Self::ModerateStreamStream>, Status> {
-        let held = request.extensions().get::<Held>().cloned().unwrap_or_default();
-        let deadline = held.deadline.0;
+        let guard = request.extensions().get::<CallGuard>().cloned().unwrap_or_default();
+        let deadline = guard.deadline.0;
         let caller = auth::caller(request.extensions())?.clone();
         let call = request.extensions().get::<Call>().cloned();
         let (moderator, authenticator) = (Arc::clone(&self.moderator), Arc::clone(&self.authenticator));
@@ -171,7 +173,7 @@ impl ModerationService for ModerationDoor {
         let moderator = Arc::clone(&self.moderator);
         // The stream holds its place for as long as it lasts.
         let ended = move |code| {
-            drop(held);
+            drop(guard);
             if code != Code::Ok {
                 moderator.metrics().failed(code as i32);
             }

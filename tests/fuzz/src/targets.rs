@@ -6,7 +6,7 @@ use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
-use moderato::api::grpc::ModerationDoor;
+use moderato::api::grpc::ModerationServiceImpl;
 use moderato::api::grpc::proto::moderation_service_server::ModerationService;
 use moderato::api::grpc::proto::{ModerateRequest, Verdict};
 use moderato::artifact::{self, Live, LoadedModel};
@@ -39,11 +39,11 @@ pub const ALL: [(&str, Target); 6] = [
 
 thread_local! {
     static MODEL: SpamModel = artifact::embedded().unwrap();
-    static HOUSE: RefCell<(Arc<Authenticator>, ModerationDoor)> = RefCell::new({
+    static HOUSE: RefCell<(Arc<Authenticator>, ModerationServiceImpl)> = RefCell::new({
         let house = Arc::new(house());
         let sites = Arc::clone(&house);
         let authenticator = Arc::new(Authenticator::new(house.clock().clone(), move || sites.sites()));
-        (Arc::clone(&authenticator), ModerationDoor::new(house, authenticator))
+        (Arc::clone(&authenticator), ModerationServiceImpl::new(house, authenticator))
     });
     static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread()
         .build()
