@@ -158,9 +158,15 @@ impl AdmittedCall {
         F: Future<Output = Result<http::Response<Body>, Infallible>>,
     {
         let answer = timeout_at(self.until, answer).await;
+        answer.unwrap_or_else(|_| Ok(self.admission.0.rejections.too_late()))
+    }
+}
+
+impl Drop for AdmittedCall {
+    /// Records the latency of the call: also of one whose caller has gone, which is dropped before its answer.
+    fn drop(&mut self) {
         let took = self.call_state.took(Instant::now());
         self.admission.0.metrics.called(took.as_secs_f64());
-        answer.unwrap_or_else(|_| Ok(self.admission.0.rejections.too_late()))
     }
 }
 

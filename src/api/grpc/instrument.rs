@@ -59,17 +59,61 @@ where
             moderator,
             method,
             call,
+            progress: Progress::Waiting,
         }
     }
 }
 
-/// A call under way, which is counted and traced when it is answered.
+/// A call in flight, which is counted and traced when it ends: answered, or dropped because its caller cancelled it or
+/// its connection broke.
 #[derive(Debug)]
 pub(super) struct InstrumentedFuture<F> {
     inner: F,
     moderator: Arc<Moderator>,
     method: Method,
     call: Option<Call>,
+    progress: Progress,
+}
+
+/// The state that a dropped call was in, which tells why it was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// Between two polls: dropped here, its caller is gone.
+    Waiting,
+    /// Within a poll: dropped here, it panicked.
+    Polling,
+    /// Its end has been recorded.
+    Ended,
+}
+
+impl Progress {
+    /// The status of a call that is dropped in this state; `None` if it has ended before.
+    const fn when_dropped(self) -> Option<Code> {
+        match self {
+            Self::Waiting => Some(Code::Cancelled),
+            Self::Polling => Some(Code::Internal),
+            Self::Ended => None,
+        }
+    }
+}
+
+impl<F> InstrumentedFuture<F> {
+    /// Counts the call, and ends its span, by this status.
+    fn end(&mut self, code: Code) {
+        self.progress = Progress::Ended;
+        if code != Code::Ok {
+            self.moderator.metrics().failed(code as i32);
+        }
+        let method = self.method;
+        // A stream that has begun records its own end.
+        if let Some(call) = self
+            .call
+            .take()
+            .filter(|_| method != Method::ModerateStream || code != Code::Ok)
+        {
+            self.moderator.traced(&call, method, code as i32);
+        }
+    }
 }
 
 impl<F> Future for InstrumentedFuture<F>
@@ -79,22 +123,22 @@ where
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let Ok(answer) = ready!(Pin::new(&mut self.inner).poll(context));
-        // A call that fails as a whole says so in the head; what befalls one item of a stream is no failed call.
+        self.progress = Progress::Polling;
+        let polled = Pin::new(&mut self.inner).poll(context);
+        self.progress = Progress::Waiting;
+        let Ok(answer) = ready!(polled);
+        // A call that fails as a whole says so in the head; the error of one item of a stream is no failed call.
         let status = answer.headers().get(Status::GRPC_STATUS);
         let code = status.map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()));
-        if code != Code::Ok {
-            self.moderator.metrics().failed(code as i32);
-        }
-        let method = self.method;
-        // A stream that has begun tells itself how it ends.
-        if let Some(call) = self
-            .call
-            .take()
-            .filter(|_| method != Method::ModerateStream || code != Code::Ok)
-        {
-            self.moderator.traced(&call, method, code as i32);
-        }
+        self.end(code);
         Poll::Ready(Ok(answer))
+    }
+}
+
+impl<F> Drop for InstrumentedFuture<F> {
+    fn drop(&mut self) {
+        if let Some(code) = self.progress.when_dropped() {
+            self.end(code);
+        }
     }
 }
