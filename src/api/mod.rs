@@ -1,4 +1,4 @@
-//! The doors. They translate between the wire and the house, and know nothing else.
+//! The protocols of the service. They translate between the wire and the moderator, and decide nothing.
 
 pub mod grpc;
 pub mod ops;

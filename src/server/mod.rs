@@ -145,25 +145,25 @@ impl Server {
         let connections = Arc::new(Semaphore::new(
             self.connections.connections_max.min(Semaphore::MAX_PERMITS),
         ));
-        let mut doors = JoinSet::new();
+        let mut listeners = JoinSet::new();
         let grpc = Services::new(&self.moderator, self.bounds, &admission, &stopped, health)?;
         for listener in self.grpc.listeners {
             let (grpc, stopped, bounds) = (grpc.clone(), stopped.clone(), self.connections);
             let admission = admission.clone();
             let handlers = move |activity| {
-                let door = grpc.of(activity);
-                move |request| door.call(request)
+                let services = grpc.of(activity);
+                move |request| services.call(request)
             };
             let incoming = Incoming::new(listener, Arc::clone(&connections));
             match self.grpc.tls.clone() {
                 None => {
                     let incoming = incoming.map(move |peer| peer.map(|peer| IdleTimeout::new(peer, bounds)));
-                    doors.spawn(serve(incoming, handlers, bounds, admission, stopped))
+                    listeners.spawn(serve(incoming, handlers, bounds, admission, stopped))
                 }
                 Some(tls) => {
                     let incoming = TlsIncoming::new(incoming, tls, bounds.handshake_timeout, metrics.clone());
                     let incoming = incoming.map(move |peer| peer.map(|peer| IdleTimeout::new(peer, bounds)));
-                    doors.spawn(serve(incoming, handlers, bounds, admission, stopped))
+                    listeners.spawn(serve(incoming, handlers, bounds, admission, stopped))
                 }
             };
         }
@@ -172,8 +172,8 @@ impl Server {
         if let Some(reload) = self.reload {
             watchers.spawn(reload.watch(Arc::clone(&self.moderator), self.grpc.tls.clone()));
         }
-        if let Some((listeners, metrics)) = self.ops {
-            for listener in listeners.listeners {
+        if let Some((bound, metrics)) = self.ops {
+            for listener in bound.listeners {
                 let router = ops::router(Ops {
                     moderator: Arc::clone(&self.moderator),
                     metrics: metrics.clone(),
@@ -206,16 +206,16 @@ impl Server {
 
         tokio::select! {
             () = shutdown => {}
-            // A door that closes by itself takes the others with it: half a service is none.
-            Some(ended) = doors.join_next() => ended?,
+            // A listener that ends by itself takes the others with it: half a service is none.
+            Some(ended) = listeners.join_next() => ended?,
         }
         report(&reporter, ServingStatus::NotServing).await;
         tracing::info!("stopping: finishing the calls under way");
-        // The receivers are the doors; if none is left, all have closed.
+        // The receivers are the listeners and what they serve; if none is left, all have ended.
         let _ = stop.send(true);
         let moderator = Arc::clone(&self.moderator);
         let drained = tokio::time::timeout(self.drain_timeout, async {
-            while let Some(ended) = doors.join_next().await {
+            while let Some(ended) = listeners.join_next().await {
                 ended?;
             }
             Ok(())

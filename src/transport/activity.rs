@@ -1,4 +1,4 @@
-//! What goes on on one connection, so that one on which nothing does can be closed.
+//! Tracks the calls in flight on one connection, so that idle connections can be closed.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,23 +6,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 use tonic::codegen::http;
 
-/// The calls of one connection. Cloning shares it.
+/// The calls in flight on one connection. Clones share one count.
 #[derive(Debug, Clone)]
 pub struct Activity(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     calls: AtomicUsize,
-    /// When the last call ended, or the connection began.
+    /// The time at which the last call ended, or the connection began.
     idle_since: Mutex<Instant>,
-    /// The call that has just come needs nothing any more but to be answered.
+    /// Set while the call that has just arrived is a refused one, which needs no task of its own.
     is_refused: AtomicBool,
-    /// Bytes that may still be read in this turn.
+    /// Bytes that may still be read from the connection in this turn.
     read_budget: AtomicUsize,
 }
 
 impl Activity {
-    /// A connection that has just been opened.
+    /// The activity of a connection that has just been opened: no call yet, idle from now on.
     pub fn opened() -> Self {
         Self(Arc::new(Inner {
             calls: AtomicUsize::new(0),
@@ -32,50 +32,50 @@ impl Activity {
         }))
     }
 
-    /// Since when no call is under way; `None` if one is.
+    /// The time since when no call is in flight; `None` while one is.
     pub fn idle_since(&self) -> Option<Instant> {
         let rests = self.0.calls.load(Ordering::Acquire) == 0;
         rests.then(|| *self.0.idle_since.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Another turn begins, in which so many bytes may be read.
+    /// Begins another turn, in which so many bytes may be read.
     pub fn set_read_budget(&self, bytes: usize) {
         self.0.read_budget.store(bytes, Ordering::Relaxed);
     }
 
-    /// So many bytes were read in it.
+    /// Takes so many bytes, which were read, from the budget of the turn.
     pub fn consume_read_budget(&self, bytes: usize) {
         self.set_read_budget(self.read_budget().saturating_sub(bytes));
     }
 
-    /// How many bytes may still be read in this turn.
+    /// The number of bytes that may still be read in this turn.
     pub fn read_budget(&self) -> usize {
         self.0.read_budget.load(Ordering::Relaxed)
     }
 
-    /// The call that has just come is turned away: it needs no turn of its own.
+    /// Marks the call that has just arrived as refused: it needs no task of its own.
     pub(super) fn set_refused_flag(&self) {
         self.0.is_refused.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the call that has just come was turned away. Asked once for each.
+    /// Returns true if the call that has just arrived was refused, and clears the mark: ask once for each call.
     pub fn take_refused_flag(&self) -> bool {
         self.0.is_refused.swap(false, Ordering::Relaxed)
     }
 
-    /// The connection that a request came on.
+    /// The activity of the connection that a request came on.
     pub(super) fn of<B>(request: &http::Request<B>) -> Option<&Self> {
         request.extensions().get()
     }
 
-    /// A call begins; it is over when the answer is dropped.
+    /// Begins a call, which is in flight until the returned value is dropped.
     pub(super) fn begin_call(&self) -> CallInFlight {
         self.0.calls.fetch_add(1, Ordering::AcqRel);
         CallInFlight(self.clone())
     }
 }
 
-/// A call under way.
+/// One call in flight: keeps its connection from being idle until it is dropped.
 #[derive(Debug)]
 pub(super) struct CallInFlight(Activity);
 

@@ -1,5 +1,5 @@
-//! What one process takes on at once, and for how long. The excess is turned away as it comes in, with a hint when to come
-//! back: a queue that grows makes everybody wait past their deadline.
+//! Admits calls up to the bounds of the process, and limits how long each may take. The excess is refused on arrival,
+//! with a hint when to retry: a queue that grows makes everybody wait past their deadline.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -21,7 +21,8 @@ use super::overload::{Backlog, CallState, Runnable};
 use super::refusal::{Refusal, Rejections};
 use crate::telemetry::TransportMetrics;
 
-/// The admission of one process, shared by all its listeners.
+/// Decides for each call on arrival whether it is admitted or refused. One for each process, shared by all its
+/// listeners.
 #[derive(Debug, Clone)]
 pub struct Admission(Arc<Inner>);
 
@@ -35,7 +36,7 @@ struct Inner {
 }
 
 impl Admission {
-    /// A admission for so many calls, which turns others away with these answers.
+    /// An admission of calls within these bounds, which refuses the excess with these answers.
     pub fn new(bounds: CallBounds, rejections: Rejections, metrics: TransportMetrics) -> Self {
         Self(Arc::new(Inner {
             in_flight: Arc::new(Semaphore::new(bounds.in_flight_max.min(Semaphore::MAX_PERMITS))),
@@ -46,7 +47,7 @@ impl Admission {
         }))
     }
 
-    /// A service that answers only calls that may come in.
+    /// Wraps a service, so that only admitted calls reach it.
     pub fn shed<S>(&self, inner: S) -> LoadShed<S> {
         LoadShed {
             inner,
@@ -54,12 +55,12 @@ impl Admission {
         }
     }
 
-    /// Whether enough calls wait for a processor to keep it busy for a while.
+    /// Returns true if as many calls wait for a processor as `pressure.backlog_max` allows.
     pub fn is_busy(&self) -> bool {
         self.0.backlog.is_busy()
     }
 
-    /// Whether there is overload, and calls wait for a processor that were let in all the same.
+    /// Returns true if the service is overloaded while admitted calls wait for a processor.
     pub fn has_waiting(&self) -> bool {
         self.0.backlog.has_waiting()
     }
@@ -75,22 +76,22 @@ impl Admission {
     }
 }
 
-/// What answers calls with messages like `B`.
+/// A service behind [`Admission`], for requests with a body of type `B`.
 pub trait Endpoint<B> {
-    /// Answers a call that was let in. What takes time is done as the answer is awaited.
+    /// Answers an admitted call. It returns at once: the work is done by the future.
     fn answer(self, request: http::Request<B>, call: AdmittedCall) -> BoxFuture<http::Response<Body>, Infallible>;
 }
 
-/// What a call holds: its permit, and its connection; and how long for. An extension of each request, for answers that
-/// outlast the call.
+/// Keeps an admitted call's permit, and its connection from being idle, until the last clone is dropped. An extension
+/// of each request, for streamed answers that outlast the call's head.
 #[derive(Debug, Clone, Default)]
 pub struct CallGuard {
-    /// When its caller stops waiting.
+    /// The time at which the caller stops waiting.
     pub deadline: Deadline,
-    _held: Option<Arc<(OwnedSemaphorePermit, Option<CallInFlight>)>>,
+    _permit: Option<Arc<(OwnedSemaphorePermit, Option<CallInFlight>)>>,
 }
 
-/// A service behind a [`Admission`].
+/// A service that refuses calls which [`Admission`] does not admit, before anything of them is read.
 #[derive(Debug, Clone)]
 pub struct LoadShed<S> {
     inner: S,
@@ -120,7 +121,7 @@ where
         let deadline = Deadline::of(request.headers(), call_state.arrived());
         let guard = CallGuard {
             deadline,
-            _held: Some(Arc::new((permit, Activity::of(&request).map(Activity::begin_call)))),
+            _permit: Some(Arc::new((permit, Activity::of(&request).map(Activity::begin_call)))),
         };
         request.extensions_mut().insert(guard.clone());
         let ours = call_state.arrived() + *timeout;
@@ -139,7 +140,7 @@ where
     }
 }
 
-/// The bounds of a call that was let in, and what it holds until it has been answered.
+/// An admitted call: its permit, its deadline and its timer, until it has been answered or dropped.
 #[derive(Debug)]
 pub struct AdmittedCall {
     until: Instant,
@@ -149,10 +150,10 @@ pub struct AdmittedCall {
 }
 
 impl AdmittedCall {
-    /// The answer, if it comes in time.
+    /// Awaits the answer, at most until the deadline of the call; then the answer is that it took too long.
     ///
     /// # Errors
-    /// Never.
+    /// Never: errors are answers.
     pub async fn within<F>(&self, answer: Pin<&mut F>) -> Result<http::Response<Body>, Infallible>
     where
         F: Future<Output = Result<http::Response<Body>, Infallible>>,
@@ -170,12 +171,12 @@ impl Drop for AdmittedCall {
     }
 }
 
-/// The answer to a call that was let in, or not.
+/// The answer to an admitted or refused call.
 pub struct AdmissionFuture<B>(Outcome<B>);
 
 enum Outcome<B> {
     Admitted(Runnable<BoxFuture<http::Response<Body>, Infallible>>),
-    /// It never counts: a refusal must not keep others out.
+    /// A refusal, which is not counted as part of the backlog: it must not keep others out.
     Refused(Box<Refusal<B>>),
 }
 

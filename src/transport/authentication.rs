@@ -1,5 +1,5 @@
-//! Who may call: a key is turned into a [`Caller`], which knows what it opens. The last place where a call is refused
-//! for who is asking.
+//! Authenticates callers: turns the key of a call into a [`Caller`], which knows the sites that the key opens, and
+//! limits how often each caller may call.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::limit::gcra::Meter;
 use crate::site::{Grant, KeyHash, Opens, SiteId, Sites};
 
-/// Why a call is refused, whatever it asks. Says nothing that would help who has no business here.
+/// The reason why a call is denied for who makes it. The texts tell a stranger nothing about sites and keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// No key, or one that opens nothing: unknown, expired, or for something else.
@@ -25,7 +25,7 @@ pub enum Denied {
     /// The caller makes more calls than it may.
     #[error("the caller makes more calls a second than its key allows")]
     TooManyCalls {
-        /// When it may try again.
+        /// The time after which it may try again.
         retry_after: Duration,
     },
 }
@@ -42,22 +42,22 @@ impl Denied {
     }
 }
 
-/// Someone who was let in, with what that opens.
+/// An authenticated caller, with what its key opens.
 #[derive(Debug, Clone)]
 pub struct Caller {
     sites: Arc<Sites>,
-    /// Without: anyone, where no key is needed.
+    /// `None` for anyone, where no key is needed.
     grant: Option<Arc<Grant>>,
     now: Timestamp,
 }
 
 impl Caller {
-    /// Whether every site is open, because no site has a key.
+    /// Returns true if every site is open, because no site has a key.
     pub fn opens_all(&self) -> bool {
         !self.sites.callers.key_needed()
     }
 
-    /// Whether the caller may ask for this site.
+    /// Checks that the caller may ask for this site.
     ///
     /// # Errors
     /// The key is another site's. What is not there is refused in the same words.
@@ -78,7 +78,8 @@ impl Caller {
             .ok_or(Denied::OtherSite)
     }
 
-    /// Whether the caller may administrate: with a key for it, or where there are no keys and only this machine can call.
+    /// Checks that the caller may administrate: with a key for it, or where there are no keys and only this machine can
+    /// call.
     ///
     /// # Errors
     /// No key, or not an administrator's.
@@ -93,7 +94,8 @@ impl Caller {
     }
 }
 
-/// When each caller that is limited will be at rest, in microseconds. It outlives a reload, and holds known keys only.
+/// The time at which each limited caller has its whole quota again, in microseconds. It outlives a reload, and holds
+/// known keys only.
 #[derive(Debug, Default)]
 struct CallerQuotas {
     at_rest: Mutex<HashMap<Option<KeyHash>, u64>>,
@@ -133,7 +135,7 @@ impl Authenticator {
         }
     }
 
-    /// Lets a caller in who presents this key, or none, and takes one call from its quota.
+    /// Authenticates the caller who presents this key, or none, and takes one call from its quota.
     ///
     /// # Errors
     /// A key is needed and this is none, or it makes too many calls.
@@ -144,18 +146,18 @@ impl Authenticator {
         self.let_in(sites, grant, now)
     }
 
-    /// As [`Authenticator::admit`] for one more item of a caller whose stream was let in before: the key may have expired
-    /// or been taken away since.
+    /// Authenticates a caller again for one more item of its stream, and takes one call from its quota: the key may
+    /// have expired or been taken away since.
     ///
     /// # Errors
-    /// As [`Authenticator::admit`].
+    /// The key opens nothing any more, or the caller makes too many calls.
     pub fn admit_again(&self, caller: &Caller) -> Result<Caller, Denied> {
         let Caller { sites, grant, now } = self.renew(caller)?;
         self.let_in(sites, grant, now)
     }
 
-    /// As [`Authenticator::admit_again`] for the first item of a stream: that is the call that was let in, and is counted
-    /// already.
+    /// Authenticates a caller again for the first item of its stream, which was counted as the call that opened the
+    /// stream.
     ///
     /// # Errors
     /// The key opens nothing any more.

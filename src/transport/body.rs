@@ -1,4 +1,4 @@
-//! The message of a call on its way in.
+//! Request bodies that measure how long their caller lets them wait.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::overload::CallState;
 
-/// The message of a call, which notices how long its caller lets it wait.
+/// The body of a request, which notes in the call's state when it waits for bytes of its caller.
 #[derive(Debug)]
 pub struct TimedBody<B> {
     inner: B,
@@ -17,7 +17,7 @@ pub struct TimedBody<B> {
 }
 
 impl<B> TimedBody<B> {
-    /// The message of this call.
+    /// Wraps the body of the call with this state.
     pub(super) const fn new(inner: B, call: Arc<CallState>) -> Self {
         Self { inner, call }
     }

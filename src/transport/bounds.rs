@@ -7,31 +7,31 @@ use std::time::Duration;
 pub struct ConnectionBounds {
     /// Connections open at once, over all listeners.
     pub connections_max: usize,
-    /// How long a caller may take to open the conversation.
+    /// The time that a caller may take for the TLS handshake, and again for the HTTP/2 preface.
     pub handshake_timeout: Duration,
-    /// How long a connection may have no call under way.
+    /// The time that a connection may have no call in flight.
     pub idle_timeout: Duration,
-    /// Calls of one connection under way at once.
+    /// Concurrent calls of one connection.
     pub calls_max: u32,
-    /// Bytes of a call's metadata.
+    /// Bytes of a call's headers.
     pub header_list_bytes_max: u32,
-    /// How often a connection is asked whether it is still there.
+    /// The interval of keep-alive pings.
     pub keep_alive_interval: Duration,
-    /// How long it may take to answer that.
+    /// The time that the answer to a ping may take.
     pub keep_alive_timeout: Duration,
-    /// When a connection is asked to close.
+    /// The age at which a connection is asked to close.
     pub age_max: Duration,
-    /// How long it may go on after that: no call that has begun lasts longer.
+    /// The time that it may take to close after that: no call in flight lasts longer.
     pub close_timeout: Duration,
 }
 
 /// Bounds on calls.
 #[derive(Debug, Clone, Copy)]
 pub struct CallBounds {
-    /// Calls under way at once, waiting ones included.
+    /// Calls in flight at once, waiting ones included.
     pub in_flight_max: usize,
     /// Calls that wait for a processor at once, beyond a burst.
     pub backlog_max: usize,
-    /// How long a call may take, unless its caller is less patient.
+    /// The time that a call may take, unless its caller's deadline is earlier.
     pub timeout: Duration,
 }

@@ -1,4 +1,4 @@
-//! One listener's connections: each speaks HTTP/2 until its caller hangs up, it has grown old, or the process stops.
+//! Serves HTTP/2 on the connections of a listener, each until its caller hangs up, it is too old, or the process stops.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -24,22 +24,23 @@ use super::admission::Admission;
 use super::bounds::ConnectionBounds;
 use super::idle::IdleTimeout;
 
-/// Streams of one connection that may be reset because their callers sent to what was over, for each call that it may have
-/// under way; it is cut beyond that. h2's usual thousand is soon used up by long messages that come too late, and without a
-/// limit resets that nobody reads would fill the memory (RUSTSEC-2024-0003).
+/// Resets of streams whose callers still sent after the answer, for each concurrent call that a connection may have;
+/// beyond that the connection is cut. h2's usual thousand is soon used up by long messages that come too late, and
+/// without a limit resets that nobody reads would fill the memory (RUSTSEC-2024-0003).
 const RESETS_PER_CALL: usize = 16;
 
-/// How much of a connection is read in one turn while calls that were let in wait for a processor, in bytes: some six
-/// comments. What others have to say, and what it takes to refuse it, then does not keep them waiting for long.
+/// Bytes of a connection that are read in one turn while the backlog is full: some six comments. Reading and refusing
+/// more would keep the admitted calls waiting.
 const BUSY_BYTES_MAX: usize = 2_048;
 
-/// How often a connection lets others go first before its turn comes, at most: each time is a pass of the whole queue.
+/// The number of times that a connection yields before it is polled, at most: each is a pass of the runtime's whole
+/// queue.
 const DEFERRALS_MAX: u32 = 16;
 
-/// Serves the connections that come in until `stopped` is true, or there are no more; then those that are open, until they
-/// have answered what they have begun. Dropped before, it cuts them off.
+/// Serves connections until `stopped` is true or `incoming` ends, then drains those that are open. Dropping the future
+/// cuts them off.
 ///
-/// `handlers` makes what the calls of one connection are handed to.
+/// `handlers` makes the handler of one connection's calls.
 pub async fn serve<T, C, H, A>(
     incoming: impl Stream<Item = io::Result<IdleTimeout<T>>>,
     handlers: C,
@@ -54,7 +55,7 @@ pub async fn serve<T, C, H, A>(
 {
     let mut connections = JoinSet::new();
     {
-        // It ends with this block: nobody is let in who would not be served.
+        // The listener is closed with this block: no connection is accepted that would not be served.
         let mut incoming = pin!(incoming);
         let mut stop = pin!(is_stopped(stopped.clone()));
         loop {
@@ -76,7 +77,7 @@ pub async fn serve<T, C, H, A>(
     while connections.join_next().await.is_some() {}
 }
 
-/// The life of one connection.
+/// Serves one connection until it ends.
 async fn serve_connection<T, H, A>(
     peer: IdleTimeout<T>,
     handler: H,
@@ -105,11 +106,12 @@ async fn serve_connection<T, H, A>(
     let (mut is_stopping, mut is_old) = (false, false);
     let mut n_deferred = 0;
     loop {
-        // Whenever it is woken, the connection lets everybody go first who can go on. Else it would be its turn after each
-        // single answer, for tokio runs what was woken last: so it writes the answers of many calls at once, and reads many
-        // calls. That halved the kernel's share of a call's time.
+        // Whenever it is woken, the connection lets everybody go first who can go on. Else it would be its turn after
+        // each single answer, for tokio runs what was woken last: so it writes the answers of many calls at once, and
+        // reads many calls. That halved the kernel's share of a call's time.
         let served = poll_fn(|context| {
-            // In overload it lets those go first that were let in, and so waits for the turns of most others: all have as many.
+            // In overload it lets those go first that were let in, and so waits for the turns of most others: all have
+            // as many.
             n_deferred += 1;
             if n_deferred == 1 || (n_deferred <= DEFERRALS_MAX && admission.has_waiting()) {
                 context.waker().wake_by_ref();
@@ -154,8 +156,8 @@ async fn is_stopped(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// Who gives the calls of one connection their turns: each is a task of its own. What is turned away is answered where it
-/// stands, if its message is there: in the queue with the others it would keep them waiting.
+/// Spawns a task for each call of one connection. A refused call is polled in place first, and is done if its body has
+/// arrived: in the runtime's queue it would keep admitted calls waiting.
 #[derive(Clone)]
 struct CallExecutor(Activity);
 

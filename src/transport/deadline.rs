@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tonic::codegen::http::HeaderMap;
 
-/// Answering is stopped so much before the caller stops waiting: then it still hears why.
+/// The time before the caller's deadline at which answering stops, so that the caller still receives the reason.
 const MARGIN: Duration = Duration::from_millis(1);
 
-/// When the caller stops waiting, if it said so.
+/// The time at which the caller stops waiting, if it named one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Deadline(pub Option<Instant>);
 
@@ -19,7 +19,7 @@ impl Deadline {
         Self(patience.and_then(|patience| now.checked_add(patience.saturating_sub(MARGIN))))
     }
 
-    /// How long one thing that this call waits for may take: half of what is left, so that its absence can be answered.
+    /// The time that one dependency of this call may take: half of what is left, so that its absence can be answered.
     pub fn patience(self, now: Instant) -> Duration {
         let left = |deadline: Instant| deadline.saturating_duration_since(now) / 2;
         self.0.map_or(Duration::MAX, left)

@@ -1,5 +1,5 @@
-//! Health watches and reflection: streams that nobody needs any more once the process stops, and that would keep it
-//! waiting for their callers to hang up.
+//! Ends streams that have no end of their own (health watches, reflection) when the process stops: else it would wait
+//! for their callers to hang up.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -12,13 +12,13 @@ use tonic::codegen::{BoxFuture, Bytes, Service, http};
 
 use super::activity::{Activity, CallInFlight};
 
-/// A service whose streams end with the process.
+/// A service whose streamed answers end when the process stops.
 #[derive(Debug, Clone)]
 pub struct DrainOnShutdown<S> {
     inner: S,
     /// True once the process is told to stop.
     stopped: watch::Receiver<bool>,
-    /// What its streams end with.
+    /// The trailers that its streams end with.
     trailers: http::HeaderMap,
 }
 
@@ -67,11 +67,11 @@ where
     }
 }
 
-/// An answer that ends with the process.
+/// The body of an answer, which ends when the process stops.
 struct Stream {
     inner: Body,
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
-    /// What it ends with, until it has.
+    /// The trailers it ends with, until it has.
     trailers: Option<http::HeaderMap>,
     _in_flight: Option<CallInFlight>,
 }

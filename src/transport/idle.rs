@@ -1,5 +1,5 @@
-//! What a connection says, with TLS or without: one that does not begin in time, or has no call under way for long, is
-//! closed.
+//! Closes connections that do not send their HTTP/2 preface in time, or that have no call in flight for too long, with
+//! TLS or without.
 
 use std::io;
 use std::pin::Pin;
@@ -11,10 +11,10 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use super::activity::Activity;
 use super::bounds::ConnectionBounds;
 
-/// What every HTTP/2 client begins with: its preface, and the head of its settings.
+/// The bytes that every HTTP/2 client begins with: its preface, and the head of its settings (RFC 9113, 3.4).
 const PREFACE_BYTES: usize = 24 + 9;
 
-/// A connection that may speak, or has to.
+/// A connection that ends, as if its caller had hung up, when it is idle for too long.
 #[derive(Debug)]
 pub struct IdleTimeout<T> {
     stream: T,
@@ -22,12 +22,12 @@ pub struct IdleTimeout<T> {
     bounds: ConnectionBounds,
     /// Bytes of the preface that are still to come.
     preface_left: usize,
-    /// When it is looked at next.
+    /// The timer of the next check.
     check: Pin<Box<Sleep>>,
 }
 
 impl<T> IdleTimeout<T> {
-    /// It has the time of a handshake from now on.
+    /// Wraps a connection, which has `handshake_timeout` from now on to send its preface.
     pub fn new(stream: T, bounds: ConnectionBounds) -> Self {
         Self {
             stream,
@@ -38,12 +38,12 @@ impl<T> IdleTimeout<T> {
         }
     }
 
-    /// What goes on on it.
+    /// The calls in flight on this connection.
     pub(super) const fn activity(&self) -> &Activity {
         &self.activity
     }
 
-    /// Bytes have come.
+    /// Notes that so many bytes arrived; after the preface, `idle_timeout` holds.
     fn received(&mut self, bytes: usize) {
         if self.preface_left > 0 {
             self.preface_left = self.preface_left.saturating_sub(bytes);
@@ -54,7 +54,7 @@ impl<T> IdleTimeout<T> {
         }
     }
 
-    /// Whether the connection has to be closed; if not, this is asked again in time.
+    /// Returns true if the connection has to be closed; else the task is woken in time for the next check.
     fn has_expired(&mut self, context: &mut Context<'_>) -> bool {
         while self.check.as_mut().poll(context).is_ready() {
             if self.preface_left > 0 {
@@ -73,7 +73,7 @@ impl<T> IdleTimeout<T> {
 }
 
 impl<T: AsyncRead + Unpin> IdleTimeout<T> {
-    /// Reads what may be read in this turn.
+    /// Reads at most as many bytes as the turn's budget allows.
     fn read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let read_budget = self.activity.read_budget();
         if read_budget == 0 {

@@ -1,4 +1,4 @@
-//! Connections as they come in: so many at once, and none that is reset before its answers are read.
+//! Accepts TCP connections up to a bound, and closes them without resetting answers that are still unread.
 
 use std::io;
 use std::pin::Pin;
@@ -12,13 +12,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 use tokio_stream::Stream;
 
-/// How long accepting rests when the system has no file descriptors or memory left.
+/// The pause of accepting when the system has no file descriptors or memory left.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long the other side may take to hang up after we have.
+/// The time that the other side may take to close after we have.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// The connections of one listener.
+/// The connections that one listener accepts, as a stream that never ends.
 #[derive(Debug)]
 pub struct Incoming {
     listener: TcpListener,
@@ -27,7 +27,7 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Listens. `permits` is shared by all listeners.
+    /// Accepts connections of this listener while there are `permits`, which all listeners share.
     pub const fn new(listener: TcpListener, permits: Arc<Semaphore>) -> Self {
         Self {
             listener,
@@ -53,7 +53,8 @@ impl Stream for Incoming {
                         tracing::debug!("a connection is refused: there are pressure.connections_max");
                         continue;
                     };
-                    // Without it small answers wait for the caller's acknowledgements. It fails on dead connections only.
+                    // Without it small answers wait for the caller's acknowledgements. It fails on dead connections
+                    // only.
                     let _ = stream.set_nodelay(true);
                     return Poll::Ready(Some(Ok(AcceptedStream::new(stream, permit))));
                 }
@@ -68,11 +69,11 @@ impl Stream for Incoming {
     }
 }
 
-/// One connection.
+/// One accepted TCP connection, which lingers when it is closed until the other side has read its answers.
 #[derive(Debug)]
 pub struct AcceptedStream {
     stream: TcpStream,
-    /// Set once we have hung up: when we stop waiting for the other side to.
+    /// The timer of lingering, from our side's close on.
     linger: Option<Pin<Box<Sleep>>>,
     _permit: OwnedSemaphorePermit,
 }
@@ -115,8 +116,8 @@ impl AsyncWrite for AcceptedStream {
                 linger.insert(Box::pin(sleep(LINGER)))
             }
         };
-        // What the other side had under way is read and forgotten: a connection that is closed on read_budget bytes is reset,
-        // and a reset takes back answers that the other side has not read yet.
+        // What the other side had under way is read and forgotten: a connection that is closed on read_budget bytes is
+        // reset, and a reset takes back answers that the other side has not read yet.
         let mut forgotten = [0; 4096];
         loop {
             let mut buffer = ReadBuf::new(&mut forgotten);

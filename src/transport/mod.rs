@@ -1,7 +1,7 @@
 //! Connections and the calls on them, below every protocol: listening, TLS, closing what is idle, and refusing what is
 //! more than this process keeps up with.
 //!
-//! It knows no message and no status of an RPC: a protocol hands over the answers that it gives to refused calls
+//! The room knows no message and no status of an RPC: a protocol hands over the answers that it gives to refused calls
 //! ([`Rejections`]), and gets each call with its caller ([`Authenticator`]), its place and its deadline
 //! ([`CallGuard`]). Start reading in [`serve`], then [`Admission`].
 

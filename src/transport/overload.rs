@@ -1,11 +1,11 @@
-//! How many calls wait for a processor. A call that waits for Redis, or for its own bytes, costs nothing; one that could
-//! go on and has to wait its turn delays everybody behind it. So calls are counted from when they come, or something
-//! wakes them, to when they rest again, and new ones are turned away while too many are in between.
+//! Detects overload by the number of calls that wait for a processor. A call that waits for Redis, or for its own
+//! bytes, costs nothing; one that is ready to run and has to wait delays everybody behind it. So a call counts from its
+//! arrival, or from being woken, until it waits for something again, and new calls are refused while too many count.
 //!
-//! A burst is no overload: all are let in that find a place, until for [`BURST`] there were never less than half as many as
-//! may be (a queue that does not drain is a standing one: Nichols and Jacobson, Controlling Delay, 2012). Then only half as
-//! many are let in, and they go before connections have their turn ([`Backlog::has_waiting`]): what is let in is served at
-//! once, and what cannot be is told so soon. It is over when for [`CALM`] the limit was not reached.
+//! Bursts are admitted. If the queue has not dropped below half of its limit for [`BURST`], the service is overloaded
+//! (a queue that does not drain is a standing one: Nichols and Jacobson, Controlling Delay, 2012). Then calls are
+//! admitted up to half of the limit, and connections yield to them ([`Backlog::has_waiting`]): admitted calls are
+//! served at once, and others are refused soon. Overload is over when the limit was not reached for [`CALM`].
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -15,37 +15,37 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long a burst may last: what it brings is then worked off well before a patient caller's deadline.
+/// The time that a burst may last: its calls are then answered well before a patient caller's deadline.
 const BURST: Duration = Duration::from_millis(50);
 
-/// How long the limit is not reached before all are let in again.
+/// The time without reaching the limit after which overload is over.
 const CALM: Duration = Duration::from_millis(100);
 
-/// Calls that wait for a processor, or have one.
+/// The queue of calls that are ready to run or running.
 #[derive(Debug)]
 pub(super) struct Backlog {
     ready: AtomicUsize,
-    /// Those among them that have a processor.
+    /// Those of them that are running.
     running: AtomicUsize,
     max: usize,
-    /// There were less than half as many since this was last asked.
+    /// Set when the queue dropped below half of its limit; cleared when the limit is reached.
     has_drained: AtomicBool,
-    /// The last queue has stayed for too long.
+    /// Set while the service is overloaded.
     is_overloaded: AtomicBool,
     load: Mutex<Load>,
 }
 
-/// Whether the queue drains.
+/// The state of the queue, by when it last reached its limit.
 #[derive(Debug, Clone, Copy)]
 enum Load {
-    /// There is none, or it is a burst, since then.
+    /// No overload; the burst that is under way, if any, began then.
     Burst(Option<Instant>),
-    /// It has stayed for too long; there were too many at that time.
+    /// Overload: the queue did not drain, and last reached its limit then.
     Overload(Instant),
 }
 
 impl Backlog {
-    /// None yet, and at most so many for longer than a burst.
+    /// An empty queue, which may be longer than `max` during a burst only.
     pub(super) const fn new(max: usize) -> Self {
         Self {
             ready: AtomicUsize::new(0),
@@ -57,7 +57,7 @@ impl Backlog {
         }
     }
 
-    /// Whether one more may come.
+    /// Decides on one more call: admitted below the limit, and beyond it during a burst.
     pub(super) fn admits(&self) -> bool {
         let max = if self.is_overloaded.load(Ordering::Relaxed) {
             self.half()
@@ -67,12 +67,12 @@ impl Backlog {
         self.ready.load(Ordering::Relaxed) < max || self.admit_beyond_limit(Instant::now())
     }
 
-    /// Whether it is full.
+    /// Returns true if the queue has reached its limit.
     pub(super) fn is_busy(&self) -> bool {
         self.ready.load(Ordering::Relaxed) >= self.max
     }
 
-    /// Whether there is overload, and calls wait that were let in all the same.
+    /// Returns true if the service is overloaded while admitted calls wait for a processor.
     pub(super) fn has_waiting(&self) -> bool {
         let waits = || self.ready.load(Ordering::Relaxed) > self.running.load(Ordering::Relaxed);
         self.is_overloaded.load(Ordering::Relaxed) && waits()
@@ -82,7 +82,8 @@ impl Backlog {
         self.max.div_ceil(2)
     }
 
-    /// There are too many at `now`: whether it is a burst.
+    /// Decides on a call that comes at `now`, when the limit is reached: admitted if this is a burst. Records that the
+    /// limit was reached.
     fn admit_beyond_limit(&self, now: Instant) -> bool {
         let mut load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
         let has_drained = self.has_drained.swap(false, Ordering::Relaxed);
@@ -108,29 +109,29 @@ impl Backlog {
     }
 }
 
-/// It rests.
+/// The call waits for something outside: Redis, its body.
 const WAITING: u8 = 0;
-/// It was woken and waits for its turn.
+/// The call was woken, and waits for a processor.
 const READY: u8 = 1;
-/// It is over; who wakes it now wakes nobody.
+/// The call is over; waking it has no effect.
 const DONE: u8 = 2;
 
-/// A call: what wakes it, and how long it has been here.
+/// The state of one admitted call, which is its waker and its timer.
 #[derive(Debug)]
 pub(super) struct CallState {
     backlog: Arc<Backlog>,
     state: AtomicU8,
     outer: Mutex<Option<Waker>>,
-    /// When its head arrived.
+    /// The time at which its head arrived.
     arrived: Instant,
-    /// Since when it waits for its own bytes, after `arrived`, in ns; 0 if it does not.
+    /// The time since when it waits for its body, in ns after `arrived`; 0 if it does not.
     body_wait_since: AtomicU64,
-    /// How long it waited for them, in ns.
+    /// The time that it has waited for its body altogether, in ns.
     body_waited: AtomicU64,
 }
 
 impl CallState {
-    /// A call that arrived now.
+    /// The state of a call that has just arrived.
     pub(super) fn begin(backlog: &Arc<Backlog>) -> Arc<Self> {
         Arc::new(Self {
             backlog: Arc::clone(backlog),
@@ -142,30 +143,30 @@ impl CallState {
         })
     }
 
-    /// When its head arrived.
+    /// The time at which the head of the call arrived.
     pub(super) const fn arrived(&self) -> Instant {
         self.arrived
     }
 
-    /// How long it is here, without what its caller took to send its bytes: on a busy caller, head and message are far
-    /// apart.
+    /// The time since the call arrived, without what its caller took to send the body: on a busy caller, head and body
+    /// are far apart.
     pub(super) fn took(&self, now: Instant) -> Duration {
         let body_waited = Duration::from_nanos(self.body_waited.load(Ordering::Relaxed));
         now.saturating_duration_since(self.arrived).saturating_sub(body_waited)
     }
 
-    /// It waits for its own bytes from now on.
+    /// Notes that the call waits for its body from now on.
     pub(super) fn waits_for_body(&self, now: Instant) {
         self.body_wait_since.store(self.nanos(now), Ordering::Relaxed);
     }
 
-    /// Whether it waits for them.
+    /// Returns true if the call waits for its body.
     #[cfg(test)]
     pub(super) fn is_waiting_for_body(&self) -> bool {
         self.body_wait_since.load(Ordering::Relaxed) > 0
     }
 
-    /// It is woken, perhaps because they are there.
+    /// Notes that the call was woken, or its body read: it waits for its body no more.
     pub(super) fn body_arrived(&self, now: impl FnOnce() -> Instant) {
         if self.body_wait_since.load(Ordering::Relaxed) > 0 {
             let since = self.body_wait_since.swap(0, Ordering::Relaxed);
@@ -174,7 +175,7 @@ impl CallState {
         }
     }
 
-    /// Since it came; never 0.
+    /// The time since the call arrived, in ns; never 0.
     fn nanos(&self, now: Instant) -> u64 {
         let nanos = now.saturating_duration_since(self.arrived).as_nanos();
         u64::try_from(nanos).unwrap_or(u64::MAX).max(1)
@@ -208,7 +209,7 @@ impl Wake for CallState {
     }
 }
 
-/// A future that counts as part of the backlog while it could go on.
+/// A future that counts as part of the backlog while it is ready to run or running.
 #[derive(Debug)]
 pub(super) struct Runnable<F> {
     inner: F,
@@ -217,7 +218,7 @@ pub(super) struct Runnable<F> {
 }
 
 impl<F> Runnable<F> {
-    /// What this call does. It counts at once, for it has yet to begin.
+    /// Wraps the work of a call. It counts at once: it has yet to be polled.
     pub(super) fn new(call: Arc<CallState>, inner: F) -> Self {
         call.backlog.enters();
         let waker = Waker::from(Arc::clone(&call));
@@ -242,7 +243,7 @@ impl<F: Future + Unpin> Future for Runnable<F> {
     }
 }
 
-/// A call that has a processor counts until it gives it back, and also if it panics.
+/// Counts a call as running until it is dropped, also if the call panics.
 struct Running<'a>(&'a Backlog);
 
 impl<'a> Running<'a> {

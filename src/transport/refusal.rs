@@ -1,6 +1,5 @@
-//! The answer to a call that is turned away: given when its message has come, which is thrown away. A caller that is still
-//! sending to a stream that is over breaks the protocol without meaning to, and a connection on which that happens too often
-//! is cut, with all the calls on it.
+//! Answers refused calls, after their body has arrived and been discarded. A caller that still sends to a stream which
+//! was answered makes us reset it, and h2 cuts a connection on which that happens too often, with all the calls on it.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -14,27 +13,27 @@ use tonic::codegen::{Bytes, http};
 
 use super::activity::{Activity, CallInFlight};
 
-/// So much of a message is waited for: a comment's usual length many times over.
+/// Bytes of a body that are awaited at most: a comment's usual length many times over.
 const BYTES_MAX: usize = 64 << 10;
 
-/// And so long.
+/// The time for which a body is awaited at most.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// A refusal that waits for the message.
+/// The answer to a refused call, which resolves when the body has arrived and been discarded.
 #[derive(Debug)]
 pub struct Refusal<B> {
     answer: Option<http::Response<Body>>,
     body: B,
     /// Bytes that are still waited for, at most.
     left: usize,
-    /// Until when, once it has to be waited.
+    /// The timer, once the body has to be awaited.
     until: Option<Pin<Box<Sleep>>>,
-    /// The connection is not at rest meanwhile.
+    /// Keeps the connection from being idle meanwhile.
     _in_flight: Option<CallInFlight>,
 }
 
 impl<B> Refusal<B> {
-    /// This answer, to this request: it needs no turn of its own.
+    /// Answers this request with this refusal, and marks the call as refused.
     pub fn new(answer: http::Response<Body>, request: http::Request<B>) -> Self {
         let activity = Activity::of(&request);
         if let Some(activity) = activity {
@@ -82,8 +81,8 @@ impl<B: http_body::Body<Data = Bytes> + Unpin> Future for Refusal<B> {
     }
 }
 
-/// The answers that a protocol gives to calls that are not answered by its services. They are made once: while they are
-/// needed nobody has time to make them.
+/// The answers of a protocol to calls that its services do not answer, for want of capacity or time. They are made
+/// once, so that a refusal under overload costs as little as possible.
 #[derive(Debug)]
 pub struct Rejections {
     overloaded: Vec<http::Response<()>>,
@@ -92,8 +91,8 @@ pub struct Rejections {
 }
 
 impl Rejections {
-    /// Answers to calls that are too many, given in turn (each says another time to come back at), and the one to calls
-    /// that take too long.
+    /// The answers to refused calls, given in turn so that callers retry at different times, and the one to calls that
+    /// took too long.
     pub const fn new(overloaded: Vec<http::Response<()>>, too_late: http::Response<()>) -> Self {
         Self {
             overloaded,
@@ -124,7 +123,7 @@ mod tests {
     use tonic::body::Body;
     use tonic::codegen::http;
 
-    use super::{BYTES_MAX, PATIENCE, Refusal};
+    use super::{BYTES_MAX, PATIENCE, Refusal, Rejections};
     use crate::transport::body::tests::Pieces;
 
     fn refusal(pieces: impl IntoIterator<Item = Option<usize>>) -> Refusal<Pieces> {
@@ -136,6 +135,15 @@ mod tests {
     fn is_answered(refusal: &mut Refusal<Pieces>) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         Pin::new(refusal).poll(&mut context).is_ready()
+    }
+
+    #[test]
+    fn callers_get_the_refusals_in_turn() {
+        let head = |status: u16| http::Response::builder().status(status).body(()).unwrap();
+        let rejections = Rejections::new(vec![head(429), head(503)], head(504));
+        let given = [(); 3].map(|()| rejections.overloaded().status().as_u16());
+        assert_eq!(given, [429, 503, 429]);
+        assert_eq!(rejections.too_late().status(), 504);
     }
 
     #[tokio::test]

@@ -1,5 +1,5 @@
-//! Connections over TLS. Handshakes run beside each other, each under a time limit, and each with the certificates of
-//! the moment; a peer that breaks one off, or speaks plain text, is dropped without an answer.
+//! Accepts TLS connections. Handshakes run concurrently, each under a time limit and with the certificates of the
+//! moment; a peer that breaks one off, or speaks plain text, is dropped without an answer.
 
 use std::io;
 use std::pin::Pin;
@@ -17,13 +17,13 @@ use tokio_stream::Stream;
 
 use crate::telemetry::TransportMetrics;
 
-/// Handshakes at once on one listener; beyond that, peers wait in the kernel.
+/// The number of concurrent handshakes on one listener; beyond that, peers wait in the kernel.
 const HANDSHAKES_MAX: usize = 1_024;
 
 /// Certificates and keys, which may be replaced while connections are made.
 pub type Tls = Arc<ArcSwap<ServerConfig>>;
 
-/// The connections of one listener: those that come in, once they speak TLS.
+/// The connections of one listener whose TLS handshake is done.
 #[derive(Debug)]
 pub struct TlsIncoming<I, T> {
     incoming: I,
@@ -34,7 +34,7 @@ pub struct TlsIncoming<I, T> {
 }
 
 impl<I, T> TlsIncoming<I, T> {
-    /// Handshakes with those that come in; the ones that fail are counted in `metrics`.
+    /// Does the handshakes of `incoming`; those that fail are counted in `metrics`.
     pub fn new(incoming: I, tls: Tls, handshake_timeout: Duration, metrics: TransportMetrics) -> Self {
         Self {
             incoming,
@@ -70,7 +70,7 @@ where
             }
             match this.handshakes.poll_join_next(context) {
                 Poll::Ready(Some(Ok(Ok(connection)))) => return Poll::Ready(Some(Ok(connection))),
-                // Nobody's fault here: strangers knock. It is counted, and there is a place for another.
+                // Port scanners and wrong certificates are no fault of ours: counted, and the next may begin.
                 Poll::Ready(Some(_)) => this.metrics.handshake_failed(),
                 Poll::Ready(None) | Poll::Pending => return Poll::Pending,
             }

@@ -1,8 +1,9 @@
-//! Who may call: reads the key of a call before anything else of it is read, and leaves the [`Caller`] with the request.
+//! Authenticates calls: reads the key of a call before anything else of it is read, and leaves the [`Caller`] with the
+//! request.
 //!
-//! For the services: [`caller`] and [`site`] before anything is done for a site, [`admin`] at the head of an administrative call. For
-//! each item of a stream, [`caller`] and then [`Authenticator::admit_again`]. Health and reflection ask for no key: probes
-//! have none, and what reflection tells is public.
+//! For the services: [`caller`] and [`site`] before anything is done for a site, [`admin`] at the head of an
+//! administrative call. For each item of a stream, [`caller`] and then [`Authenticator::admit_again`]. Health and
+//! reflection ask for no key: probes have none, and what reflection tells is public.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -23,7 +24,7 @@ use crate::transport::{Authenticator, Caller, Denied, Refusal};
 const HEADER: http::HeaderName = http::header::AUTHORIZATION;
 const SCHEME: &str = "Bearer ";
 
-/// A service that only callers reach who may call.
+/// A service that only authenticated callers reach.
 #[derive(Debug, Clone)]
 pub(super) struct Authenticated<S> {
     inner: S,
@@ -32,7 +33,7 @@ pub(super) struct Authenticated<S> {
 }
 
 impl<S> Authenticated<S> {
-    /// Guards `inner`. It belongs outside of whatever costs more than reading a key.
+    /// Wraps `inner`. It belongs outside of whatever costs more than reading a key.
     pub(super) fn new(inner: S, moderator: &Arc<Moderator>, authenticator: &Arc<Authenticator>) -> Self {
         Self {
             inner,
@@ -72,7 +73,7 @@ where
     }
 }
 
-/// The answer to a caller who may call, or not.
+/// The answer to an authenticated caller, or to one that is denied.
 #[derive(Debug)]
 pub(super) enum AuthenticatedFuture<F, B> {
     Accepted(F),
@@ -94,12 +95,12 @@ where
     }
 }
 
-/// Lets only callers go on who may ask for this site.
+/// Checks that the caller may ask for this site, and counts the denial of one that may not.
 pub(super) fn site(moderator: &Moderator, caller: &Caller, site: &SiteId) -> Result<(), Status> {
     caller.opens(site).map_err(|denied| refuse(moderator, denied))
 }
 
-/// Lets only administrators go on.
+/// Checks that the caller is an administrator, and counts the denial of one that is not.
 pub(super) fn admin<T>(moderator: &Moderator, request: &Request<T>) -> Result<(), Status> {
     caller(request.extensions())?
         .administrates()
@@ -122,7 +123,7 @@ pub(super) fn stated_site<T>(moderator: &Moderator, request: &Request<T>, site: 
     }
 }
 
-/// As [`stated_site`], where an administrator may ask for all sites at once.
+/// Checks the stated site as [`stated_site`] does, where an administrator may ask for all sites at once.
 pub(super) fn stated_site_or_admin<T>(moderator: &Moderator, request: &Request<T>, site: &str) -> Result<(), Status> {
     if caller(request.extensions())?.administrates().is_ok() {
         return Ok(());
@@ -130,9 +131,9 @@ pub(super) fn stated_site_or_admin<T>(moderator: &Moderator, request: &Request<T
     stated_site(moderator, request, site)
 }
 
-/// Who makes the call that these are the extensions of.
+/// The caller in the extensions of a request.
 pub(super) fn caller(extensions: &http::Extensions) -> Result<&Caller, Status> {
-    // A service that was put together without the guard lets nobody in.
+    // A service that was put together without authentication denies everybody.
     extensions.get().ok_or_else(|| status::denied(Denied::Unauthenticated))
 }
 

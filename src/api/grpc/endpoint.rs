@@ -1,7 +1,6 @@
-//! What answers the calls that were let in: the services as tonic generates them, and `Moderate`, which is nearly every
-//! call, in a way of its own, on the same codec. Calls that wait are pushed out of the processor's caches by those that
-//! come, and what they hold is what it takes to go on: so this one lives in one small allocation where the generated
-//! service makes four, and lets go of the request as soon as it has read it.
+//! Answers admitted calls: by the services as tonic generates them, and `Moderate`, which is nearly every
+//! call, in a way of its own, on the same codec. It makes one small allocation for each call where the generated service makes
+//! four, and drops the request as soon as it is read: smaller waiting calls mean fewer cache misses on resume.
 
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
@@ -144,8 +143,8 @@ fn response(message: ModerateResponse) -> http::Response<Body> {
     response
 }
 
-/// tonic begins each message with a buffer of 8 KiB; comments and verdicts are shorter, and buffers grow. This is as many
-/// bytes as most comments have with what comes with them.
+/// tonic begins each message with a buffer of 8 KiB; comments and verdicts are shorter, and buffers grow. This is as
+/// many bytes as most comments have with what comes with them.
 fn buffer() -> BufferSettings {
     BufferSettings::new(1_024, 32_768)
 }

@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 use crate::moderator::Moderator;
 use crate::telemetry::{Call, Method};
 
-/// A service whose calls are counted.
+/// A service whose calls are counted and traced.
 #[derive(Debug, Clone)]
 pub(super) struct Instrumented<S> {
     inner: S,
@@ -51,7 +51,7 @@ where
             .and_then(|parent| parent.to_str().ok());
         let call = moderator.trace(method, parent);
         if let Some(call) = &call {
-            // The door tells it what was decided.
+            // The service adds what was decided.
             request.extensions_mut().insert(call.clone());
         }
         InstrumentedFuture {
@@ -140,5 +140,98 @@ impl<F> Drop for InstrumentedFuture<F> {
         if let Some(code) = self.progress.when_dropped() {
             self.end(code);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::convert::Infallible;
+    use std::future::{pending, ready};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::task::{Context, Waker};
+
+    use tonic::Status;
+    use tonic::body::Body;
+    use tonic::codegen::http;
+
+    use super::{InstrumentedFuture, Progress};
+    use crate::artifact::Live;
+    use crate::clock::{Clock, Timestamp};
+    use crate::limit::{Limiter, MemorySettings};
+    use crate::moderator::{Moderator, Parts};
+    use crate::privacy::Pseudonymizer;
+    use crate::site::{Callers, Sites};
+    use crate::telemetry::{Events, Method, Metrics, Traces};
+
+    type Answer = Result<http::Response<Body>, Infallible>;
+
+    /// The errors that are counted, as code and number, after a call with this work was polled so often and dropped.
+    fn errors(inner: impl Future<Output = Answer>, polls: usize) -> Vec<String> {
+        let sites = Sites {
+            named: BTreeMap::new(),
+            unnamed: None,
+            callers: Callers::default(),
+        };
+        let (metrics, handle) = Metrics::prometheus(&sites).unwrap();
+        let memory = MemorySettings {
+            subjects_max: 1,
+            replay_bytes_max: 0,
+        };
+        let moderator = Moderator::new(Parts {
+            sites: Arc::new(sites),
+            models: Live::fixed(None),
+            limiter: Limiter::memory(&memory),
+            pseudonymizer: Pseudonymizer::new(&[7; 32]),
+            clock: Clock::manual(Timestamp::from_micros(1)),
+            metrics,
+            recorder: None,
+            events: Events::OBJECTIONS,
+            traces: Traces::Off,
+            nonce: [3; 16],
+        });
+        let mut call = InstrumentedFuture {
+            inner: Box::pin(inner),
+            moderator: Arc::new(moderator),
+            method: Method::Moderate,
+            call: None,
+            progress: Progress::Waiting,
+        };
+        for _ in 0..polls {
+            let poll = || {
+                Pin::new(&mut call)
+                    .poll(&mut Context::from_waker(Waker::noop()))
+                    .is_ready()
+            };
+            // As tokio does: what panics is dropped later, and not while it unwinds.
+            let _ = catch_unwind(AssertUnwindSafe(poll));
+        }
+        drop(call);
+        let text = handle.render();
+        let counted = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("moderato_grpc_errors_total{code=\""));
+        let counted = counted.filter(|line| !line.ends_with(" 0"));
+        counted.map(|line| line.replace("\"}", "")).collect()
+    }
+
+    #[test]
+    fn a_call_that_is_dropped_before_its_answer_is_cancelled() {
+        assert_eq!(errors(pending(), 0), ["cancelled 1"], "it never had its turn");
+        assert_eq!(errors(pending(), 2), ["cancelled 1"]);
+    }
+
+    #[test]
+    fn a_call_that_panics_is_an_error_of_ours() {
+        assert_eq!(errors(async { panic!("a fault of ours") }, 1), ["internal 1"]);
+    }
+
+    #[test]
+    fn a_call_that_was_answered_is_counted_once_by_its_answer() {
+        assert!(errors(ready(Ok(http::Response::new(Body::empty()))), 1).is_empty());
+        let refusal = Status::resource_exhausted("full").into_http();
+        assert_eq!(errors(ready(Ok(refusal)), 1), ["resource_exhausted 1"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Which service a call is for, and what stands before it.
+//! Routes each call to its service, through instrumentation, authentication and load shedding.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -24,7 +24,7 @@ use super::{AdminServiceImpl, Bounds, ModelServiceImpl, ModerationServiceImpl, p
 use crate::moderator::Moderator;
 use crate::transport::{Activity, Admission, AdmissionFuture, Authenticator, DrainOnShutdown, LoadShed};
 
-/// Everything that is served here. Cloning shares it.
+/// All gRPC services of the process. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Services(Arc<Inner>);
 
@@ -37,8 +37,8 @@ struct Inner {
     others: Routes,
 }
 
-/// A service of ours with what stands before it, outermost first: every call is counted; strangers are turned away, so that
-/// they take no caller's place; then what is too much.
+/// A service of ours behind its layers, outermost first: every call is counted; callers without a valid key are denied,
+/// so that they take no caller's permit; then the excess is refused.
 type Ours<S> = Instrumented<Authenticated<LoadShed<S>>>;
 
 impl Services {
@@ -55,8 +55,8 @@ impl Services {
     ) -> Result<Self, tonic_reflection::server::Error> {
         let sites = Arc::clone(moderator);
         let authenticator = Arc::new(Authenticator::new(moderator.clock().clone(), move || sites.sites()));
-        // Twice as many as there may be calls that wait for a processor: items wait for Redis too, and are few enough to
-        // keep no reader waiting for long.
+        // Twice as many as there may be calls that wait for a processor: items wait for Redis too, and are few enough
+        // to keep no reader waiting for long.
         let items_max = bounds.calls.backlog_max.saturating_mul(2);
         let streams = Streams::new(bounds.streams, items_max, stopped.clone());
         let service = ModerationServiceImpl::with_streams(Arc::clone(moderator), Arc::clone(&authenticator), streams);
@@ -88,7 +88,7 @@ impl Services {
         })))
     }
 
-    /// As one connection sees them.
+    /// The services for the calls of one connection.
     pub fn of(&self, activity: Activity) -> ConnectionServices {
         ConnectionServices {
             services: self.clone(),
@@ -97,7 +97,7 @@ impl Services {
     }
 }
 
-/// What stands before each service of ours.
+/// The layers before each service of ours.
 struct Guards<'a> {
     admission: &'a Admission,
     moderator: &'a Arc<Moderator>,
@@ -119,7 +119,7 @@ impl<S: NamedService> NamedService for DrainOnShutdown<S> {
     const NAME: &'static str = S::NAME;
 }
 
-/// All services on one connection.
+/// All services, for the calls of one connection.
 #[derive(Debug)]
 pub struct ConnectionServices {
     services: Services,
@@ -127,8 +127,8 @@ pub struct ConnectionServices {
 }
 
 impl ConnectionServices {
-    /// A call has come: at once, and before anything else is done for it, it has a place or is turned away. What it asks for
-    /// is done as its answer is awaited.
+    /// Answers a call. It is admitted or refused at once, before anything else is done for it; the work is done by the
+    /// future.
     pub fn call<B>(&self, mut request: http::Request<B>) -> ResponseFuture<B>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
@@ -150,13 +150,13 @@ impl ConnectionServices {
     }
 }
 
-/// The service that a path names: `/service/method`.
+/// The name of the service in a path: `/service/method`.
 fn service(path: &str) -> &str {
     let named = path.strip_prefix('/').and_then(|path| path.split_once('/'));
     named.map_or("", |(service, _)| service)
 }
 
-/// An answer that is awaited.
+/// The answer to a call, to be awaited.
 pub struct ResponseFuture<B>(Routed<B>);
 
 enum Routed<B> {

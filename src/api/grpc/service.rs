@@ -114,8 +114,8 @@ impl Sender {
     }
 }
 
-/// Judges each item of this caller's stream on its own: its key may expire or be taken away meanwhile, and each item is one
-/// call of its quota, the first by opening the stream, and has a span of its own.
+/// Judges each item of this caller's stream on its own: its key may expire or be taken away meanwhile, and each item is
+/// one call of its quota, the first by opening the stream, and has a span of its own.
 fn judge_items(
     moderator: Arc<Moderator>,
     authenticator: Arc<Authenticator>,

@@ -1,8 +1,8 @@
 //! `ModerateStream`: many comments over one call. An item's error stays that item's.
 //!
-//! Answers come in the order of the items, each with its item's id. At most so many items of a stream are under way; the
-//! next one is read when an answer has gone out, so whoever reads slowly is slowed down, and nothing piles up here. A
-//! stream that is not read at all stands still until its connection reaches its age.
+//! Answers come in the order of the items, each with its item's id. At most so many items of a stream are under way;
+//! the next one is read when an answer has gone out, so whoever reads slowly is slowed down, and nothing piles up here.
+//! A stream that is not read at all stands still until its connection reaches its age.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
