@@ -159,7 +159,12 @@ impl AdmittedCall {
         F: Future<Output = Result<http::Response<Body>, Infallible>>,
     {
         let answer = timeout_at(self.until, answer).await;
-        answer.unwrap_or_else(|_| Ok(self.admission.0.rejections.too_late()))
+        let rejections = &self.admission.0.rejections;
+        if self.call_state.has_lost_its_caller() {
+            // Whatever a service says of half a message is read by nobody, and is no error of the service.
+            return Ok(rejections.cancelled());
+        }
+        answer.unwrap_or_else(|_| Ok(rejections.too_late()))
     }
 }
 

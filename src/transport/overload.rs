@@ -128,6 +128,8 @@ pub(super) struct CallState {
     body_wait_since: AtomicU64,
     /// The time that it has waited for its body altogether, in ns.
     body_waited: AtomicU64,
+    /// Set when its body has ended with an error.
+    has_lost_its_caller: AtomicBool,
 }
 
 impl CallState {
@@ -140,6 +142,7 @@ impl CallState {
             arrived: Instant::now(),
             body_wait_since: AtomicU64::new(0),
             body_waited: AtomicU64::new(0),
+            has_lost_its_caller: AtomicBool::new(false),
         })
     }
 
@@ -173,6 +176,16 @@ impl CallState {
             let body_waited = self.nanos(now()).saturating_sub(since);
             self.body_waited.fetch_add(body_waited, Ordering::Relaxed);
         }
+    }
+
+    /// Notes that the body of the call has ended with an error: its stream was reset, or its connection broke.
+    pub(super) fn body_failed(&self) {
+        self.has_lost_its_caller.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns true if nobody awaits the answer of the call any more.
+    pub(super) fn has_lost_its_caller(&self) -> bool {
+        self.has_lost_its_caller.load(Ordering::Relaxed)
     }
 
     /// The time since the call arrived, in ns; never 0.

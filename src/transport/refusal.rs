@@ -88,16 +88,22 @@ pub struct Rejections {
     overloaded: Vec<http::Response<()>>,
     next: AtomicUsize,
     too_late: http::Response<()>,
+    cancelled: http::Response<()>,
 }
 
 impl Rejections {
-    /// The answers to refused calls, given in turn so that callers retry at different times, and the one to calls that
-    /// took too long.
-    pub const fn new(overloaded: Vec<http::Response<()>>, too_late: http::Response<()>) -> Self {
+    /// The answers to refused calls, given in turn so that callers retry at different times; the one to calls that took too
+    /// long; and the one that calls end with whose caller has gone.
+    pub const fn new(
+        overloaded: Vec<http::Response<()>>,
+        too_late: http::Response<()>,
+        cancelled: http::Response<()>,
+    ) -> Self {
         Self {
             overloaded,
             next: AtomicUsize::new(0),
             too_late,
+            cancelled,
         }
     }
 
@@ -106,6 +112,11 @@ impl Rejections {
         let n = self.next.fetch_add(1, Ordering::Relaxed) % self.overloaded.len().max(1);
         let answer = self.overloaded.get(n).unwrap_or(&self.too_late);
         answer.clone().map(|()| Body::empty())
+    }
+
+    /// The end of a call whose caller has gone.
+    pub(super) fn cancelled(&self) -> http::Response<Body> {
+        self.cancelled.clone().map(|()| Body::empty())
     }
 
     /// The answer to a call that took too long.
@@ -140,10 +151,11 @@ mod tests {
     #[test]
     fn callers_get_the_refusals_in_turn() {
         let head = |status: u16| http::Response::builder().status(status).body(()).unwrap();
-        let rejections = Rejections::new(vec![head(429), head(503)], head(504));
+        let rejections = Rejections::new(vec![head(429), head(503)], head(504), head(499));
         let given = [(); 3].map(|()| rejections.overloaded().status().as_u16());
         assert_eq!(given, [429, 503, 429]);
         assert_eq!(rejections.too_late().status(), 504);
+        assert_eq!(rejections.cancelled().status(), 499);
     }
 
     #[tokio::test]

@@ -7,11 +7,16 @@ use moderato::api::grpc::proto::{ModerateRequest, ModerateStreamRequest};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use opentelemetry_proto::tonic::trace::v1::Span;
+use tempfile::NamedTempFile;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
+use crate::support::eventually::eventually;
 use crate::support::process::{Service, moderato};
-use crate::support::{PLAIN, request};
+use crate::support::proxy::{ChaosProxy, Weather};
+use crate::support::redis::RedisServer;
+use crate::support::slow::SlowCall;
+use crate::support::{PLAIN, http_get, request};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
@@ -174,6 +179,77 @@ async fn each_item_of_a_stream_has_a_span_within_the_streams() {
         );
     }
     assert_eq!(spans.len(), 1 + 3 + 2 * 2, "two stations of each item that was judged");
+}
+
+#[tokio::test]
+async fn a_call_that_its_caller_cancels_is_counted_timed_and_traced_as_cancelled() {
+    let (collector, address) = Collector::start().await;
+    // What judging waits for: Redis, which does not answer, and is given the time.
+    let redis = RedisServer::start().await;
+    let proxy = ChaosProxy::before(redis.port).await;
+    let (config, key) = (NamedTempFile::new().unwrap(), NamedTempFile::new().unwrap());
+    std::fs::write(config.path(), "[limiter]\nredis_budget = \"60s\"\n").unwrap();
+    std::fs::write(key.path(), "00".repeat(32)).unwrap();
+    let mut command = moderato(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--ops-listen",
+        "127.0.0.1:0",
+        "--redis",
+    ]);
+    command.args([&proxy.url(), "--config", config.path().to_str().unwrap()]);
+    command.env("MODERATO_PSEUDONYM_KEY_FILE", key.path());
+    let mut service = Service::start_from(command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}")));
+    let ops = service.next_line().trim_start_matches("listening on ops ").to_owned();
+    let shows = async |line: &str| http_get(&ops, "/metrics").await.contains(&format!("{line}\n"));
+    // The proxy is a part of this test, which stood still until the service had started.
+    eventually("Redis counts", async || shows("moderato_redis_up 1").await).await;
+    let mut traced = from(&format!("00-{TRACE}-{PARENT}-01"));
+    // Another comment than the first one, whose result would be its answer.
+    traced.get_mut().comment.as_mut().unwrap().content = "Thanks, I had not known that.".to_owned();
+    // One that is answered is no error.
+    let mut client = service.client().await;
+    client.moderate(from(&format!("00-{TRACE}-{PARENT}-00"))).await.unwrap();
+    assert!(shows("moderato_call_seconds_count 1").await);
+    assert!(shows("moderato_grpc_errors_total{code=\"cancelled\"} 0").await);
+    // One is cancelled while its message has not come, the other while Redis is awaited.
+    let before = SlowCall::try_begin_with(service.channel().await, traced.metadata().clone());
+    eventually("the call has come in", async || {
+        shows("moderato_grpc_requests_total{method=\"Moderate\"} 2").await
+    })
+    .await;
+    let _message = before.cancel().await;
+    eventually("it is counted as cancelled, with its latency", async || {
+        shows("moderato_grpc_errors_total{code=\"cancelled\"} 1").await && shows("moderato_call_seconds_count 2").await
+    })
+    .await;
+    proxy.set(Weather::NoAnswers);
+    let within = tokio::spawn(async move { client.moderate(traced).await });
+    eventually("the call has come in", async || {
+        shows("moderato_grpc_requests_total{method=\"Moderate\"} 3").await
+    })
+    .await;
+    within.abort();
+    eventually("it is counted as cancelled, with its latency", async || {
+        shows("moderato_grpc_errors_total{code=\"cancelled\"} 2").await && shows("moderato_call_seconds_count 3").await
+    })
+    .await;
+    for code in ["internal", "unknown", "deadline_exceeded"] {
+        assert!(
+            shows(&format!("moderato_grpc_errors_total{{code=\"{code}\"}} 0")).await,
+            "{code}"
+        );
+    }
+    let (code, _, logs) = tokio::task::spawn_blocking(|| service.stop()).await.unwrap();
+    assert_eq!(code, Some(0), "{logs}");
+    let spans = collector.spans();
+    assert_eq!(spans.len(), 2, "{spans:?}");
+    for span in &spans {
+        assert_eq!(hex::encode(&span.parent_span_id), PARENT);
+        assert!(attribute(span, "rpc.grpc.status_code").contains("IntValue(1)"));
+        assert!(span.end_time_unix_nano >= span.start_time_unix_nano);
+    }
 }
 
 #[tokio::test]

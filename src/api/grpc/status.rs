@@ -80,8 +80,8 @@ pub(super) fn feedback(refusal: &FeedbackRefusal) -> Status {
     }
 }
 
-/// The answers to calls that come when too many are under way, each with another time to come back at, and the one to
-/// calls whose deadline, or ours, has passed.
+/// The answers to calls that come when too many are in flight, each with another time to retry at, to calls whose
+/// deadline, or ours, has passed, and to calls whose caller has gone.
 pub fn rejections() -> Rejections {
     // 37 goes through all residues of 100.
     let delays = (0..RETRY_DELAY_MS).map(|n| RETRY_DELAY_MS + n * 37 % RETRY_DELAY_MS);
@@ -93,7 +93,12 @@ pub fn rejections() -> Rejections {
         ))
     });
     let too_late = "the call was not answered within its deadline, or pressure.call_timeout";
-    Rejections::new(overloaded.collect(), head(Status::deadline_exceeded(too_late)))
+    let cancelled = "the caller went away before its message was complete";
+    Rejections::new(
+        overloaded.collect(),
+        head(Status::deadline_exceeded(too_late)),
+        head(Status::cancelled(cancelled)),
+    )
 }
 
 /// An answer that is this status, without its empty body.

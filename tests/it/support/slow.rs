@@ -7,8 +7,9 @@ use tokio::task::JoinHandle;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::codegen::http::uri::PathAndQuery;
+use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
-use tonic::{Request, Status};
+use tonic::{Extensions, Request, Status};
 use tonic_prost::ProstCodec;
 
 use super::eventually::eventually;
@@ -37,6 +38,11 @@ impl SlowCall {
 
     /// Begins it, wherever it may get to.
     pub(crate) fn try_begin(channel: Channel) -> Self {
+        Self::try_begin_with(channel, MetadataMap::new())
+    }
+
+    /// Begins it with this metadata, wherever it may get to.
+    pub(crate) fn try_begin_with(channel: Channel, metadata: MetadataMap) -> Self {
         let (message, messages) = mpsc::unbounded_channel();
         let answer = tokio::spawn(async move {
             let mut client = tonic::client::Grpc::new(channel);
@@ -44,11 +50,19 @@ impl SlowCall {
             let path = PathAndQuery::from_static("/moderato.v1.ModerationService/Moderate");
             // To the server a unary call is a stream of one message.
             let messages = UnboundedReceiverStream::new(messages).take(1);
+            let request = Request::from_parts(metadata, Extensions::default(), messages);
             let codec: ProstCodec<ModerateRequest, ModerateResponse> = ProstCodec::default();
-            let answer = client.client_streaming(Request::new(messages), path, codec).await;
+            let answer = client.client_streaming(request, path, codec).await;
             answer.map(tonic::Response::into_inner)
         });
         Self { message, answer }
+    }
+
+    /// Drops it as it waits: the client resets the stream. While the result is kept, the message has no other end.
+    pub(crate) async fn cancel(self) -> impl Sized {
+        self.answer.abort();
+        assert!(self.answer.await.unwrap_err().is_cancelled());
+        self.message
     }
 
     /// Sends nothing, and waits for what comes of it.
