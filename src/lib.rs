@@ -1,28 +1,29 @@
 //! moderato judges the comments that readers leave under articles: approve, hold or reject, with the reasons.
 //!
-//! # The idea in five sentences
+//! # The design in five sentences
 //!
-//! A comment comes in at a door, is turned into typed facts, is weighed by a model, is judged by **one pure function**,
-//! and the judgement goes out by the same door. Everything uncertain (network, disk, clock, other people's bytes) lives
-//! in a thin ring at the edge; everything interesting (text, scoring, calibration, policy, the arithmetic of limits) is
-//! pure, synchronous, and cannot fail. A failure at the edge is turned into a *fact* ("Redis did not answer", "there is
-//! no model") and handed to the judge; it never changes the flow. Each request works on one snapshot of policy and one
-//! of the model, taken once. A door knows how to translate and nothing else.
+//! A request is translated into typed facts, its text is scored by a model, **one pure function** judges all evidence, and
+//! the judgment is translated back. Everything uncertain (network, disk, clock, other people's bytes) stands at the edge;
+//! everything interesting (text, scoring, calibration, policy, the arithmetic of limits) is pure, synchronous, and cannot
+//! fail. A failure at the edge becomes a *fact* ("Redis did not answer", "there is no model") that the judge is told; it
+//! never changes the flow. Each request works on one snapshot of the policy and one of the model. A protocol translates
+//! and does nothing else.
 //!
 //! # The path of one comment
 //!
-//! [`api::grpc`] reads the request and wraps what is personal → [`moderator::Moderator::moderate`] takes the snapshots
-//! → [`signals`] looks at the form, the links and the lists → [`limit`] counts the author under a pseudonym that
-//! [`privacy`] made; only this can wait on the network → [`model`] reads the text, after the wait so that little is held
-//! meanwhile, or before it where a request id is remembered with what it says → [`policy::decide`] judges → and back.
+//! [`api::grpc`] reads the request and wraps what is personal → [`pipeline::moderate`] takes the snapshots → [`signals`]
+//! looks at the form, the links and the lists → [`limit`] counts the author under a pseudonym that [`privacy`] made; only
+//! this, and the look-up of an earlier decision, can wait on the network → [`model`] scores the text, after the wait so
+//! that little is held meanwhile, or before it where a request id is remembered with its score → [`policy::decide`] judges
+//! → [`feedback`] and [`statistics`] record → and back.
 //!
 //! # The rooms, bottom first: a room imports only what stands above it in this list
 //!
-//! What everyone may say:
+//! The vocabulary:
 //! - [`sensitive`]: a wrapper for what must never be published.
 //! - [`verdict`]: verdicts, reasons, decisions.
 //! - [`clock`]: the only reader of time.
-//! - [`comment`]: what is judged, and what is learnt from.
+//! - [`comment`]: a comment to judge, and one to learn from.
 //!
 //! The pure core, without IO, clock, tasks or logging:
 //! - [`text`]: a comment as terms, and its words and links as a reader sees them.
@@ -38,18 +39,19 @@
 //! - [`redis`]: one way to a Redis: its URL, TLS, sentinels and clusters, a circuit breaker, batches.
 //! - [`limit`]: quotas, in memory and in Redis.
 //! - [`artifact`]: models as files, their versions in a directory, and the one at work.
-//! - [`import`]: exports of past moderation as labelled comments.
-//! - [`feedback`]: the memory of decisions and of labels, in files and in Redis.
-//! - [`train`]: from labelled comments to a model; the only user of linfa.
-//! - [`statistics`]: what was decided, by site and day.
-//!
-//! The house proper and its doors:
-//! - [`moderator`]: takes a submission through its stations.
+//! - [`import`]: exports of past moderation as labeled comments.
+//! - [`feedback`]: the store of decisions and of labels, in files and in Redis.
+//! - [`train`]: from labeled comments to a model; the only user of linfa.
+//! - [`statistics`]: counts of decisions, by site and day.
 //! - [`telemetry`]: logs and metrics, and what may not be in them.
-//! - [`transport`]: connections and the calls on them, whatever is asked by those: keys, overload, refusals, draining.
-//! - [`api`]: gRPC ⇄ the house, and the operators' door.
+//!
+//! The service:
+//! - [`operations`]: what is done beside judging: policies, models, labels, counts, the state of the service.
+//! - [`pipeline`]: takes a submission through the stations of judging.
+//! - [`transport`]: connections and the calls on them: keys, overload, refusals, draining.
+//! - [`api`]: gRPC, and the operators' listener.
 //! - [`config`]: file, environment and flags, checked and resolved.
-//! - [`server`]: wiring and life cycle.
+//! - [`server`]: composes the service, and runs it.
 //! - [`cli`]: one file for each subcommand.
 //!
 //! # Invariants
@@ -76,7 +78,8 @@ pub mod feedback;
 pub mod import;
 pub mod limit;
 pub mod model;
-pub mod moderator;
+pub mod operations;
+pub mod pipeline;
 pub mod policy;
 pub mod privacy;
 pub mod record;

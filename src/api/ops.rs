@@ -1,4 +1,4 @@
-//! The operators' door: `/metrics`, `/livez`, `/readyz` and `/version`, over HTTP on a listener of its own, which
+//! The operators' listener: `/metrics`, `/livez`, `/readyz` and `/version`, over HTTP on a listener of its own, which
 //! belongs on an address that readers cannot reach. It shows nothing of any comment.
 
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::moderator::{Moderator, Status};
+use crate::operations::{Operations, Status};
 use crate::telemetry::RedisCalls;
 
-/// What the door looks at.
+/// The state that the routes show.
 #[derive(Debug, Clone)]
 pub struct Ops {
-    /// The house.
-    pub moderator: Arc<Moderator>,
-    /// What renders the metrics.
+    /// The service's operations.
+    pub operations: Arc<Operations>,
+    /// Renders the metrics.
     pub metrics: PrometheusHandle,
     /// Becomes true when the process has been told to stop.
     pub stopping: watch::Receiver<bool>,
@@ -37,12 +37,12 @@ pub fn router(ops: Ops) -> Router {
 
 impl Ops {
     fn metrics(&self) -> impl IntoResponse + use<> {
-        let status = self.moderator.status();
+        let status = self.operations.status();
         let loaded_at = status.model.as_ref().map(|model| model.loaded_at);
         let ready = status.is_ready() && !*self.stopping.borrow();
-        self.moderator.metrics().state(ready, loaded_at);
-        let calls = self.moderator.limiter().counters();
-        self.moderator.metrics().redis_calls(&RedisCalls {
+        self.operations.metrics().state(ready, loaded_at);
+        let calls = self.operations.limiter().counters();
+        self.operations.metrics().redis_calls(&RedisCalls {
             sent: calls.sent,
             timed_out: calls.timed_out,
             shed: calls.shed,
@@ -53,7 +53,7 @@ impl Ops {
     }
 
     fn ready(&self) -> impl IntoResponse + use<> {
-        let (ready, body) = readiness(&self.moderator.status(), *self.stopping.borrow());
+        let (ready, body) = readiness(&self.operations.status(), *self.stopping.borrow());
         let code = if ready {
             StatusCode::OK
         } else {
@@ -63,7 +63,7 @@ impl Ops {
     }
 }
 
-/// Whether calls may be sent here, and everything that is wrong, also what is not in their way.
+/// Returns whether calls may be sent here, and everything that is wrong, also what is not in their way.
 fn readiness(status: &Status, stopping: bool) -> (bool, Value) {
     let ready = status.is_ready() && !stopping;
     let mut problems: Vec<_> = status
@@ -98,7 +98,7 @@ fn json_body(code: StatusCode, body: &Value) -> impl IntoResponse + use<> {
 #[cfg(test)]
 mod tests {
     use super::readiness;
-    use crate::moderator::{Problem, Status};
+    use crate::operations::{Problem, Status};
 
     fn status(problems: Vec<Problem>) -> Status {
         Status { model: None, problems }

@@ -15,7 +15,8 @@ use crate::config::{self, Config, Loaded, PseudonymKey, Source};
 use crate::feedback::Recorder;
 use crate::limit::{DegradedSettings, Limiter, MemorySettings};
 use crate::model::SpamModel;
-use crate::moderator::{Moderator, Parts};
+use crate::operations::{Operations, Parts};
+use crate::pipeline::Deps;
 use crate::privacy::Pseudonymizer;
 use crate::redis::RedisSettings;
 use crate::server::{self, Listeners, Reload, Server, ServerError};
@@ -154,7 +155,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
         };
         let lines = lines(&grpc, ops.as_ref().map(|(listeners, _)| listeners));
         let (bounds, connections) = server::bounds(&config);
-        let moderator = Moderator::new(Parts {
+        let operations = Operations::new(Parts {
             sites,
             models,
             limiter,
@@ -162,15 +163,14 @@ pub(super) fn run(args: &Args) -> CommandResult {
             clock,
             metrics,
             recorder,
-            events: Events {
-                objections: config.telemetry.log_objections,
-                approvals: config.telemetry.log_approvals,
-            },
-            traces: traces.clone(),
-            nonce,
         });
+        let operations = Arc::new(operations.with_statistics(statistics));
+        let events = Events {
+            objections: config.telemetry.log_objections,
+            approvals: config.telemetry.log_approvals,
+        };
         let server = Server {
-            moderator: Arc::new(moderator.with_statistics(statistics)),
+            deps: Arc::new(Deps::new(operations, events, traces.clone(), nonce)),
             bounds,
             connections,
             grpc,

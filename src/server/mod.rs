@@ -1,4 +1,4 @@
-//! Wiring: from a configuration to a house behind its doors, and the life of that process. Start reading in
+//! Composes the service from a configuration, and runs it from its start to its end. Start reading in
 //! [`Server::run`].
 
 mod models;
@@ -21,7 +21,8 @@ use crate::api::grpc::{self, Bounds, Services, StreamBounds};
 use crate::api::ops::{self, Ops};
 use crate::config::Config;
 use crate::limit::RedisState;
-use crate::moderator::Moderator;
+use crate::operations::Operations;
+use crate::pipeline::Deps;
 use crate::transport::{Admission, CallBounds, ConnectionBounds, IdleTimeout, Incoming, Tls, TlsIncoming, serve};
 
 pub use reload::Reload;
@@ -32,7 +33,7 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// How often feedback is tidied up.
 const TIDY_INTERVAL: Duration = Duration::from_secs(30);
 
-/// What can go wrong between start and end.
+/// The failures of a server between its start and its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The address cannot be listened on.
@@ -103,7 +104,7 @@ impl Listeners {
 fn remedy(error: &std::io::Error) -> &'static str {
     match error.kind() {
         std::io::ErrorKind::AddrInUse => {
-            "another process has it: end that one, or or take a free one with port 0, as 127.0.0.1:0, in"
+            "another process has it: end that one, or take a free one with port 0, as 127.0.0.1:0, in"
         }
         std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: choose a higher one with",
         std::io::ErrorKind::AddrNotAvailable => "this machine does not have that address: choose one it has with",
@@ -111,22 +112,22 @@ fn remedy(error: &std::io::Error) -> &'static str {
     }
 }
 
-/// A house with its doors, ready to be opened.
+/// The whole service, ready to run.
 #[derive(Debug)]
 pub struct Server {
-    /// The house.
-    pub moderator: Arc<Moderator>,
-    /// What it takes on at once.
+    /// The pipeline with its dependencies.
+    pub deps: Arc<Deps>,
+    /// Bounds on the calls in flight.
     pub bounds: Bounds,
-    /// What connections may do.
+    /// Bounds on connections.
     pub connections: ConnectionBounds,
-    /// Where gRPC is spoken.
+    /// The listeners of gRPC.
     pub grpc: Listeners,
-    /// Where operators look in, with what renders the metrics.
+    /// The operators' listeners, with the renderer of the metrics.
     pub ops: Option<(Listeners, PrometheusHandle)>,
-    /// Who takes a changed configuration over, if anybody.
+    /// Takes a changed configuration over, if it is watched.
     pub reload: Option<Reload>,
-    /// How long calls may take to finish at the end.
+    /// The time that calls in flight have to finish at the end.
     pub drain_timeout: Duration,
 }
 
@@ -137,16 +138,17 @@ impl Server {
     /// # Errors
     /// A listener failed. Calls that did not finish in time are cut off, with a warning in the log.
     pub async fn run(self, ready: impl FnOnce(), shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
+        let operations = Arc::clone(&self.deps.operations);
         let (reporter, health) = tonic_health::server::health_reporter();
         report(&reporter, ServingStatus::NotServing).await;
         let (stop, stopped) = watch::channel(false);
-        let metrics = self.moderator.metrics().transport();
+        let metrics = operations.metrics().transport();
         let admission = Admission::new(self.bounds.calls, grpc::rejections(), metrics.clone());
         let connections = Arc::new(Semaphore::new(
             self.connections.connections_max.min(Semaphore::MAX_PERMITS),
         ));
         let mut listeners = JoinSet::new();
-        let grpc = Services::new(&self.moderator, self.bounds, &admission, &stopped, health)?;
+        let grpc = Services::new(&self.deps, self.bounds, &admission, &stopped, health)?;
         for listener in self.grpc.listeners {
             let (grpc, stopped, bounds) = (grpc.clone(), stopped.clone(), self.connections);
             let admission = admission.clone();
@@ -170,12 +172,12 @@ impl Server {
         // Watchers end with this function: they are aborted when the set is dropped.
         let mut watchers = JoinSet::new();
         if let Some(reload) = self.reload {
-            watchers.spawn(reload.watch(Arc::clone(&self.moderator), self.grpc.tls.clone()));
+            watchers.spawn(reload.watch(Arc::clone(&operations), self.grpc.tls.clone()));
         }
         if let Some((bound, metrics)) = self.ops {
             for listener in bound.listeners {
                 let router = ops::router(Ops {
-                    moderator: Arc::clone(&self.moderator),
+                    operations: Arc::clone(&operations),
                     metrics: metrics.clone(),
                     stopping: stopped.clone(),
                 });
@@ -188,11 +190,11 @@ impl Server {
             }
             watchers.spawn(upkeep(metrics));
         }
-        self.moderator.limiter().connect().await;
-        watchers.spawn(watch_redis(Arc::clone(&self.moderator)));
-        watchers.spawn(tidy_feedback(Arc::clone(&self.moderator)));
-        watchers.spawn(models::follow(Arc::clone(&self.moderator)));
-        let has_model = self.moderator.model().is_some();
+        operations.limiter().connect().await;
+        watchers.spawn(watch_redis(Arc::clone(&operations)));
+        watchers.spawn(tidy_feedback(Arc::clone(&operations)));
+        watchers.spawn(models::follow(Arc::clone(&operations)));
+        let has_model = operations.models.current().is_some();
         report(
             &reporter,
             if has_model {
@@ -213,7 +215,6 @@ impl Server {
         tracing::info!("stopping: finishing the calls under way");
         // The receivers are the listeners and what they serve; if none is left, all have ended.
         let _ = stop.send(true);
-        let moderator = Arc::clone(&self.moderator);
         let drained = tokio::time::timeout(self.drain_timeout, async {
             while let Some(ended) = listeners.join_next().await {
                 ended?;
@@ -224,19 +225,19 @@ impl Server {
             tracing::warn!(drain_timeout = ?self.drain_timeout, "some connections did not close in time and are cut off");
             Ok(())
         });
-        if let Some(recorder) = moderator.recorder()
+        if let Some(recorder) = operations.recorder()
             && tokio::time::timeout(self.drain_timeout, recorder.close())
                 .await
                 .is_err()
         {
             tracing::warn!("the feedback store did not take the last decisions in time: they are not remembered");
         }
-        save_statistics(&moderator).await;
+        save_statistics(&operations).await;
         ended
     }
 }
 
-/// What a configuration says of calls and connections.
+/// The bounds on calls and connections of a configuration.
 pub fn bounds(config: &Config) -> (Bounds, ConnectionBounds) {
     let pressure = config.pressure;
     let bounds = Bounds {
@@ -282,34 +283,34 @@ async fn upkeep(metrics: PrometheusHandle) {
 }
 
 /// Lets what is too old be forgotten, and makes durable what is not yet.
-async fn tidy_feedback(moderator: Arc<Moderator>) {
+async fn tidy_feedback(operations: Arc<Operations>) {
     let mut tick = tokio::time::interval(TIDY_INTERVAL);
     loop {
         tick.tick().await;
-        if let Err(error) = moderator.tidy_feedback().await {
+        if let Err(error) = operations.tidy_feedback().await {
             tracing::warn!("the feedback store could not be tidied: failed to {error}");
         }
-        save_statistics(&moderator).await;
+        save_statistics(&operations).await;
     }
 }
 
 /// Writes down what was counted, if there is a place for it.
-async fn save_statistics(moderator: &Arc<Moderator>) {
-    let moderator = Arc::clone(moderator);
-    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || moderator.save_statistics()).await {
+async fn save_statistics(operations: &Arc<Operations>) {
+    let operations = Arc::clone(operations);
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || operations.save_statistics()).await {
         tracing::warn!("the statistics could not be written: failed to {error}");
     }
 }
 
 /// Says once, at each change, that Redis came or went.
-async fn watch_redis(moderator: Arc<Moderator>) {
-    let Some(mut states) = moderator.limiter().states() else {
+async fn watch_redis(operations: Arc<Operations>) {
+    let Some(mut states) = operations.limiter().states() else {
         return;
     };
     let mut changed = false;
     loop {
         let state = *states.borrow_and_update();
-        moderator.metrics().redis(state == RedisState::Up, changed);
+        operations.metrics().redis(state == RedisState::Up, changed);
         match state {
             RedisState::Up => tracing::info!("Redis counts the quotas"),
             RedisState::Partly { cause } => tracing::warn!(

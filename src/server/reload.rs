@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task;
 
 use crate::config::{Loaded, Seen, Source};
-use crate::moderator::Moderator;
+use crate::operations::Operations;
 use crate::transport::Tls;
 
 /// Watches a configuration.
@@ -45,7 +45,7 @@ impl Reload {
     }
 
     /// Watches until it is dropped.
-    pub(super) async fn watch(mut self, moderator: Arc<Moderator>, tls: Option<Tls>) {
+    pub(super) async fn watch(mut self, operations: Arc<Operations>, tls: Option<Tls>) {
         let mut tick = tokio::time::interval(self.interval);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut pending = None;
@@ -72,7 +72,7 @@ impl Reload {
                 Ok(loaded) => loaded.map_err(|error| error.to_string()),
                 Err(panicked) => Err(panicked.to_string()),
             };
-            let outcome = outcome.and_then(|loaded| self.apply(loaded, &moderator, tls.as_ref()));
+            let outcome = outcome.and_then(|loaded| self.apply(loaded, &operations, tls.as_ref()));
             match outcome {
                 Ok(seen) => {
                     self.seen = seen;
@@ -80,7 +80,7 @@ impl Reload {
                 }
                 // What is refused is looked at again, whatever it takes to mend it, and said once.
                 Err(error) if error != refused || asked => {
-                    moderator.configured(Some(error.clone()));
+                    operations.policies.configured(Some(error.clone()));
                     tracing::error!("the changed configuration is refused, and the old one stays: {error}");
                     refused = error;
                 }
@@ -90,7 +90,7 @@ impl Reload {
     }
 
     /// Puts a configuration to work.
-    fn apply(&self, loaded: Loaded, moderator: &Moderator, tls: Option<&Tls>) -> Result<Seen, String> {
+    fn apply(&self, loaded: Loaded, operations: &Operations, tls: Option<&Tls>) -> Result<Seen, String> {
         if loaded.tls.is_some() != tls.is_some() {
             return Err(
                 "access.tls_cert_file: TLS cannot be turned on or off in a running service; restart it".to_owned(),
@@ -102,11 +102,11 @@ impl Reload {
             .iter()
             .filter(|(key, value)| self.fixed.get(*key) != Some(value));
         let restart: Vec<_> = restart.map(|(key, _)| key.as_str()).collect();
-        let changed = moderator.replace_sites(loaded.config.sites);
+        let changed = operations.policies.replace(loaded.config.sites);
         if let (Some(tls), Some(new)) = (tls, loaded.tls) {
             tls.store(new);
         }
-        moderator.configured(None);
+        operations.policies.configured(None);
         tracing::info!(
             sites_changed = changed.join(","),
             "the configuration was read anew and is at work"

@@ -140,8 +140,8 @@ pub struct Judged<'a> {
     pub policy_version: &'a str,
     /// It was given before.
     pub replayed: bool,
-    /// From when to when the text was weighed; `None` where it was not, as for what was decided before.
-    pub weighed: Option<(Timestamp, Timestamp)>,
+    /// The beginning and the end of scoring the text; `None` where it was not scored, as for what was decided before.
+    pub scored: Option<(Timestamp, Timestamp)>,
     /// From when to when the quotas were counted, if they were.
     pub counted: Option<(Timestamp, Timestamp)>,
 }
@@ -179,7 +179,7 @@ impl Call {
             span.set_attributes(attributes.into_iter().chain(probability));
             Context::new().with_remote_span_context(span.span_context().clone())
         };
-        let stations = [("weigh the text", judged.weighed), ("count the quotas", judged.counted)];
+        let stations = [("score the text", judged.scored), ("count the quotas", judged.counted)];
         for (name, took) in stations {
             let Some((from, to)) = took else { continue };
             let span = self

@@ -4,7 +4,7 @@
 //! ```sh
 //! cargo bench --bench lists                      # nanoseconds a comment, and the ratio within rounds
 //! cargo bench --bench lists --no-run             # prints the program's path; then, for instructions a comment:
-//! for n in 0 100000; do valgrind --tool=callgrind --toggle-collect='*Moderator*check*' PROGRAM --entries $n 200; done
+//! for n in 0 100000; do valgrind --tool=callgrind --toggle-collect='*pipeline*check*' PROGRAM --entries $n 200; done
 //! ```
 
 #![expect(
@@ -24,7 +24,8 @@ use moderato::clock::{Clock, Timestamp};
 use moderato::comment::{Action, Author, Comment};
 use moderato::config;
 use moderato::limit::{Limiter, MemorySettings};
-use moderato::moderator::{Moderator, Parts, Submission};
+use moderato::operations::{Operations, Parts};
+use moderato::pipeline::{self, Deps, Submission};
 use moderato::privacy::Pseudonymizer;
 use moderato::sensitive::Sensitive;
 use moderato::site::{FieldSet, SiteId};
@@ -51,10 +52,10 @@ fn main() {
     let entries: Option<usize> = entries.and_then(|at| args.get(at + 1)?.parse().ok());
     let rounds: u32 = args.last().and_then(|arg| arg.parse().ok()).unwrap_or(4_000);
     if let Some(entries) = entries {
-        println!("{} entries: {:.0} ns a comment", entries, run(&house(entries), rounds));
+        println!("{} entries: {:.0} ns a comment", entries, run(&deps(entries), rounds));
         return;
     }
-    let (without, with) = (house(0), house(100_000));
+    let (without, with) = (deps(0), deps(100_000));
     let mut ratios = Vec::new();
     for _ in 0..9 {
         let (a, b) = (run(&without, rounds), run(&with, rounds));
@@ -66,12 +67,12 @@ fn main() {
 }
 
 /// Nanoseconds for one comment.
-fn run(house: &Moderator, rounds: u32) -> f64 {
+fn run(deps: &Deps, rounds: u32) -> f64 {
     let submissions = TEXTS.map(submission);
     let began = Instant::now();
     for _ in 0..rounds {
         for submission in &submissions {
-            let judged = house.check(black_box(submission), FieldSet::default());
+            let judged = pipeline::check(deps, black_box(submission), FieldSet::default());
             black_box(judged.expect("the site is known"));
         }
     }
@@ -101,14 +102,13 @@ fn submission(text: &str) -> Submission {
     }
 }
 
-fn house(entries: usize) -> Moderator {
+fn deps(entries: usize) -> Deps {
     let began = Instant::now();
     let config = config::parse(&settings(entries), Path::new("bench.toml")).expect("good settings");
     println!("{entries} entries compiled in {:?}", began.elapsed());
     let clock = Clock::manual(Timestamp::from_micros(1));
-    Moderator::new(Parts {
+    let operations = Operations::new(Parts {
         metrics: Metrics::off(&config.sites),
-        events: Events::OBJECTIONS,
         sites: Arc::new(config.sites),
         models: Live::fixed(Some(LoadedModel {
             model: artifact::embedded().expect("the shipped model"),
@@ -121,9 +121,8 @@ fn house(entries: usize) -> Moderator {
         pseudonymizer: Pseudonymizer::new(&[7; 32]),
         clock,
         recorder: None,
-        traces: Traces::Off,
-        nonce: [0; 16],
-    })
+    });
+    Deps::new(Arc::new(operations), Events::OBJECTIONS, Traces::Off, [0; 16])
 }
 
 /// A tenth networks, a tenth accounts, a tenth e-mail domains, two tenths hosts, four tenths words, a tenth parts of

@@ -40,7 +40,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("telemetry", &["clock", "record", "verdict", "site"]),
     (
-        "moderator",
+        "operations",
         &[
             "artifact",
             "clock",
@@ -49,13 +49,30 @@ const ROOMS: &[(&str, &[&str])] = &[
             "feedback",
             "limit",
             "model",
-            "policy",
             "privacy",
             "record",
             "sensitive",
-            "signals",
             "site",
             "statistics",
+            "telemetry",
+            "verdict",
+        ],
+    ),
+    (
+        "pipeline",
+        &[
+            "artifact",
+            "clock",
+            "comment",
+            "feedback",
+            "limit",
+            "model",
+            "operations",
+            "policy",
+            "privacy",
+            "record",
+            "signals",
+            "site",
             "telemetry",
             "text",
             "verdict",
@@ -70,7 +87,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "clock",
             "comment",
             "model",
-            "moderator",
+            "operations",
+            "pipeline",
             "policy",
             "record",
             "sensitive",
@@ -81,7 +99,10 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("config", &["clock", "comment", "site", "text", "verdict"]),
-    ("server", &["api", "config", "limit", "moderator", "transport"]),
+    (
+        "server",
+        &["api", "config", "limit", "operations", "pipeline", "transport"],
+    ),
     // The command line glues rooms together; it is the top.
     (
         "cli",
@@ -96,7 +117,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "import",
             "limit",
             "model",
-            "moderator",
+            "operations",
+            "pipeline",
             "privacy",
             "record",
             "redis",
@@ -176,7 +198,8 @@ const EXPOSING: &[&str] = &[
     "sensitive.rs",
     "signals",           // reads the form
     "model",             // reads what it is shown of an example
-    "moderator",         // hands the text to the model and the address to the pseudonyms
+    "operations",        // hands what is kept to the store, and names to the pseudonyms
+    "pipeline",          // hands the text to the model and the address to the pseudonyms
     "api/grpc",          // offsets of an explanation are checked against the text
     "train",             // reads labelled comments
     "feedback",          // redacts what is kept, in recorder.rs

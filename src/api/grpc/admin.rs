@@ -1,4 +1,4 @@
-//! `AdminService`: what changes what is kept. It takes an administrator's key.
+//! `AdminService`: changes what is kept. It takes an administrator's key.
 
 use std::sync::Arc;
 
@@ -7,18 +7,18 @@ use tonic::{Request, Response, Status};
 use super::proto::admin_service_server::AdminService;
 use super::proto::{ForgetAuthorRequest, ForgetAuthorResponse};
 use super::{auth, feedback};
-use crate::moderator::Moderator;
+use crate::operations::Operations;
 
-/// The door for those who run the service.
+/// Implements `AdminService`.
 #[derive(Debug)]
 pub struct AdminServiceImpl {
-    moderator: Arc<Moderator>,
+    operations: Arc<Operations>,
 }
 
 impl AdminServiceImpl {
-    /// A door to this house.
-    pub const fn new(moderator: Arc<Moderator>) -> Self {
-        Self { moderator }
+    /// Serves these operations.
+    pub const fn new(operations: Arc<Operations>) -> Self {
+        Self { operations }
     }
 }
 
@@ -28,8 +28,8 @@ impl AdminService for AdminServiceImpl {
         &self,
         request: Request<ForgetAuthorRequest>,
     ) -> Result<Response<ForgetAuthorResponse>, Status> {
-        auth::admin(&self.moderator, &request)?;
-        let response = feedback::forget(&self.moderator, request.into_inner()).await?;
+        auth::admin(&self.operations, &request)?;
+        let response = feedback::forget(&self.operations, request.into_inner()).await?;
         Ok(Response::new(response))
     }
 }

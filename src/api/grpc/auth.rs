@@ -16,7 +16,7 @@ use tonic::{Request, Status};
 use tonic_types::FieldViolation;
 
 use super::status;
-use crate::moderator::Moderator;
+use crate::operations::Operations;
 use crate::site::SiteId;
 use crate::transport::{Authenticator, Caller, Denied, Refusal};
 
@@ -28,16 +28,16 @@ const SCHEME: &str = "Bearer ";
 #[derive(Debug, Clone)]
 pub(super) struct Authenticated<S> {
     inner: S,
-    moderator: Arc<Moderator>,
+    operations: Arc<Operations>,
     authenticator: Arc<Authenticator>,
 }
 
 impl<S> Authenticated<S> {
     /// Wraps `inner`. It belongs outside of whatever costs more than reading a key.
-    pub(super) fn new(inner: S, moderator: &Arc<Moderator>, authenticator: &Arc<Authenticator>) -> Self {
+    pub(super) fn new(inner: S, operations: &Arc<Operations>, authenticator: &Arc<Authenticator>) -> Self {
         Self {
             inner,
-            moderator: Arc::clone(moderator),
+            operations: Arc::clone(operations),
             authenticator: Arc::clone(authenticator),
         }
     }
@@ -66,7 +66,7 @@ where
                 AuthenticatedFuture::Accepted(self.inner.call(request))
             }
             Err(denied) => {
-                let refusal = refuse(&self.moderator, denied).into_http();
+                let refusal = refuse(&self.operations, denied).into_http();
                 AuthenticatedFuture::Denied(Box::new(Refusal::new(refusal, request)))
             }
         }
@@ -96,26 +96,26 @@ where
 }
 
 /// Checks that the caller may ask for this site, and counts the denial of one that may not.
-pub(super) fn site(moderator: &Moderator, caller: &Caller, site: &SiteId) -> Result<(), Status> {
-    caller.opens(site).map_err(|denied| refuse(moderator, denied))
+pub(super) fn site(operations: &Operations, caller: &Caller, site: &SiteId) -> Result<(), Status> {
+    caller.opens(site).map_err(|denied| refuse(operations, denied))
 }
 
 /// Checks that the caller is an administrator, and counts the denial of one that is not.
-pub(super) fn admin<T>(moderator: &Moderator, request: &Request<T>) -> Result<(), Status> {
+pub(super) fn admin<T>(operations: &Operations, request: &Request<T>) -> Result<(), Status> {
     caller(request.extensions())?
         .administrates()
-        .map_err(|denied| refuse(moderator, denied))
+        .map_err(|denied| refuse(operations, denied))
 }
 
-/// What is asked by a decision's id alone: whoever has a site's key says which site, and the house compares it with the
+/// What is asked by a decision's id alone: whoever has a site's key says which site, and it is compared with the
 /// decision's.
-pub(super) fn stated_site<T>(moderator: &Moderator, request: &Request<T>, site: &str) -> Result<(), Status> {
+pub(super) fn stated_site<T>(operations: &Operations, request: &Request<T>, site: &str) -> Result<(), Status> {
     let caller = caller(request.extensions())?;
     if caller.opens_all() {
         return Ok(());
     }
     match SiteId::new(site) {
-        Ok(site) => self::site(moderator, caller, &site),
+        Ok(site) => self::site(operations, caller, &site),
         Err(_) => Err(status::invalid(vec![FieldViolation::new(
             "site",
             "is missing or malformed; a caller with a key names its site",
@@ -124,11 +124,11 @@ pub(super) fn stated_site<T>(moderator: &Moderator, request: &Request<T>, site: 
 }
 
 /// Checks the stated site as [`stated_site`] does, where an administrator may ask for all sites at once.
-pub(super) fn stated_site_or_admin<T>(moderator: &Moderator, request: &Request<T>, site: &str) -> Result<(), Status> {
+pub(super) fn stated_site_or_admin<T>(operations: &Operations, request: &Request<T>, site: &str) -> Result<(), Status> {
     if caller(request.extensions())?.administrates().is_ok() {
         return Ok(());
     }
-    stated_site(moderator, request, site)
+    stated_site(operations, request, site)
 }
 
 /// The caller in the extensions of a request.
@@ -138,8 +138,8 @@ pub(super) fn caller(extensions: &http::Extensions) -> Result<&Caller, Status> {
 }
 
 /// Counts a refusal, and says it.
-pub(super) fn refuse(moderator: &Moderator, denied: Denied) -> Status {
-    moderator.metrics().denied(denied.code());
+pub(super) fn refuse(operations: &Operations, denied: Denied) -> Status {
+    operations.metrics().denied(denied.code());
     status::denied(denied)
 }
 

@@ -1,4 +1,4 @@
-//! Wire ↔ house. Personal fields are wrapped here, on the way in; everything the calling program did wrong is
+//! Translates between the wire and the pipeline. Personal fields are wrapped here, on the way in; everything the calling program did wrong is
 //! collected here, and what the author did wrong passes.
 
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use super::{fields, proto};
 use crate::clock::Timestamp;
 use crate::comment::{Action, Author, Comment, Kind, Trust};
 use crate::model::{Contribution, Explanation};
-use crate::moderator::{Explained, Judgement, RequestId, Submission};
+use crate::pipeline::{Explained, Judgement, RequestId, Submission};
 use crate::policy::{self, Summary};
 use crate::sensitive::Sensitive;
 use crate::site::{InvalidSiteId, SiteId};

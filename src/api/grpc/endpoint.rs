@@ -17,7 +17,7 @@ use super::ModerationServiceImpl;
 use super::proto::moderation_service_server::ModerationServiceServer;
 use super::proto::{ModerateRequest, ModerateResponse};
 use super::service::{Sender, judge};
-use crate::moderator::{Moderator, Submission};
+use crate::pipeline::{Deps, Submission};
 use crate::transport::{AdmittedCall, Endpoint};
 
 /// The method that is served here.
@@ -74,7 +74,7 @@ where
         let implementation = self.implementation;
         Box::pin(async move {
             let answer = pin!(async {
-                Ok(match unary.answer(implementation.moderator()).await {
+                Ok(match unary.answer(implementation.deps()).await {
                     Ok(message) => response(message),
                     Err(status) => status.into_http(),
                 })
@@ -106,22 +106,22 @@ impl Unary {
         }
     }
 
-    async fn answer(&mut self, moderator: &Moderator) -> Result<ModerateResponse, Status> {
-        let submission = self.read(moderator).await;
+    async fn answer(&mut self, deps: &Deps) -> Result<ModerateResponse, Status> {
+        let submission = self.read(deps).await;
         // Before anything is waited for.
         self.messages = None;
         match (&submission, &self.sender) {
-            (Ok(submission), Ok(sender)) => judge(moderator, submission, sender.patience()).await,
+            (Ok(submission), Ok(sender)) => judge(deps, submission, sender.patience()).await,
             (Err(status), _) | (_, Err(status)) => Err(status.clone()),
         }
     }
 
-    async fn read(&mut self, moderator: &Moderator) -> Result<Submission, Status> {
+    async fn read(&mut self, deps: &Deps) -> Result<Submission, Status> {
         let missing = || Status::internal("Missing request message.");
         let messages = self.messages.as_mut().ok_or_else(missing)?;
         let message = messages.message().await?.ok_or_else(missing)?;
         let sender = self.sender.as_ref().map_err(Status::clone);
-        let submission = sender.and_then(|sender| sender.read(moderator, message));
+        let submission = sender.and_then(|sender| sender.read(deps, message));
         // To its end: a call that is answered while its caller still sends would be cut.
         messages.trailers().await?;
         submission

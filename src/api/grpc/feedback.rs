@@ -1,4 +1,4 @@
-//! Labels, questions after a decision, and forgetting: from the wire to the house and back.
+//! Labels, questions after a decision, and forgetting: between the wire and the operations.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use tonic::Status;
 use tonic_types::FieldViolation;
 
 use super::{convert, fields, proto, status};
-use crate::moderator::{Feedback, Forget, Moderator};
+use crate::operations::{Feedback, Forget, Operations};
 use crate::record::{Cause, DecisionId, Entry, Label, LabelSource, Opinion};
 use crate::sensitive::Sensitive;
 use crate::site::SiteId;
@@ -16,11 +16,11 @@ const REVIEWER_BYTES_MAX: usize = 256;
 
 /// `SubmitFeedback`
 pub(super) async fn submit(
-    moderator: &Moderator,
+    operations: &Operations,
     request: proto::SubmitFeedbackRequest,
 ) -> Result<proto::SubmitFeedbackResponse, Status> {
     let feedback = read_feedback(request).map_err(status::invalid)?;
-    let result = moderator.submit_feedback(feedback).await;
+    let result = operations.submit_feedback(feedback).await;
     let (id, labeled) = result.map_err(|refusal| status::feedback(&refusal))?;
     Ok(proto::SubmitFeedbackResponse {
         decision_id: id.to_string(),
@@ -80,7 +80,7 @@ fn read_feedback(request: proto::SubmitFeedbackRequest) -> Result<Feedback, Vec<
 
 /// `GetDecision`
 pub(super) async fn get(
-    moderator: &Moderator,
+    operations: &Operations,
     request: proto::GetDecisionRequest,
 ) -> Result<proto::GetDecisionResponse, Status> {
     let proto::GetDecisionRequest { decision_id, site } = request;
@@ -90,7 +90,7 @@ pub(super) async fn get(
     let Some(id) = id.filter(|_| violations.is_empty()) else {
         return Err(status::invalid(violations));
     };
-    let result = moderator.decision(id, site.as_ref()).await;
+    let result = operations.decision(id, site.as_ref()).await;
     result.map(entry).map_err(|refusal| status::feedback(&refusal))
 }
 
@@ -151,12 +151,12 @@ fn reason(cause: Cause) -> proto::Reason {
 
 /// `ForgetAuthor`
 pub(super) async fn forget(
-    moderator: &Arc<Moderator>,
+    operations: &Arc<Operations>,
     request: proto::ForgetAuthorRequest,
 ) -> Result<proto::ForgetAuthorResponse, Status> {
     let forget = read_forget(request).map_err(status::invalid)?;
     let about_author = matches!(&forget, Forget::Site { name, email, .. } if name.is_some() || email.is_some());
-    let forgotten = moderator
+    let forgotten = operations
         .forget(forget)
         .await
         .map_err(|refusal| status::feedback(&refusal))?;
@@ -170,7 +170,7 @@ pub(super) async fn forget(
     Ok(proto::ForgetAuthorResponse {
         decisions: forgotten.n_records,
         labels: forgotten.n_labels,
-        model_versions: moderator.trained_from(&forgotten.exports).await,
+        model_versions: operations.models.trained_from(&forgotten.exports).await,
         exports: forgotten
             .exports
             .into_iter()

@@ -10,21 +10,21 @@ use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::{Code, Status};
 
-use crate::moderator::Moderator;
+use crate::pipeline::Deps;
 use crate::telemetry::{Call, Method};
 
 /// A service whose calls are counted and traced.
 #[derive(Debug, Clone)]
 pub(super) struct Instrumented<S> {
     inner: S,
-    moderator: Arc<Moderator>,
+    deps: Arc<Deps>,
 }
 
 impl<S> Instrumented<S> {
     /// Counts the calls of `inner`. It belongs outermost, around whatever may turn a call away.
-    pub(super) fn new(inner: S, moderator: &Arc<Moderator>) -> Self {
-        let moderator = Arc::clone(moderator);
-        Self { inner, moderator }
+    pub(super) fn new(inner: S, deps: &Arc<Deps>) -> Self {
+        let deps = Arc::clone(deps);
+        Self { inner, deps }
     }
 }
 
@@ -42,21 +42,21 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
-        let moderator = Arc::clone(&self.moderator);
+        let deps = Arc::clone(&self.deps);
         let method = Method::of_path(request.uri().path());
-        moderator.metrics().requested(method);
+        deps.operations.metrics().requested(method);
         let parent = request
             .headers()
             .get("traceparent")
             .and_then(|parent| parent.to_str().ok());
-        let call = moderator.trace(method, parent);
+        let call = deps.trace(method, parent);
         if let Some(call) = &call {
             // The service adds what was decided.
             request.extensions_mut().insert(call.clone());
         }
         InstrumentedFuture {
             inner: self.inner.call(request),
-            moderator,
+            deps,
             method,
             call,
             progress: Progress::Waiting,
@@ -69,7 +69,7 @@ where
 #[derive(Debug)]
 pub(super) struct InstrumentedFuture<F> {
     inner: F,
-    moderator: Arc<Moderator>,
+    deps: Arc<Deps>,
     method: Method,
     call: Option<Call>,
     progress: Progress,
@@ -102,7 +102,7 @@ impl<F> InstrumentedFuture<F> {
     fn end(&mut self, code: Code) {
         self.progress = Progress::Ended;
         if code != Code::Ok {
-            self.moderator.metrics().failed(code as i32);
+            self.deps.operations.metrics().failed(code as i32);
         }
         let method = self.method;
         // A stream that has begun records its own end.
@@ -111,7 +111,7 @@ impl<F> InstrumentedFuture<F> {
             .take()
             .filter(|_| method != Method::ModerateStream || code != Code::Ok)
         {
-            self.moderator.traced(&call, method, code as i32);
+            self.deps.traced(&call, method, code as i32);
         }
     }
 }
@@ -161,7 +161,8 @@ mod tests {
     use crate::artifact::Live;
     use crate::clock::{Clock, Timestamp};
     use crate::limit::{Limiter, MemorySettings};
-    use crate::moderator::{Moderator, Parts};
+    use crate::operations::{Operations, Parts};
+    use crate::pipeline::Deps;
     use crate::privacy::Pseudonymizer;
     use crate::site::{Callers, Sites};
     use crate::telemetry::{Events, Method, Metrics, Traces};
@@ -180,7 +181,7 @@ mod tests {
             subjects_max: 1,
             replay_bytes_max: 0,
         };
-        let moderator = Moderator::new(Parts {
+        let operations = Operations::new(Parts {
             sites: Arc::new(sites),
             models: Live::fixed(None),
             limiter: Limiter::memory(&memory),
@@ -188,13 +189,11 @@ mod tests {
             clock: Clock::manual(Timestamp::from_micros(1)),
             metrics,
             recorder: None,
-            events: Events::OBJECTIONS,
-            traces: Traces::Off,
-            nonce: [3; 16],
         });
+        let deps = Deps::new(Arc::new(operations), Events::OBJECTIONS, Traces::Off, [3; 16]);
         let mut call = InstrumentedFuture {
             inner: Box::pin(inner),
-            moderator: Arc::new(moderator),
+            deps: Arc::new(deps),
             method: Method::Moderate,
             call: None,
             progress: Progress::Waiting,

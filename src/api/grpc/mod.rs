@@ -1,4 +1,4 @@
-//! The gRPC door: services, reflection, health, and the bounds that protect this process.
+//! gRPC: services, reflection, health, and the bounds that protect this process.
 //!
 //! It must never judge: what an author did wrong passes through as a fact. Start reading in [`Services`], then
 //! `service.rs` and `convert.rs`.
@@ -17,7 +17,7 @@ mod stats;
 mod status;
 mod stream;
 
-use crate::moderator::Moderator;
+use crate::pipeline::{self, Deps};
 use crate::site::FieldSet;
 use crate::transport::CallBounds;
 
@@ -52,19 +52,17 @@ pub const SERVICES: [&str; 3] = [
 ];
 
 /// Judges one request in this process, without limits, exactly as the service would: the same reading of the request,
-/// the same house, the same answer. Fields that are `unknown` are not asked for.
+/// the same pipeline, the same answer. Fields that are `unknown` are not asked for.
 ///
 /// # Errors
 /// As the RPC.
 pub fn check(
-    moderator: &Moderator,
+    deps: &Deps,
     request: proto::ModerateRequest,
     unknown: FieldSet,
 ) -> Result<proto::ModerateResponse, tonic::Status> {
     let submission = convert::submission(request).map_err(status::invalid)?;
-    let judgement = moderator
-        .check(&submission, unknown)
-        .map_err(|refusal| status::refused(&refusal))?;
+    let judgement = pipeline::check(deps, &submission, unknown).map_err(|refusal| status::refused(&refusal))?;
     Ok(convert::response(judgement, submission.comment.content.expose()))
 }
 

@@ -1,4 +1,4 @@
-//! `ModelService`: which model is at work, and taking up another.
+//! `ModelService`: says which model is at work, and takes up another.
 
 use std::sync::Arc;
 
@@ -7,25 +7,25 @@ use tonic::{Request, Response, Status};
 use super::proto::model_service_server::ModelService;
 use super::proto::{GetModelRequest, GetModelResponse, ReloadModelRequest, ReloadModelResponse};
 use super::{auth, convert};
-use crate::moderator::Moderator;
+use crate::operations::Operations;
 
-/// The door to the model at work.
+/// Implements `ModelService`.
 #[derive(Debug)]
 pub struct ModelServiceImpl {
-    moderator: Arc<Moderator>,
+    operations: Arc<Operations>,
 }
 
 impl ModelServiceImpl {
-    /// A door to this house.
-    pub const fn new(moderator: Arc<Moderator>) -> Self {
-        Self { moderator }
+    /// Serves these operations.
+    pub const fn new(operations: Arc<Operations>) -> Self {
+        Self { operations }
     }
 }
 
 #[tonic::async_trait]
 impl ModelService for ModelServiceImpl {
     async fn get_model(&self, _: Request<GetModelRequest>) -> Result<Response<GetModelResponse>, Status> {
-        let Some(loaded) = self.moderator.model() else {
+        let Some(loaded) = self.operations.models.current() else {
             return Err(Status::failed_precondition("no model is loaded; start with --model F"));
         };
         let model = &loaded.model;
@@ -37,8 +37,9 @@ impl ModelService for ModelServiceImpl {
             reject_at: thresholds.reject_at.map(crate::model::SpamProbability::get),
             loaded_at: Some(convert::timestamp(loaded.loaded_at)),
             last_reload_error: self
-                .moderator
-                .last_reload_error()
+                .operations
+                .models
+                .last_error()
                 .map(|error| error.to_string())
                 .unwrap_or_default(),
             n_terms: u64::try_from(model.n_terms()).unwrap_or(u64::MAX),
@@ -49,10 +50,11 @@ impl ModelService for ModelServiceImpl {
         &self,
         request: Request<ReloadModelRequest>,
     ) -> Result<Response<ReloadModelResponse>, Status> {
-        auth::admin(&self.moderator, &request)?;
+        auth::admin(&self.operations, &request)?;
         let reload = self
-            .moderator
-            .reload_model()
+            .operations
+            .models
+            .reload()
             .await
             .map_err(|error| Status::failed_precondition(error.to_string()))?;
         Ok(Response::new(ReloadModelResponse {

@@ -21,7 +21,7 @@ use super::proto::model_service_server::ModelServiceServer;
 use super::proto::moderation_service_server::ModerationServiceServer;
 use super::stream::Streams;
 use super::{AdminServiceImpl, Bounds, ModelServiceImpl, ModerationServiceImpl, proto, status};
-use crate::moderator::Moderator;
+use crate::pipeline::Deps;
 use crate::transport::{Activity, Admission, AdmissionFuture, Authenticator, DrainOnShutdown, LoadShed};
 
 /// All gRPC services of the process. Clones share them.
@@ -42,28 +42,30 @@ struct Inner {
 type Ours<S> = Instrumented<Authenticated<LoadShed<S>>>;
 
 impl Services {
-    /// The services of this moderator, behind this admission. Streams end once `stopped` is true.
+    /// The services of these dependencies, behind this admission. Streams end once `stopped` is true.
     ///
     /// # Errors
     /// If the embedded descriptors cannot be read, which a test would have found.
     pub fn new<H: Health>(
-        moderator: &Arc<Moderator>,
+        deps: &Arc<Deps>,
         bounds: Bounds,
         admission: &Admission,
         stopped: &watch::Receiver<bool>,
         health: HealthServer<H>,
     ) -> Result<Self, tonic_reflection::server::Error> {
-        let sites = Arc::clone(moderator);
-        let authenticator = Arc::new(Authenticator::new(moderator.clock().clone(), move || sites.sites()));
+        let operations = &deps.operations;
+        let sites = Arc::clone(operations);
+        let clock = operations.clock().clone();
+        let authenticator = Arc::new(Authenticator::new(clock, move || sites.policies.sites()));
         // Twice as many as there may be calls that wait for a processor: items wait for Redis too, and are few enough
         // to keep no reader waiting for long.
         let items_max = bounds.calls.backlog_max.saturating_mul(2);
         let streams = Streams::new(bounds.streams, items_max, stopped.clone());
-        let service = ModerationServiceImpl::with_streams(Arc::clone(moderator), Arc::clone(&authenticator), streams);
+        let service = ModerationServiceImpl::with_streams(Arc::clone(deps), Arc::clone(&authenticator), streams);
         let moderation = Moderation::new(service, bounds.message_bytes_max);
-        let model = ModelServiceServer::new(ModelServiceImpl::new(Arc::clone(moderator)))
+        let model = ModelServiceServer::new(ModelServiceImpl::new(Arc::clone(operations)))
             .max_decoding_message_size(bounds.message_bytes_max);
-        let admin = AdminServiceServer::new(AdminServiceImpl::new(Arc::clone(moderator)))
+        let admin = AdminServiceServer::new(AdminServiceImpl::new(Arc::clone(operations)))
             .max_decoding_message_size(bounds.message_bytes_max);
         // Older tools (grpcurl up to 1.8.6) ask for v1alpha only; the types of error details let them decode those.
         let reflection = || {
@@ -77,7 +79,7 @@ impl Services {
             .add_service(drained(reflection().build_v1alpha()?, stopped));
         let guards = Guards {
             admission,
-            moderator,
+            deps,
             authenticator: &authenticator,
         };
         Ok(Self(Arc::new(Inner {
@@ -100,14 +102,14 @@ impl Services {
 /// The layers before each service of ours.
 struct Guards<'a> {
     admission: &'a Admission,
-    moderator: &'a Arc<Moderator>,
+    deps: &'a Arc<Deps>,
     authenticator: &'a Arc<Authenticator>,
 }
 
 impl Guards<'_> {
     fn of<S>(&self, service: S) -> Ours<S> {
-        let guarded = Authenticated::new(self.admission.shed(service), self.moderator, self.authenticator);
-        Instrumented::new(guarded, self.moderator)
+        let guarded = Authenticated::new(self.admission.shed(service), &self.deps.operations, self.authenticator);
+        Instrumented::new(guarded, self.deps)
     }
 }
 

@@ -3,7 +3,7 @@
 use tonic_types::FieldViolation;
 
 use super::{convert, proto};
-use crate::moderator::{Asked, Rate, Report, SiteDay};
+use crate::operations::{Asked, Rate, Report, SiteDay};
 use crate::verdict::Verdict;
 
 /// Days that are reported where nobody says how many.

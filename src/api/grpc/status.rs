@@ -8,7 +8,8 @@ use tonic::codegen::http;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use crate::moderator::{FeedbackRefusal, Refusal};
+use crate::operations::FeedbackRefusal;
+use crate::pipeline::Refusal;
 use crate::transport::{Denied, Rejections};
 
 /// When callers that were turned away for overload may come back: so many ms and up to as many more, each of them at
@@ -29,7 +30,7 @@ pub(super) fn invalid(violations: Vec<FieldViolation>) -> Status {
     )
 }
 
-/// A refusal of the house.
+/// The status of a refusal of the pipeline.
 pub(super) fn refused(refusal: &Refusal) -> Status {
     match refusal {
         Refusal::UnknownSite(_) => Status::not_found(format!(

@@ -20,7 +20,8 @@ use crate::artifact::{Live, LoadedModel};
 use crate::clock::Clock;
 use crate::config;
 use crate::limit::{Limiter, MemorySettings};
-use crate::moderator::{Moderator, Parts};
+use crate::operations::{Operations, Parts};
+use crate::pipeline::Deps;
 use crate::privacy::Pseudonymizer;
 use crate::telemetry::{Events, Metrics, Traces};
 
@@ -202,7 +203,7 @@ fn lines(path: &Path) -> Result<Box<dyn Iterator<Item = io::Result<String>>>, Fa
 /// Who judges.
 enum Judge {
     /// The house, in this process.
-    Here(Box<Moderator>),
+    Here(Box<Deps>),
     /// A running service.
     There(Box<remote::Remote>),
 }
@@ -219,11 +220,9 @@ impl Judge {
             subjects_max: 1,
             replay_bytes_max: 0,
         });
-        let moderator = Moderator::new(Parts {
+        let operations = Operations::new(Parts {
             metrics: Metrics::off(&config.sites),
             recorder: None,
-            events: Events::OBJECTIONS,
-            traces: Traces::Off,
             sites: Arc::new(config.sites),
             models: Live::fixed(Some(LoadedModel {
                 model,
@@ -232,16 +231,16 @@ impl Judge {
             limiter,
             pseudonymizer: Pseudonymizer::new(&[]),
             clock: Clock::System,
-            nonce: [0; 16],
         });
-        Ok(Self::Here(Box::new(moderator)))
+        let deps = Deps::new(Arc::new(operations), Events::OBJECTIONS, Traces::Off, [0; 16]);
+        Ok(Self::Here(Box::new(deps)))
     }
 
     fn judge(&mut self, input: Input, number: usize) -> Result<Checked, Failure> {
         let request = input.request(matches!(self, Self::There(_)));
         let answer = match self {
             Self::There(remote) => remote.judge(request),
-            Self::Here(moderator) => crate::api::grpc::check(moderator, request, input.unknown()),
+            Self::Here(deps) => crate::api::grpc::check(deps, request, input.unknown()),
         };
         let answer = answer.map_err(|status| Failure::new(exit_for(&status), refusal(&status, number)))?;
         Ok(Checked { input, answer })

@@ -10,7 +10,7 @@ use crate::artifact;
 use crate::cli::{CommandResult, Exit, Failure, output};
 use crate::clock::{Clock, Timestamp};
 use crate::config;
-use crate::moderator::author_keys_of_all;
+use crate::operations::author_keys_of_all;
 use crate::record::{DecisionId, Export, Selection};
 use crate::sensitive::Sensitive;
 

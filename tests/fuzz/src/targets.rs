@@ -16,7 +16,8 @@ use moderato::config;
 use moderato::import::{self, Columns, Format, Rules};
 use moderato::limit::{Limiter, MemorySettings};
 use moderato::model::{Reading, SpamModel};
-use moderato::moderator::{Moderator, Parts};
+use moderato::operations::{Operations, Parts};
+use moderato::pipeline::Deps;
 use moderato::privacy::Pseudonymizer;
 use moderato::telemetry::{Events, Metrics, Traces};
 use moderato::transport::Authenticator;
@@ -39,11 +40,12 @@ pub const ALL: [(&str, Target); 6] = [
 
 thread_local! {
     static MODEL: SpamModel = artifact::embedded().unwrap();
-    static HOUSE: RefCell<(Arc<Authenticator>, ModerationServiceImpl)> = RefCell::new({
-        let house = Arc::new(house());
-        let sites = Arc::clone(&house);
-        let authenticator = Arc::new(Authenticator::new(house.clock().clone(), move || sites.sites()));
-        (Arc::clone(&authenticator), ModerationServiceImpl::new(house, authenticator))
+    static SERVICE: RefCell<(Arc<Authenticator>, ModerationServiceImpl)> = RefCell::new({
+        let deps = Arc::new(deps());
+        let operations = Arc::clone(&deps.operations);
+        let clock = operations.clock().clone();
+        let authenticator = Arc::new(Authenticator::new(clock, move || operations.policies.sites()));
+        (Arc::clone(&authenticator), ModerationServiceImpl::new(deps, authenticator))
     });
     static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread()
         .build()
@@ -139,7 +141,7 @@ pub fn request(data: &[u8]) {
     });
     let request_again = request.clone();
     let answer = RUNTIME.with(|runtime| {
-        HOUSE.with_borrow(|(authenticator, door)| {
+        SERVICE.with_borrow(|(authenticator, door)| {
             // The door lets in whom the guard before it has let in: without keys, everybody.
             let let_in = |request| {
                 let mut request = tonic::Request::new(request);
@@ -174,14 +176,12 @@ pub fn request(data: &[u8]) {
     }
 }
 
-fn house() -> Moderator {
+fn deps() -> Deps {
     let settings = "defaults.judge_private_addresses = true\n[site.strict]\nrequired.anonymous = [\"content\"]\n";
     let config = config::parse(settings, Path::new("fuzz.toml")).unwrap();
     let clock = Clock::manual(Timestamp::from_micros(1_700_000_000_000_000));
-    Moderator::new(Parts {
+    let operations = Operations::new(Parts {
         metrics: Metrics::off(&config.sites),
-        events: Events::OBJECTIONS,
-        traces: Traces::Off,
         sites: Arc::new(config.sites),
         models: Live::fixed(artifact::embedded().ok().map(|model| LoadedModel {
             model,
@@ -194,8 +194,8 @@ fn house() -> Moderator {
         pseudonymizer: Pseudonymizer::new(&[7; 32]),
         recorder: None,
         clock,
-        nonce: [3; 16],
-    })
+    });
+    Deps::new(Arc::new(operations), Events::OBJECTIONS, Traces::Off, [3; 16])
 }
 
 /// Any text: a configuration or every mistake in it, each with the path of its key.

@@ -12,7 +12,8 @@ use moderato::clock::{Clock, Timestamp};
 use moderato::config;
 use moderato::feedback::{FeedbackStore, Recorder};
 use moderato::limit::{Limiter, MemorySettings};
-use moderato::moderator::{Moderator, Parts};
+use moderato::operations::{Operations, Parts};
+use moderato::pipeline::Deps;
 use moderato::privacy::Pseudonymizer;
 use moderato::server::{self, Listeners, Server, ServerError};
 use moderato::telemetry::{Events, Metrics, Traces};
@@ -68,24 +69,22 @@ impl House {
             loaded_at: clock.now(),
         });
         let (bounds, connections) = server::bounds(&config);
-        let moderator = Moderator::new(Parts {
+        let operations = Operations::new(Parts {
             metrics: Metrics::off(&config.sites),
             recorder: store.map(|store| Recorder::start(store, config.feedback.queue_max, clock.clone())),
-            events: Events::OBJECTIONS,
-            traces: Traces::Off,
             sites: Arc::new(config.sites),
             models: Live::fixed(model),
             limiter,
             pseudonymizer: Pseudonymizer::new(&[7; 32]),
             clock: clock.clone(),
-            nonce: [3; 16],
         });
+        let deps = Deps::new(Arc::new(operations), Events::OBJECTIONS, Traces::Off, [3; 16]);
         let grpc = Listeners::bind("--listen", &["127.0.0.1:0".parse().unwrap()])
             .await
             .unwrap();
         let address = grpc.addresses()[0];
         let server = Server {
-            moderator: Arc::new(moderator),
+            deps: Arc::new(deps),
             bounds,
             connections,
             grpc,

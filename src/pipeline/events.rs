@@ -4,8 +4,8 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use super::submission::{Judgement, Submission};
 use crate::clock::{Clock, Timestamp};
-use crate::moderator::{Judgement, Submission};
 use crate::site::SiteId;
 use crate::telemetry::{Call, Events, Judged};
 use crate::verdict::{Decision, Verdict};
@@ -44,20 +44,20 @@ pub(super) fn traced(call: &Call, site: &SiteId, judgement: &Judgement, stopwatc
         model_version: &judgement.model_version,
         policy_version: &judgement.policy_version,
         replayed: judgement.replayed,
-        weighed: stopwatch.weighed.get().copied(),
+        scored: stopwatch.scored.get().copied(),
         counted: stopwatch.counted.get().copied(),
     });
 }
 
-/// How long the stations of a traced call took.
+/// The time that the stations of a traced call took.
 pub(super) struct Stopwatch<'a> {
     /// Only for those who look on: the clock costs more than most stations.
     clock: Option<&'a Clock>,
-    weighed: OnceLock<Took>,
+    scored: OnceLock<Took>,
     counted: OnceLock<Took>,
 }
 
-/// From when to when.
+/// The beginning and the end of a station.
 type Took = (Timestamp, Timestamp);
 
 impl<'a> Stopwatch<'a> {
@@ -65,7 +65,7 @@ impl<'a> Stopwatch<'a> {
     pub(super) fn of(submission: &Submission, clock: &'a Clock) -> Self {
         Self {
             clock: submission.call.as_ref().map(|_| clock),
-            weighed: OnceLock::new(),
+            scored: OnceLock::new(),
             counted: OnceLock::new(),
         }
     }
@@ -75,12 +75,12 @@ impl<'a> Stopwatch<'a> {
         self.clock.map(Clock::now)
     }
 
-    /// The text has been weighed since `from`.
-    pub(super) fn weighed(&self, from: Option<Timestamp>) {
-        self.note(&self.weighed, from);
+    /// Notes that the text was scored since `from`.
+    pub(super) fn scored(&self, from: Option<Timestamp>) {
+        self.note(&self.scored, from);
     }
 
-    /// The quotas have been counted since `from`.
+    /// Notes that the quotas were counted since `from`.
     pub(super) fn counted(&self, from: Option<Timestamp>) {
         self.note(&self.counted, from);
     }

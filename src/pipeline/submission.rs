@@ -1,4 +1,4 @@
-//! What goes into the house and what comes out: a submission, its judgement, or a refusal.
+//! A submission to judge, its judgment, and the reasons why it is refused.
 
 use std::fmt;
 use std::time::Duration;

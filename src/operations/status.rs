@@ -1,10 +1,10 @@
-//! How the house stands, for operators: whether it can do its work, and what is wrong.
+//! The state of the service, for operators: whether it can do its work, and what is wrong.
 
-use super::Moderator;
+use super::Operations;
 use crate::clock::Timestamp;
 use crate::limit::RedisState;
 
-/// How the house stands.
+/// The state of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
     /// The model at work, if there is one.
@@ -99,19 +99,19 @@ impl Status {
     }
 }
 
-impl Moderator {
-    /// How the house stands now.
+impl Operations {
+    /// The state of the service now.
     pub fn status(&self) -> Status {
-        let model = self.model().map(|loaded| ModelStatus {
+        let model = self.models.current().map(|loaded| ModelStatus {
             version: loaded.model.version().to_owned(),
             loaded_at: loaded.loaded_at,
             loaded_seconds_ago: self.clock.now().since(loaded.loaded_at).as_secs(),
         });
         let no_model = model.is_none().then_some(Problem::NoModel);
-        let refused = self.last_reload_error().map(|error| Problem::ModelRefused {
+        let refused = self.models.last_error().map(|error| Problem::ModelRefused {
             error: error.to_string(),
         });
-        let configuration = self.config_refused().map(|error| Problem::ConfigRefused {
+        let configuration = self.policies.refused().map(|error| Problem::ConfigRefused {
             error: error.to_string(),
         });
         let redis = self.limiter.states().and_then(|states| match *states.borrow() {

@@ -1,33 +1,34 @@
 //! What is remembered of a request, so that its repetition gets the same answer from any replica: the decision's name,
-//! what the model said, how the author stood, what was said before, and whether quotas were asked. Nothing of the comment, nothing of its author.
+//! what the model said, how the author stood, what was said before, and whether quotas were asked. Nothing of the comment,
+//! nothing of its author.
 
-use super::counting::Measure;
+use super::subject::QuotaScope;
 use crate::model::{Assessment, SpamProbability, Thresholds};
 use crate::policy::{Classifier, Previous};
 use crate::signals::History;
 
-/// Raised whenever the layout changes; a memo of another version is not read.
+/// Raised whenever the layout changes; a record of another version is not read.
 const VERSION: u8 = 3;
 
 /// The remembered part of an answer; the rest follows from it, from the quotas' outcomes and from the policy.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Memo {
+pub(super) struct ReplayRecord {
     pub(super) decision_id: [u8; 16],
-    pub(super) measure: Measure,
+    pub(super) scope: QuotaScope,
     pub(super) history: History,
     pub(super) previous: Previous,
     pub(super) classifier: Classifier,
     pub(super) model_version: String,
 }
 
-impl Memo {
-    /// The memo as bytes: version, decision id, what was measured, the author's history, the previous
+impl ReplayRecord {
+    /// The record as bytes: version, decision id, the quotas' scope, the author's history, the previous
     /// decision, kind of classifier fact, its numbers, the model's version.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(64);
         bytes.push(VERSION);
         bytes.extend(self.decision_id);
-        bytes.push(self.measure as u8);
+        bytes.push(self.scope as u8);
         bytes.push(self.history as u8);
         let place = Previous::ALL.into_iter().position(|known| known == self.previous);
         bytes.push(place.and_then(|place| u8::try_from(place).ok()).unwrap_or_default());
@@ -52,18 +53,18 @@ impl Memo {
         bytes
     }
 
-    /// The memo in these bytes, or `None` if they are not one of this version.
+    /// The record in these bytes, or `None` if they are not one of this version.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let (version, rest) = bytes.split_first()?;
         let (decision_id, rest) = rest.split_first_chunk::<16>()?;
-        let (measure, rest) = rest.split_first()?;
+        let (scope, rest) = rest.split_first()?;
         let (history, rest) = rest.split_first()?;
         let (previous, rest) = rest.split_first()?;
         let (kind, mut rest) = rest.split_first()?;
         if *version != VERSION {
             return None;
         }
-        let measure = Measure::from_byte(*measure)?;
+        let scope = QuotaScope::from_byte(*scope)?;
         let history = History::ALL.into_iter().find(|known| *known as u8 == *history)?;
         let previous = *Previous::ALL.get(usize::from(*previous))?;
         let mut number = || -> Option<f64> {
@@ -90,7 +91,7 @@ impl Memo {
         let model_version = String::from_utf8(rest.to_vec()).ok()?;
         Some(Self {
             decision_id: *decision_id,
-            measure,
+            scope,
             history,
             previous,
             classifier,
@@ -101,7 +102,7 @@ impl Memo {
 
 #[cfg(test)]
 mod tests {
-    use super::{Measure, Memo};
+    use super::{QuotaScope, ReplayRecord};
     use crate::model::{Assessment, SpamProbability, Thresholds};
     use crate::policy::{Classifier, Previous};
     use crate::signals::History;
@@ -110,7 +111,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_encoded_is_decoded(p in 0.0..=1.0f64, e in 0.0..=1.0f64, h in 0.0..=1.0f64,
-                                       r in proptest::option::of(0.0..=1.0f64), thin: bool, id: [u8; 16], kind in 0..4, measure in 0..4_u8,
+                                       r in proptest::option::of(0.0..=1.0f64), thin: bool, id: [u8; 16], kind in 0..4, scope in 0..4_u8,
                                        history in proptest::sample::select(&History::ALL[..]),
                                        previous in proptest::sample::select(&Previous::ALL[..])) {
             let scored = Classifier::Scored(
@@ -119,14 +120,14 @@ mod tests {
             );
             let classifier =
                 [Classifier::Off, Classifier::NoText, Classifier::Unavailable, scored][usize::try_from(kind).unwrap()];
-            let measure = Measure::from_byte(measure).unwrap();
-            let memo = Memo { decision_id: id, measure, history, previous, classifier, model_version: "0123456789ab".to_owned() };
-            prop_assert_eq!(Memo::decode(&memo.encode()), Some(memo));
+            let scope = QuotaScope::from_byte(scope).unwrap();
+            let record = ReplayRecord { decision_id: id, scope, history, previous, classifier, model_version: "0123456789ab".to_owned() };
+            prop_assert_eq!(ReplayRecord::decode(&record.encode()), Some(record));
         }
 
         #[test]
         fn arbitrary_bytes_do_not_panic(bytes: Vec<u8>) {
-            let _ = Memo::decode(&bytes);
+            let _ = ReplayRecord::decode(&bytes);
         }
     }
 }

@@ -1,20 +1,16 @@
-//! What comes back: labels, questions after a decision, and the wish to be forgotten.
+//! Labels of decisions, questions after a decision, and requests to forget.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::comment::{AuthorKey, Comment};
-use crate::feedback::{Enqueued, FeedbackError, Labeled, Recorder, UnredactedDecision};
-use crate::policy;
+use crate::feedback::{FeedbackError, Labeled, Recorder, UnredactedDecision};
 use crate::privacy::Pseudonymizer;
-use crate::record::{Cause, DecisionId, Entry, Forgotten, Judged, Label, LabelSource, Opinion, Selection};
+use crate::record::{DecisionId, Entry, Forgotten, Judged, Label, LabelSource, Opinion, Selection};
 use crate::sensitive::Sensitive;
 use crate::site::{SiteId, SitePolicy};
-use crate::verdict::{Decision, Degraded};
 
-use super::previous::shown;
-use super::{Judgement, Moderator, Submission};
+use super::Operations;
 
 /// A caller's clock may be ahead of ours by this much; a label from further in the future could never be corrected.
 const AHEAD_MAX: std::time::Duration = std::time::Duration::from_secs(300);
@@ -24,21 +20,21 @@ const AHEAD_MAX: std::time::Duration = std::time::Duration::from_secs(300);
 pub struct Feedback {
     /// The decision; without one there is a comment.
     pub decision: Option<DecisionId>,
-    /// Where; required with a comment, and otherwise compared with the decision's if given.
+    /// The site; required with a comment, and otherwise compared with the decision's if given.
     pub site: Option<SiteId>,
     /// The comment, and the caller's own id of it, if any.
     pub comment: Option<(Comment, String)>,
-    /// What was said.
+    /// The label.
     pub opinion: Opinion,
-    /// When; now, if that is not known.
+    /// The moment of the label; now, if that is not known.
     pub labeled_at: Option<Timestamp>,
-    /// Who said it.
+    /// The reviewer who gave the label.
     pub reviewer: Option<Sensitive<String>>,
-    /// In which role.
+    /// The role in which the label was given.
     pub source: LabelSource,
 }
 
-/// Whom or what to forget.
+/// A selection of decisions to forget.
 #[derive(Debug)]
 pub enum Forget {
     /// One decision.
@@ -56,7 +52,7 @@ pub enum Forget {
     },
 }
 
-/// Why feedback is not taken.
+/// The reason why feedback is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FeedbackRefusal {
     /// Nothing is configured that could remember.
@@ -81,7 +77,7 @@ pub enum FeedbackRefusal {
     Store(#[from] FeedbackError),
 }
 
-impl Moderator {
+impl Operations {
     /// Takes a label. When this returns, it is as durable as the store makes it.
     ///
     /// # Errors
@@ -119,14 +115,14 @@ impl Moderator {
                 let sent_at = comment.submitted_at.map(|sent_at| sent_at.min(now));
                 Some(UnredactedDecision {
                     submitted_at: sent_at,
-                    ..self.raw(id, site, &policy, &comment, None, now)
+                    ..unredacted(&self.pseudonymizer, (id, site), &policy, &comment, None, now)
                 })
             }
             _ => None,
         };
         let id = decision.or(full.as_ref().map(|raw| raw.id));
         let Some(id) = id else {
-            // The door has seen to it that there is one or the other.
+            // Requests without either are refused before.
             return Err(FeedbackRefusal::NotFound(DecisionId::new([0; 16])));
         };
         if let Some(site) = &site
@@ -146,7 +142,7 @@ impl Moderator {
         Ok((id, labeled))
     }
 
-    /// What is remembered of a decision.
+    /// Returns what is remembered of a decision.
     ///
     /// # Errors
     /// [`FeedbackRefusal`]
@@ -159,7 +155,7 @@ impl Moderator {
         Ok(entry)
     }
 
-    /// Forgets.
+    /// Forgets the selected decisions.
     ///
     /// # Errors
     /// [`FeedbackRefusal`]; after [`FeedbackRefusal::Store`] some of it may be left: call again.
@@ -180,7 +176,7 @@ impl Moderator {
         Ok(self.store()?.forget(selection).await?)
     }
 
-    /// Forgets what is too old. Every half minute is right.
+    /// Forgets what is too old. Calling it every half minute is right.
     ///
     /// # Errors
     /// The store cannot be written.
@@ -188,82 +184,6 @@ impl Moderator {
         match &self.recorder {
             Some(recorder) => recorder.tidy(self.clock.now()).await,
             None => Ok(()),
-        }
-    }
-
-    /// The versions of the model at work here, and of those in its directory, that were trained from any of these exports.
-    pub async fn trained_from(self: &Arc<Self>, exports: &[crate::record::Export]) -> Vec<String> {
-        if exports.is_empty() {
-            return Vec::new();
-        }
-        let house = Arc::clone(self);
-        let exports: BTreeSet<String> = exports.iter().map(|export| export.sha256.clone()).collect();
-        let look = tokio::task::spawn_blocking(move || {
-            let seen = |card: &crate::model::Card| card.data.iter().any(|file| exports.contains(&file.sha256));
-            house.models.versions_where(&seen)
-        });
-        match look.await {
-            Ok(versions) => versions.into_iter().collect(),
-            Err(error) => {
-                tracing::error!(%error, "looking which models were trained from an export ended early");
-                Vec::new()
-            }
-        }
-    }
-
-    /// Remembers a decision, if there is a store. Never waits.
-    pub(super) fn remember(
-        &self,
-        submission: &Submission,
-        policy: &SitePolicy,
-        judgement: &mut Judgement,
-        now: Timestamp,
-    ) {
-        let Some(recorder) = &self.recorder else { return };
-        let Some(id) = DecisionId::parse(&judgement.decision_id) else {
-            return;
-        };
-        let judged = judged(&judgement.decision, &judgement.model_version, &judgement.policy_version);
-        let raw = UnredactedDecision {
-            submitted_at: submission.of_the_past(now),
-            ..self.raw(id, &submission.site, policy, &submission.comment, Some(judged), now)
-        };
-        let degraded = &mut judgement.decision.degraded;
-        if recorder.remember(raw) == Enqueued::Dropped && !degraded.contains(&Degraded::Feedback) {
-            degraded.push(Degraded::Feedback);
-        }
-        self.metrics.feedback_dropped(recorder.n_dropped());
-    }
-
-    fn raw(
-        &self,
-        id: DecisionId,
-        site: &SiteId,
-        policy: &SitePolicy,
-        comment: &Comment,
-        judged: Option<Judged>,
-        now: Timestamp,
-    ) -> UnredactedDecision {
-        let author = &comment.author;
-        let mailbox = author.email.expose().split('@').next().unwrap_or_default().to_owned();
-        let authors = if policy.author_history {
-            author_keys(&self.pseudonymizer, site, Some(&author.name), Some(&author.email))
-        } else {
-            Vec::new()
-        };
-        UnredactedDecision {
-            id,
-            site: site.clone(),
-            decided_at: now,
-            submitted_at: None,
-            judged,
-            keep: policy.keep,
-            content: comment.content.clone(),
-            article_hosts: comment.article_hosts.clone(),
-            name: author.name.clone(),
-            accounts: vec![author.id.clone(), Sensitive::new(mailbox)],
-            authors,
-            shown: Some(shown(&self.pseudonymizer, site, comment)),
         }
     }
 
@@ -282,8 +202,9 @@ impl Moderator {
     }
 
     fn feedback_policy(&self, site: &SiteId) -> Result<Arc<SitePolicy>, FeedbackRefusal> {
-        self.policy(site)
-            .map_err(|_| FeedbackRefusal::UnknownSite(site.clone()))
+        self.policies
+            .of(site)
+            .ok_or_else(|| FeedbackRefusal::UnknownSite(site.clone()))
     }
 }
 
@@ -318,18 +239,45 @@ fn author_keys(
     keys.into_iter().flatten().collect()
 }
 
-fn judged(decision: &Decision, model_version: &str, policy_version: &str) -> Judged {
-    let cause = |reason: &crate::verdict::Reason| Cause {
-        code: reason.code.as_str().to_owned(),
-        effect: reason.effect,
-        message: policy::moderator_message(reason),
-        shadow: reason.shadow,
+/// A decision as it is handed to the recorder, which redacts it: with what the site's policy lets be kept.
+pub(crate) fn unredacted(
+    pseudonymizer: &Pseudonymizer,
+    (id, site): (DecisionId, &SiteId),
+    policy: &SitePolicy,
+    comment: &Comment,
+    judged: Option<Judged>,
+    now: Timestamp,
+) -> UnredactedDecision {
+    let author = &comment.author;
+    let mailbox = author.email.expose().split('@').next().unwrap_or_default().to_owned();
+    let authors = if policy.author_history {
+        author_keys(pseudonymizer, site, Some(&author.name), Some(&author.email))
+    } else {
+        Vec::new()
     };
-    Judged {
-        verdict: decision.verdict,
-        causes: decision.reasons.iter().map(cause).collect(),
-        spam_probability: decision.spam_probability,
-        model_version: model_version.to_owned(),
-        policy_version: policy_version.to_owned(),
+    UnredactedDecision {
+        id,
+        site: site.clone(),
+        decided_at: now,
+        submitted_at: None,
+        judged,
+        keep: policy.keep,
+        content: comment.content.clone(),
+        article_hosts: comment.article_hosts.clone(),
+        name: author.name.clone(),
+        accounts: vec![author.id.clone(), Sensitive::new(mailbox)],
+        authors,
+        shown: Some(shown(pseudonymizer, site, comment)),
     }
+}
+
+/// A keyed hash of what readers would see of a comment: its text, and its author's name and website.
+pub(crate) fn shown(epoch: &Pseudonymizer, site: &SiteId, comment: &Comment) -> [u8; 16] {
+    let author = &comment.author;
+    let parts = [
+        comment.content.expose().as_str(),
+        author.name.expose(),
+        author.url_or_empty().expose(),
+    ];
+    epoch.shown(site, &parts)
 }

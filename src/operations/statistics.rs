@@ -1,14 +1,14 @@
-//! What the house counts, and what it says of that.
+//! The service's counts by site and day, beside what people said of the decisions.
 
 use std::collections::BTreeMap;
 
-use super::{FeedbackRefusal, Judgement, Moderator, Submission};
+use super::{FeedbackRefusal, Operations};
 use crate::clock::Timestamp;
 use crate::eval::binomial;
 use crate::record::{Entry, Opinion};
 use crate::site::SiteId;
 use crate::statistics::{Counts, DAYS_MAX, Day, OTHER, Statistics, StatisticsError};
-use crate::verdict::Verdict;
+use crate::verdict::{Decision, Verdict};
 
 /// What somebody wants to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Asked {
     pub const DAYS_MAX: usize = DAYS_MAX;
 }
 
-impl Moderator {
+impl Operations {
     /// Goes on counting where an earlier process stopped.
     #[must_use]
     pub fn with_statistics(mut self, statistics: Statistics) -> Self {
@@ -148,7 +148,7 @@ impl Moderator {
             let (Some(label), Some(judged)) = (label, &record.judged) else {
                 continue;
             };
-            let site = self.named(&record.site).map_or(OTHER, SiteId::as_str);
+            let site = self.policies.named(&record.site).map_or(OTHER, SiteId::as_str);
             let day = Day::of(record.sent_at());
             if day >= first && wanted.is_none_or(|wanted| wanted == site) && label.opinion != Opinion::Withdrawn {
                 let said = opinions.entry((site.to_owned(), day)).or_default();
@@ -159,7 +159,7 @@ impl Moderator {
     }
 
     fn holds_budget(&self, site: &str) -> Option<u64> {
-        let sites = self.sites();
+        let sites = self.policies.sites();
         let policy = match SiteId::new(site) {
             Ok(site) => sites.get(&site),
             Err(_) => sites.unnamed.as_ref(),
@@ -167,19 +167,11 @@ impl Moderator {
         policy?.holds_per_day
     }
 
-    /// The site, if the configuration names it.
-    fn named<'a>(&self, site: &'a SiteId) -> Option<&'a SiteId> {
-        Some(site).filter(|site| self.sites.load().named.contains_key(*site))
-    }
-
-    /// Counts a decision on the day that it is of; one of the past beyond the days that are kept is counted nowhere.
-    pub(super) fn count(&self, submission: &Submission, judgement: &Judgement, now: Timestamp) {
-        let at = submission.of_the_past(now).unwrap_or(now);
-        if !Day::of(at).is_kept_on(Day::of(now)) {
-            return;
+    /// Counts a decision on the day of `at`; one of the past beyond the days that are kept is counted nowhere.
+    pub(crate) fn count(&self, site: &SiteId, decision: &Decision, replayed: bool, (at, now): (Timestamp, Timestamp)) {
+        if Day::of(at).is_kept_on(Day::of(now)) {
+            self.statistics
+                .decided(self.policies.named(site), decision, replayed, at);
         }
-        let site = self.named(&submission.site);
-        self.statistics
-            .decided(site, &judgement.decision, judgement.replayed, at);
     }
 }

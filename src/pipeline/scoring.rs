@@ -1,9 +1,9 @@
-//! The station that weighs: what the model has to say of a text, asked once, by whoever needs it first.
+//! Scores a submission's text by the model, and gathers what else a repetition of the request is to be told.
 
-use super::Submission;
-use super::counting::Measure;
-use super::memo::Memo;
-use super::report::Stopwatch;
+use super::events::Stopwatch;
+use super::replay::ReplayRecord;
+use super::subject::QuotaScope;
+use super::submission::Submission;
 use crate::artifact::LoadedModel;
 use crate::clock::Timestamp;
 use crate::comment::{Comment, Trust};
@@ -13,41 +13,41 @@ use crate::signals::{self, History};
 use crate::site::SitePolicy;
 use crate::text::Form;
 
-/// All that the weighing of a submission takes.
-pub(super) struct Weighing<'a> {
+/// The input of scoring.
+pub(super) struct ScoringInput<'a> {
     pub(super) submission: &'a Submission,
     pub(super) policy: &'a SitePolicy,
     /// The model at work.
     pub(super) model: Option<&'a LoadedModel>,
-    /// The decision that it is for.
+    /// The decision that the score is for.
     pub(super) decision_id: [u8; 16],
-    /// Whether quotas are asked.
-    pub(super) measure: Measure,
-    /// When the call began.
+    /// The scope of the quotas.
+    pub(super) scope: QuotaScope,
+    /// The moment at which the call began.
     pub(super) now: Timestamp,
-    /// What a person said of the decision before.
+    /// A person's word on the decision before.
     pub(super) previous: Previous,
-    /// Where it is noted how long it took.
+    /// Notes how long scoring took, for a traced call.
     pub(super) stopwatch: &'a Stopwatch<'a>,
 }
 
-impl Weighing<'_> {
-    /// Weighs.
-    pub(super) fn memo(&self) -> Memo {
+impl ScoringInput<'_> {
+    /// Scores the text.
+    pub(super) fn score(&self) -> ReplayRecord {
         let from = self.stopwatch.mark();
-        let memo = Memo {
+        let record = ReplayRecord {
             decision_id: self.decision_id,
-            measure: self.measure,
+            scope: self.scope,
             history: self.history(),
             previous: self.previous,
-            classifier: weigh(self.model, &self.submission.comment, self.policy),
+            classifier: classify(self.model, &self.submission.comment, self.policy),
             model_version: version(self.model),
         };
-        self.stopwatch.weighed(from);
-        memo
+        self.stopwatch.scored(from);
+        record
     }
 
-    /// What is known of the author's past, as of when the comment was sent.
+    /// The author's history as of when the comment was sent.
     fn history(&self) -> History {
         let comment = &self.submission.comment;
         let sent_at = comment.submitted_at.unwrap_or(self.now);
@@ -55,8 +55,8 @@ impl Weighing<'_> {
     }
 }
 
-/// The model's reading of the text.
-fn weigh(model: Option<&LoadedModel>, comment: &Comment, policy: &SitePolicy) -> Classifier {
+/// The classifier's evidence.
+fn classify(model: Option<&LoadedModel>, comment: &Comment, policy: &SitePolicy) -> Classifier {
     if !policy.classifier || comment.author.trust == Trust::Staff {
         return Classifier::Off;
     }
@@ -70,7 +70,7 @@ fn weigh(model: Option<&LoadedModel>, comment: &Comment, policy: &SitePolicy) ->
     Classifier::Scored(assessment, thresholds(loaded.model.thresholds(), policy))
 }
 
-/// Names a model; empty if there is none.
+/// The version of a model; empty if there is none.
 pub(super) fn version(model: Option<&LoadedModel>) -> String {
     model
         .map(|loaded| loaded.model.version().to_owned())
@@ -88,7 +88,7 @@ fn thresholds(model: Thresholds, policy: &SitePolicy) -> Thresholds {
     Thresholds { hold_at, reject_at }
 }
 
-/// All that the model reads. Of the e-mail address that is the domain; the network address is not read.
+/// The parts of a comment that the model reads. Of the e-mail address that is the domain; the network address is not read.
 pub(super) fn reading(comment: &Comment) -> Reading<'_> {
     let known = |text: &'_ str| !text.trim().is_empty();
     Reading {

@@ -1,18 +1,42 @@
-//! The proxy trap: an address that is a proxy's and not the reader's makes all readers behind it one author. Two signs
-//! of it are told to the operator, each in one line of the log and in a metric.
+//! Watches for a proxy whose address is passed on as its readers': all readers behind it would be one author. The two
+//! signs of it are reported to the operator, each in one line of the log and in a metric.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use crate::comment::AuthorKey;
+use super::deps::Deps;
+use super::subject::{QuotaSubject, is_account};
+use super::submission::Submission;
+use crate::comment::{Action, AuthorKey, Trust};
 use crate::limit::{Change, Dominance};
-use crate::site::SiteId;
+use crate::site::{SiteId, SitePolicy};
 use crate::telemetry::Metrics;
 
 /// Sites that are watched, at most: what a caller invents as names of sites cannot fill the memory.
 const SITES_MAX: usize = 1_024;
 
-/// What has been seen of each site's addresses.
+/// Watches the address of a submission, whether or not it is counted.
+pub(super) fn watch(deps: &Deps, submission: &Submission, policy: &SitePolicy, subject: QuotaSubject) {
+    let author = &submission.comment.author;
+    if submission.dry_run || submission.action != Action::Submit || author.trust == Trust::Staff {
+        return;
+    }
+    let Some(address) = author.address.as_ref().map(|address| *address.expose()) else {
+        return;
+    };
+    let operations = &deps.operations;
+    let seen = match subject {
+        QuotaSubject::Author(network) if !is_account(author) => QuotaSubject::Author(network),
+        // An account's address is watched too, and that of a form that goes back.
+        _ => QuotaSubject::network(&operations.pseudonymizer, &submission.site, address, policy),
+    };
+    match seen {
+        QuotaSubject::Author(network) => deps.proxies.public(&submission.site, network, &operations.metrics),
+        _ => deps.proxies.not_public(&submission.site, &operations.metrics),
+    }
+}
+
+/// Counts each site's addresses.
 #[derive(Debug, Default)]
 pub(super) struct Proxies {
     seen: Mutex<Seen>,
@@ -25,7 +49,7 @@ struct Seen {
 }
 
 impl Proxies {
-    /// A comment came from an address that is counted.
+    /// Notes a comment from an address that is counted.
     pub(super) fn public(&self, site: &SiteId, author: AuthorKey, metrics: &Metrics) {
         let change = {
             // The counts are right after every step, also where another thread has panicked.
@@ -58,7 +82,7 @@ impl Proxies {
         }
     }
 
-    /// A comment came with an address that cannot be a reader's.
+    /// Notes a comment with an address that cannot be a reader's.
     pub(super) fn not_public(&self, site: &SiteId, metrics: &Metrics) {
         metrics.address_not_public(site);
         let first = {
