@@ -71,7 +71,7 @@ impl Scale {
 
 /// Is there too little evidence to reject on?
 pub(super) fn is_thin(tally: &Tally, scale: &Scale) -> bool {
-    if is_somebodys_source(tally, scale) {
+    if is_wordless(tally) || is_somebodys_source(tally, scale) {
         return true;
     }
     if tally.n_linked >= HEAP_OF_LINKS {
@@ -100,6 +100,11 @@ fn hangs_on_one_view(tally: &Tally, sum: f64, scale: &Scale) -> bool {
     let without = |view: View| scale.probability(sum - tally.of_view(view).max(0.0));
     let is_linked = tally.n_linked + tally.n_anchored > 0;
     VIEWS.into_iter().any(|view| without(view) < SUSPECTED_FROM) || (is_linked && without(View::Shape) < UNSEEN_FROM)
+}
+
+/// True for a text without a word and without a link: numbers and signs may be a score, a code or an answer.
+const fn is_wordless(tally: &Tally) -> bool {
+    tally.n_spoken == 0 && tally.n_linked + tally.n_anchored == 0
 }
 
 /// Is it a link with hardly a word? "Read this" may be an advertiser's or a reader's.
@@ -157,6 +162,14 @@ mod tests {
         (sum.steps, sum.steps_in_ham) = (in_ham + in_spam_alone, in_ham);
         tally.n_distinct[view as usize] = 1;
         tally
+    }
+
+    #[test]
+    fn numbers_alone_are_never_rejected() {
+        let sure = |n_spoken, n_linked| weighing(tally(n_spoken, n_spoken, n_linked), View::Shape, 900, 0);
+        let elsewhere = |tally| weighing(tally, View::Words, 900, 0);
+        assert!(is_thin(&elsewhere(sure(0, 0)), &SCALE));
+        assert!(!is_thin(&elsewhere(sure(9, 0)), &SCALE));
     }
 
     #[test]

@@ -45,8 +45,10 @@ pub enum InvalidFeatures {
     },
 }
 
-/// The version of these bytes: that of the reading of texts, which did not change when the form was read as well.
-const FEATURES_VERSION: u32 = 2;
+/// The version of these bytes.
+const FEATURES_VERSION: u32 = 3;
+/// The version before it, without [`View::Signs`]: what it says is unknown, and adds nothing.
+const WITHOUT_SIGNS: u32 = 2;
 
 /// Room for terms, for each byte of a text: one of 300 bytes has some 700. It grows where that is too little.
 const TERMS_PER_BYTE: usize = 3;
@@ -123,7 +125,8 @@ impl Features {
         put(&mut out, u32::from(self.is_foreign));
         put(&mut out, self.n_linked);
         put(&mut out, self.n_anchored);
-        for hashes in self.terms[..TEXT_VIEWS.len()].iter().chain([&self.naming]) {
+        let text_terms = TEXT_VIEWS.map(|view| &self.terms[view as usize]);
+        for hashes in text_terms.into_iter().chain([&self.naming]) {
             put_ascending(&mut out, hashes.iter().copied());
         }
         put_ascending(&mut out, self.spoken.iter().map(|&(hash, _)| hash));
@@ -138,7 +141,7 @@ impl Features {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidFeatures> {
         let mut input = Input { bytes, at: 0 };
         let found = input.number()?;
-        if found != FEATURES_VERSION {
+        if !matches!(found, FEATURES_VERSION | WITHOUT_SIGNS) {
             return Err(InvalidFeatures::Reading { found });
         }
         let mut out = Self {
@@ -147,7 +150,10 @@ impl Features {
             n_anchored: input.number()?,
             ..Self::default()
         };
-        for view in TEXT_VIEWS {
+        for view in TEXT_VIEWS
+            .into_iter()
+            .filter(|&view| found == FEATURES_VERSION || view != View::Signs)
+        {
             out.terms[view as usize] = input.ascending()?;
         }
         out.naming = input.ascending()?;

@@ -21,6 +21,7 @@ mod markup;
 mod redact;
 mod seen;
 mod shape;
+mod signs;
 mod stream;
 mod terms;
 mod undo;
@@ -32,19 +33,22 @@ pub use form::{Article, Form, Sort, emit_article, emit_form};
 pub use links::Hosts;
 pub use redact::{Persona, redact};
 pub use seen::{Link, Seen, seen};
+pub(crate) use signs::{NUMBER_OF_SIGNS, SIGN};
 pub use stream::Scratch;
 pub use terms::{N_VIEWS, Places, Sink, TEXT_VIEWS, VIEWS, View, emit, emit_with_places};
 pub use words::{fold, has_unspaced};
 
 /// The version of this reading. A model holds the one that it was trained with, and is refused if [`n_views_of`] does not
 /// know it.
-pub const READING_VERSION: u32 = 3;
+pub const READING_VERSION: u32 = 4;
 
-/// The number of views of a reading's version: version 2 read the text as version 3 does, and nothing but the text.
+/// The number of views of a reading's version. Each version reads what the one before it read in the same way, and more:
+/// version 2 the text alone, version 3 the form and the article, version 4 the signs of an offer.
 pub const fn n_views_of(version: u32) -> Option<usize> {
     match version {
-        2 => Some(TEXT_VIEWS.len()),
-        3 => Some(N_VIEWS),
+        2 => Some(7),
+        3 => Some(12),
+        4 => Some(N_VIEWS),
         _ => None,
     }
 }

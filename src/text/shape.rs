@@ -46,6 +46,11 @@ impl Shape {
         self.n_phones += u32::from(before < 9 && self.digits_in_row >= 9);
     }
 
+    /// Words and letters that were found in disguise.
+    pub(super) fn n_disguises(&self) -> u32 {
+        self.n_leet + self.n_spaced + self.undone.invisible + self.undone.styled + self.undone.look_alike
+    }
+
     /// Are most letters of a script other than Latin?
     pub(super) fn is_foreign(&self) -> bool {
         let foreign = self.scripts.iter().sum::<u32>() - self.scripts[Script::Latin as usize];
@@ -102,8 +107,7 @@ impl Shape {
             }
         }
         // Any disguise at all: rare ones are too rare to be learnt alone.
-        let disguises =
-            self.n_leet + self.n_spaced + self.undone.invisible + self.undone.styled + self.undone.look_alike;
+        let disguises = self.n_disguises();
         if disguises > 0 {
             see("disguises", 1 + u32::from(disguises > 2) + u32::from(disguises > 8));
         }

@@ -82,6 +82,8 @@ pub struct Scratch {
     pub(super) squash_codes: Vec<u32>,
     /// Terms of one view.
     pub(super) hashes: Vec<u32>,
+    /// The stream as a string; `signs` fills it.
+    pub(super) spelled: String,
     singles: Singles,
 }
 

@@ -8,6 +8,7 @@ use super::clean::Clean;
 use super::form::Sort;
 use super::letters::is_alphabetic;
 use super::links;
+use super::signs::emit_signs;
 use super::stream::{ANCHOR, EMAIL, LINK, SPACE, Scratch, Token};
 
 /// One way of reading a comment, with its own naive Bayes.
@@ -38,10 +39,12 @@ pub enum View {
     Offer,
     /// How much of the text's vocabulary stands in the article and in the comment that it answers.
     Article,
+    /// The signs of an offer in the text, whatever its language, and each pair of them.
+    Signs,
 }
 
 /// How many views there are.
-pub const N_VIEWS: usize = 12;
+pub const N_VIEWS: usize = 13;
 
 /// All views, in the order of their numbers.
 pub const VIEWS: [View; N_VIEWS] = [
@@ -57,10 +60,11 @@ pub const VIEWS: [View; N_VIEWS] = [
     View::Email,
     View::Offer,
     View::Article,
+    View::Signs,
 ];
 
-/// The views of the text alone, which are the first ones.
-pub const TEXT_VIEWS: [View; 7] = [
+/// The views of the text alone, in the order in which features are kept.
+pub const TEXT_VIEWS: [View; 8] = [
     View::Words,
     View::Pairs,
     View::Triples,
@@ -68,6 +72,7 @@ pub const TEXT_VIEWS: [View; 7] = [
     View::Letters,
     View::Links,
     View::Shape,
+    View::Signs,
 ];
 
 impl View {
@@ -86,6 +91,7 @@ impl View {
             Self::Email => "email",
             Self::Offer => "offer",
             Self::Article => "article",
+            Self::Signs => "signs",
         }
     }
 }
@@ -205,6 +211,7 @@ pub fn emit_with_places<'a, S: Sink>(
     words(scratch, sink);
     chars(scratch, sink);
     letters(scratch, sink);
+    emit_signs(&cleaned.text, scratch, sink);
     for link in scratch.links.iter().take(links::TAKEN_APART_MAX) {
         if !link.is_neutral {
             link_terms(&cleaned.text[link.start..link.end], *link, sink);

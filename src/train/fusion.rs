@@ -44,8 +44,8 @@ impl Columns {
             let values = || inputs.iter().skip(column).step_by(width).map(|&x| f64::from(x));
             let mean = values().sum::<f64>() / n;
             let spread = (values().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n).sqrt();
-            // A field that was not sent adds exactly nothing, so its zero is not moved.
-            let mean = if is_optional(column / n_kinds) { 0.0 } else { mean };
+            // What was not sent, or not kept, adds exactly nothing, so its zero is not moved.
+            let mean = if may_be_unknown(column / n_kinds) { 0.0 } else { mean };
             let is_used = params.views.iter().any(|&view| view as usize == column / n_kinds);
             // What never varies says nothing, and dividing by its spread would make a lot of nothing.
             if is_used && spread > 1e-6 {
@@ -85,8 +85,12 @@ impl Columns {
 /// Views of what a caller may leave out: of each field of the form, and of the article.
 const OPTIONAL: [View; 5] = [View::Name, View::Website, View::Email, View::Offer, View::Article];
 
-fn is_optional(view: usize) -> bool {
-    OPTIONAL.iter().any(|&optional| optional as usize == view)
+/// True for the views of what a caller may leave out, and for the one that features of older versions do not hold.
+fn may_be_unknown(view: usize) -> bool {
+    OPTIONAL
+        .iter()
+        .chain([&View::Signs])
+        .any(|&unknown| unknown as usize == view)
 }
 
 /// [`OPTIONAL`] as a bit each.

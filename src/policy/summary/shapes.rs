@@ -1,5 +1,7 @@
 //! Observations in words: `words a link 5` is "one link in about five words".
 
+use crate::text::{NUMBER_OF_SIGNS, SIGN};
+
 /// A term that is an observation, in words; `None` for a term that is quoted instead, or that words would not tell more
 /// of.
 pub(super) fn in_words(view: &str, term: &str) -> Option<String> {
@@ -7,6 +9,9 @@ pub(super) fn in_words(view: &str, term: &str) -> Option<String> {
         && let Some(suffix) = term.strip_prefix("website at ")
     {
         return (!suffix.is_empty()).then(|| format!("a website under .{suffix}"));
+    }
+    if view == "signs" {
+        return of_signs(term);
     }
     let (kind, value) = term.rsplit_once(' ')?;
     let value: u32 = value.parse().ok()?;
@@ -18,6 +23,14 @@ pub(super) fn in_words(view: &str, term: &str) -> Option<String> {
         "article" => of_article(kind, value),
         _ => None,
     }
+}
+
+fn of_signs(term: &str) -> Option<String> {
+    if let Some(phrase) = term.strip_prefix(SIGN) {
+        return Some(phrase.to_owned());
+    }
+    let n: u32 = term.strip_prefix(NUMBER_OF_SIGNS)?.parse().ok()?;
+    Some(format!("{} of an offer", counted(u64::from(n), "sign")))
 }
 
 fn of_text(kind: &str, value: u32) -> Option<String> {
@@ -230,6 +243,8 @@ mod tests {
             ),
             ("website", "website at xyz", "a website under .xyz"),
             ("website", "website left empty 1", "no website"),
+            ("signs", "sign: a messenger with loans", "a messenger with loans"),
+            ("signs", "number of signs 0", "no signs of an offer"),
             ("email", "e-mail at the website 1", "an e-mail address at the website"),
             (
                 "article",
