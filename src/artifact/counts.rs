@@ -1,4 +1,4 @@
-//! The part of an artefact that only training reads: [`Evidence`].
+//! The part of an artifact that only training reads: [`Evidence`].
 //!
 //! ```text
 //! 4   day of the newest label, i32; the lowest of all if there is none

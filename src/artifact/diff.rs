@@ -1,4 +1,4 @@
-//! What differs between two models: their cards, their terms, their sizes.
+//! The differences between two models: their cards, their terms, their sizes.
 //!
 //! Terms are hashed, so a diff can say how many changed and by how much, and not which words they are.
 
@@ -15,7 +15,7 @@ use crate::model::{Card, Parts, SpamModel, Term};
 /// Changed terms that are listed.
 const CHANGES_MAX: usize = 20;
 
-/// What differs between two models, the first one being the older.
+/// The differences between two models, the first one being the older.
 #[derive(Debug, Clone, Serialize)]
 pub struct Diff {
     /// Their versions.
@@ -24,20 +24,20 @@ pub struct Diff {
     pub bytes: [u64; 2],
     /// Their cards: thresholds, metrics, promise, training data.
     pub cards: [Card; 2],
-    /// How their terms differ.
+    /// The differences of their terms.
     pub terms: TermCounts,
     /// The terms whose weight changed most, strongest change first.
     pub strongest: Vec<TermChange>,
 }
 
-/// How the terms of two models differ.
+/// The differences between the terms of two models.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct TermCounts {
     /// Known to both, with the same weight.
     pub same: usize,
     /// Known to both, with another weight.
     pub changed: usize,
-    /// Of them, pulling to the other side now.
+    /// The terms among them that pull to the other side now.
     pub turned: usize,
     /// Known to the first only.
     pub removed: usize,
@@ -55,7 +55,7 @@ pub struct TermChange {
 }
 
 impl TermChange {
-    /// How much more it pulls towards spam now, in log-odds.
+    /// The change of its pull towards spam, in log-odds.
     pub fn change(&self) -> f32 {
         self.weights[1].unwrap_or(0.0) - self.weights[0].unwrap_or(0.0)
     }

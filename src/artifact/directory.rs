@@ -1,19 +1,20 @@
-//! A model directory: artefacts named for their content, and the history that says which one is current.
+//! A model directory: artifacts named for their content, and the history that says which one is current.
 //!
 //! ```text
-//! D/286f8312c98e.moderato   an artefact; its name is the beginning of its digest, so it never changes
+//! D/286f8312c98e.moderato   an artifact; its name is the beginning of its digest, so it never changes
 //! D/history.jsonl           what was current, when, why; its last line is the current version
 //! D/.lock                   held while a version is made current
 //! ```
 //!
-//! Both kinds of file are replaced as a whole (temporary file, sync, read back, rename), the artefact first: whoever
-//! reads the directory at any moment, or after a power cut, finds the old version or the new one, and a whole artefact
+//! Both kinds of file are replaced as a whole (temporary file, sync, read back, rename), the artifact first: whoever
+//! reads the directory at any moment, or after a power cut, finds the old version or the new one, and a whole artifact
 //! for either. Versions that are not current may be deleted or copied by hand.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::SHIPPED;
 use super::file::{self, LoadModelError, SaveModelError};
 use super::history::{Action, Entry, History, HistoryError, is_version};
 use crate::clock::Timestamp;
@@ -22,12 +23,12 @@ use crate::model::SpamModel;
 const HISTORY: &str = "history.jsonl";
 const LOCK: &str = ".lock";
 
-/// Why a version was not made current. What was current still is.
+/// The reason why a version was not made current. What was current still is.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelDirError {
-    /// The artefact cannot be used.
+    /// The artifact cannot be used.
     #[error("refuse to make it current")]
-    Artefact(#[from] LoadModelError),
+    Artifact(#[from] LoadModelError),
     /// The history cannot be read.
     #[error(transparent)]
     History(#[from] HistoryError),
@@ -39,7 +40,7 @@ pub enum ModelDirError {
     Lock {
         /// The directory.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// Nothing was current before.
@@ -47,7 +48,7 @@ pub enum ModelDirError {
     NothingBefore {
         /// The directory.
         path: PathBuf,
-        /// What its history holds.
+        /// The state of its history.
         found: &'static str,
     },
     /// The version was never current.
@@ -55,12 +56,12 @@ pub enum ModelDirError {
     NeverCurrent {
         /// The directory.
         path: PathBuf,
-        /// What was asked for.
+        /// The stated limit.
         version: String,
     },
 }
 
-/// What to go back to.
+/// The target of a rollback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target<'a> {
     /// The version that was current before the current one was promoted.
@@ -69,14 +70,14 @@ pub enum Target<'a> {
     Version(&'a str),
 }
 
-/// What a promotion or a rollback did.
+/// The result of a promotion or a rollback.
 #[derive(Debug)]
 pub struct Promotion {
     /// The model that is current now.
     pub model: SpamModel,
-    /// What was current before it.
+    /// The version that was current before it.
     pub previous: Option<String>,
-    /// Whether that is a change.
+    /// True if that is a change.
     pub changed: bool,
 }
 
@@ -92,17 +93,18 @@ impl ModelDir {
         Self { path: path.to_owned() }
     }
 
-    /// Where it is.
+    /// The directory's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where the artefact of a version is.
-    pub fn artefact(&self, version: &str) -> PathBuf {
+    /// The path of a version's artifact.
+    pub fn artifact(&self, version: &str) -> PathBuf {
         self.path.join(format!("{version}.moderato"))
     }
 
-    /// What was current, when and why. Nothing, for a directory in which nothing was promoted yet.
+    /// The history: which version was current, when and why. It is empty for a directory in which nothing was promoted
+    /// yet.
     ///
     /// # Errors
     /// The history cannot be read, or holds what this program does not write.
@@ -119,9 +121,9 @@ impl ModelDir {
     /// Loads a version.
     ///
     /// # Errors
-    /// Its artefact is missing, damaged, for another program, or another version under this name.
+    /// Its artifact is missing, damaged, for another program, or another version under this name.
     pub fn load(&self, version: &str) -> Result<SpamModel, LoadModelError> {
-        let path = self.artefact(version);
+        let path = self.artifact(version);
         let (model, _) = file::load_file(&path)?;
         if model.version() != version {
             let found = model.version().to_owned();
@@ -159,16 +161,13 @@ impl ModelDir {
         fs::create_dir_all(&self.path).map_err(lock_error)?;
         let _held = self.lock()?;
         let history = self.history()?;
-        let artefact = self.artefact(model.version());
-        // The same content may be there already. If it was damaged since, this mends it.
-        if fs::read(&artefact).ok().as_ref() != Some(&bytes) {
-            file::replace(&artefact, &bytes)?;
-        }
+        self.store(&model, &bytes)?;
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
         self.make_current(history, model, Action::Promote, reason, name, now)
     }
 
-    /// Makes a version current again. Its artefact is tried out first.
+    /// Makes a version current again. Its artifact is tried out first. Before the first version that was promoted, the
+    /// shipped model was at work: that is gone back to, and copied into the directory.
     ///
     /// # Errors
     /// [`ModelDirError`]; what was current still is.
@@ -187,16 +186,22 @@ impl ModelDir {
             }
             Target::Before => match history.path_back().as_slice() {
                 [.., before, _] => (*before).to_owned(),
-                rest => {
-                    return Err(ModelDirError::NothingBefore {
-                        path: self.path.clone(),
-                        found: if rest.is_empty() {
-                            "nothing was promoted yet"
-                        } else {
-                            "the current model is the first"
-                        },
-                    });
+                [first] => {
+                    let (shipped, bytes) = file::load_file(Path::new(SHIPPED))?;
+                    if shipped.version() == *first {
+                        return Err(self.nothing_before("the current model is the shipped one"));
+                    }
+                    self.store(&shipped, &bytes)?;
+                    return self.make_current(
+                        history,
+                        shipped,
+                        Action::Rollback,
+                        reason,
+                        Some(SHIPPED.to_owned()),
+                        now,
+                    );
                 }
+                [] => return Err(self.nothing_before("nothing was promoted yet, and the shipped model is at work")),
             },
         };
         let model = self.load(&version)?;
@@ -216,8 +221,25 @@ impl ModelDir {
                 let mut meant = versions.iter().filter(|version| version.starts_with(words));
                 let only = meant.next().filter(|_| meant.next().is_none() && words.len() >= 4);
                 only.map(|version| (*version).to_owned())
-                    .or_else(|| (is_version(words) && self.artefact(words).is_file()).then(|| words.to_owned()))
+                    .or_else(|| (is_version(words) && self.artifact(words).is_file()).then(|| words.to_owned()))
             }
+        }
+    }
+
+    /// Puts a model's artifact into the directory. The same content may be there already; if it was damaged since, this
+    /// mends it.
+    fn store(&self, model: &SpamModel, bytes: &[u8]) -> Result<(), SaveModelError> {
+        let artifact = self.artifact(model.version());
+        if fs::read(&artifact).ok().as_deref() != Some(bytes) {
+            file::replace(&artifact, bytes)?;
+        }
+        Ok(())
+    }
+
+    fn nothing_before(&self, found: &'static str) -> ModelDirError {
+        ModelDirError::NothingBefore {
+            path: self.path.clone(),
+            found,
         }
     }
 
@@ -255,7 +277,8 @@ impl ModelDir {
         })
     }
 
-    /// Waits until nobody else changes the directory. The lock ends with the handle, and with the process at the latest.
+    /// Waits until nobody else changes the directory. The lock ends with the handle, and with the process at the
+    /// latest.
     fn lock(&self) -> Result<File, ModelDirError> {
         let open = File::options()
             .create(true)

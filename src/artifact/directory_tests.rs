@@ -48,14 +48,23 @@ fn promotes_and_rolls_back_step_by_step() {
     let back = |to| desk.dir.rollback(to, None, NOON).map(|p| p.model.version().to_owned());
     assert_eq!(back(Target::Before).unwrap(), b);
     assert_eq!(back(Target::Before).unwrap(), a);
+    let shipped = super::super::embedded().unwrap().version().to_owned();
+    assert_eq!(
+        back(Target::Before).unwrap(),
+        shipped,
+        "what was at work before the first"
+    );
+    assert_eq!(desk.current(), shipped);
     assert!(matches!(back(Target::Before), Err(ModelDirError::NothingBefore { .. })));
     assert_eq!(back(Target::Version(&c)).unwrap(), c, "forward again, by name");
+    assert_eq!(back(Target::Before).unwrap(), shipped);
+    assert_eq!(back(Target::Version(&c)).unwrap(), c);
     assert!(matches!(
         back(Target::Version("000000000000")),
         Err(ModelDirError::NeverCurrent { .. })
     ));
     let history = desk.dir.history().unwrap();
-    assert_eq!(history.entries.len(), 6);
+    assert_eq!(history.entries.len(), 9);
     assert_eq!(history.entries[1].previous.as_deref(), Some(a.as_str()));
     assert_eq!(history.entries[1].reason.as_deref(), Some("because"));
     assert_eq!(history.entries[1].at, "2023-11-14T22:13:20Z");
@@ -65,7 +74,7 @@ fn promotes_and_rolls_back_step_by_step() {
 fn the_current_model_is_not_promoted_twice_and_a_damaged_one_is_mended() {
     let desk = Desk::new();
     let a = desk.promote(1);
-    fs::write(desk.dir.artefact(&a), "damaged").unwrap();
+    fs::write(desk.dir.artifact(&a), "damaged").unwrap();
     assert!(desk.dir.load_current().is_err());
     let again = desk.dir.promote(&desk.file(1), None, NOON).unwrap();
     assert!(!again.changed);
@@ -87,16 +96,16 @@ fn what_cannot_be_used_changes_nothing() {
     fs::write(&broken, bytes).unwrap();
     assert!(matches!(
         desk.dir.promote(&broken, None, NOON),
-        Err(ModelDirError::Artefact(_))
+        Err(ModelDirError::Artifact(_))
     ));
     // What stood before the current one has been damaged on the disk since.
-    fs::write(desk.dir.artefact(&a), "damaged").unwrap();
+    fs::write(desk.dir.artifact(&a), "damaged").unwrap();
     assert!(matches!(
         desk.dir.rollback(Target::Before, None, NOON),
-        Err(ModelDirError::Artefact(_))
+        Err(ModelDirError::Artifact(_))
     ));
     // Another's content under its name is not it.
-    fs::copy(desk.dir.artefact(&b), desk.dir.artefact(&a)).unwrap();
+    fs::copy(desk.dir.artifact(&b), desk.dir.artifact(&a)).unwrap();
     assert!(matches!(desk.dir.load(&a), Err(LoadModelError::OtherVersion { .. })));
     assert_eq!(desk.current(), b);
 }
@@ -146,4 +155,28 @@ fn words_for_versions() {
     assert_eq!(resolve("previous").unwrap(), a);
     assert_eq!(resolve(&a[..6]).unwrap(), a);
     assert_eq!(resolve("../x"), None);
+}
+
+#[test]
+fn shipped_is_a_model_wherever_one_is_taken() {
+    let desk = Desk::new();
+    let shipped = super::super::embedded().unwrap().version().to_owned();
+    let named = |path: &Path| {
+        (
+            file::load(path).unwrap().version().to_owned(),
+            file::load_parts(path).unwrap().1,
+        )
+    };
+    assert_eq!(named(Path::new(SHIPPED)), (shipped.clone(), shipped.clone()));
+    fs::create_dir(desk.dir.path()).unwrap();
+    assert_eq!(
+        named(desk.dir.path()),
+        (shipped.clone(), shipped.clone()),
+        "an empty directory"
+    );
+    let promoted = desk.dir.promote(Path::new(SHIPPED), None, NOON).unwrap();
+    assert!(promoted.changed && promoted.previous.is_none());
+    assert_eq!(desk.current(), shipped);
+    let back = desk.dir.rollback(Target::Before, None, NOON);
+    assert!(matches!(back, Err(ModelDirError::NothingBefore { .. })), "{back:?}");
 }

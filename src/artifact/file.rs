@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::format::{Evidence, FormatError, decode, decode_parts, encode};
 use super::history::HistoryError;
+use super::{EMBEDDED, SHIPPED};
 use crate::model::{Parts, SpamModel};
 
 /// Files larger than this are not read: no model is.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
-/// Why a model file was not loaded.
+/// The reason why a model file was not loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadModelError {
     /// The file cannot be read.
@@ -19,7 +20,7 @@ pub enum LoadModelError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The file is not a model that this program can use.
@@ -27,7 +28,7 @@ pub enum LoadModelError {
     Format {
         /// The file.
         path: PathBuf,
-        /// What was expected and found.
+        /// The error in its bytes.
         source: FormatError,
     },
     /// The file is too large to be a model.
@@ -57,52 +58,61 @@ pub enum LoadModelError {
     },
 }
 
-/// Why a model was not saved. What stood at the path still does.
+/// The reason why a model was not saved. What stood at the path still does.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveModelError {
     /// The model cannot be written as bytes.
     #[error("write the model {path}")]
     Format {
-        /// Where to.
+        /// The file to write.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: FormatError,
     },
     /// The file cannot be written.
     #[error("write the model {path}")]
     Write {
-        /// Where to.
+        /// The file to write.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// What was read back is not what was written.
+    /// The bytes that were read back differ from those that were written.
     #[error("write the model {path}: what was read back differs from what was written; is the disk sound?")]
     ReadBack {
-        /// Where to.
+        /// The file to write.
         path: PathBuf,
     },
 }
 
-/// Loads a model from a file, or the current one of a model directory.
+/// Loads a model from a file, or the current one of a model directory. `shipped` is the model of this program, and so
+/// is a directory in which nothing was promoted.
 ///
 /// # Errors
 /// [`LoadModelError`]: the path, what was expected and what was found.
 pub fn load(path: &Path) -> Result<SpamModel, LoadModelError> {
-    if path.is_dir() {
-        return super::ModelDir::new(path).load_current();
+    if !is_shipped(path) && path.is_dir() {
+        return match super::ModelDir::new(path).load_current() {
+            Err(LoadModelError::Empty { .. }) => super::embedded(),
+            loaded => loaded,
+        };
     }
     load_file(path).map(|(model, _)| model)
 }
 
-/// Loads what a model is made of, with what training goes on from, and its version; of a model directory, the current one's.
+/// Loads what a model is made of, with what training goes on from, and its version; of a model directory, the current
+/// one's.
 ///
 /// # Errors
 /// As [`load`].
 pub fn load_parts(path: &Path) -> Result<(Parts, String), LoadModelError> {
-    let path = if path.is_dir() {
+    let path = if !is_shipped(path) && path.is_dir() {
         let dir = super::ModelDir::new(path);
-        dir.artefact(&dir.current()?)
+        match dir.current() {
+            Ok(current) => dir.artifact(&current),
+            Err(LoadModelError::Empty { .. }) => PathBuf::from(SHIPPED),
+            Err(error) => return Err(error),
+        }
     } else {
         path.to_owned()
     };
@@ -119,8 +129,16 @@ pub(super) fn load_file(path: &Path) -> Result<(SpamModel, Vec<u8>), LoadModelEr
     Ok((model, bytes))
 }
 
+/// True for the name of the model that this program was built with.
+fn is_shipped(path: &Path) -> bool {
+    path.as_os_str() == SHIPPED
+}
+
 /// The bytes of a model file.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadModelError> {
+    if is_shipped(path) {
+        return Ok(EMBEDDED.to_vec());
+    }
     let read = |source| LoadModelError::Read {
         path: path.to_owned(),
         source,

@@ -45,13 +45,13 @@ const WITHOUT_EVIDENCE: u32 = 1;
 /// Digits of the digest that name a version.
 const VERSION_DIGITS: usize = 12;
 
-/// Why bytes are not a model, or a model not bytes.
+/// The reason why bytes are not a model, or a model not bytes.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
     /// The bytes begin otherwise.
     #[error("expected a moderato model, which begins with \"MODERATO\", found {found}")]
     NotAModel {
-        /// What was found, in words.
+        /// The finding, in words.
         found: String,
     },
     /// Another version of the format.
@@ -59,41 +59,41 @@ pub enum FormatError {
         "expected a format version from {WITHOUT_EVIDENCE} to {FORMAT_VERSION}, found {found}: train the model again with this program"
     )]
     OtherVersion {
-        /// What was found.
+        /// The finding.
         found: u32,
     },
     /// The bytes end early.
     #[error("expected {part} of {expected} bytes, found {found}: the file is cut short")]
     Truncated {
-        /// What was being read.
+        /// The part that was being read.
         part: &'static str,
-        /// How many bytes it has.
+        /// The number of bytes it has.
         expected: u64,
-        /// How many there are.
+        /// The number of them.
         found: u64,
     },
     /// The checksum is another.
     #[error("expected checksum {expected}, found {found}: the file is damaged")]
     Checksum {
-        /// What the file says, the beginning of it.
+        /// The beginning of the digest that the file states.
         expected: String,
-        /// What its bytes give, the beginning of it.
+        /// The beginning of the digest of its bytes.
         found: String,
     },
     /// The card cannot be read.
     #[error("expected a card this program knows, found another (line {line}, column {column} of it)")]
     Card {
-        /// Where in the card.
+        /// The line in the card.
         line: usize,
-        /// Where in the line.
+        /// The column in the line.
         column: usize,
     },
     /// The terms cannot be read.
     #[error("expected {expected} terms, found {found}")]
     Terms {
-        /// What the file says.
+        /// The number that the file states.
         expected: u64,
-        /// What it holds.
+        /// The number that it holds.
         found: u64,
     },
     /// The parts do not make a model.
@@ -102,7 +102,7 @@ pub enum FormatError {
     /// Too large to be written.
     #[error("{part} of the model is too large for the format")]
     TooLarge {
-        /// What.
+        /// The part.
         part: &'static str,
     },
 }
@@ -167,7 +167,7 @@ pub fn decode(bytes: &[u8]) -> Result<SpamModel, FormatError> {
     Ok(SpamModel::of_terms(card, scale, &body.terms(), version)?)
 }
 
-/// Is the evidence wanted?
+/// True if the evidence is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Evidence {
     /// To go on from it.
@@ -210,7 +210,7 @@ pub(super) fn decode_parts(bytes: &[u8], evidence: Evidence) -> Result<(Parts, S
     Ok((parts, version))
 }
 
-/// What an artefact holds, checked but not yet read one by one.
+/// The sections of an artifact, checked but not yet read one by one.
 struct Stored<'a> {
     card: Card,
     /// Base log-odds and weight step.
@@ -235,7 +235,7 @@ impl Body<'_> {
     }
 }
 
-/// What an artefact ends with.
+/// The checksum that an artifact ends with.
 #[derive(Debug, Clone, Copy)]
 enum Checksum {
     Fast,

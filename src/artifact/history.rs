@@ -1,4 +1,5 @@
-//! What was current in a model directory, when, and why: one JSON object a line, oldest first, never changed afterwards.
+//! The history of a model directory: which version was current, when, and why; one JSON object a line, oldest first,
+//! never changed afterwards.
 //!
 //! The last line *is* the current version: there is no second place that could say otherwise.
 
@@ -6,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::SHIPPED;
+
 /// Digits of a version.
 const VERSION_DIGITS: usize = 12;
 
-/// Why a history cannot be used.
+/// The reason why a history cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// The directory or its history cannot be read.
@@ -17,7 +20,7 @@ pub enum HistoryError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A line is not one that this program writes.
@@ -27,12 +30,12 @@ pub enum HistoryError {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
 }
 
-/// What an operator did.
+/// An operator's action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -55,15 +58,15 @@ impl Action {
 /// One line: from this moment on, this version was current. Fields that a later program adds are passed over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// When, RFC 3339.
+    /// The moment, RFC 3339.
     pub at: String,
-    /// What was done.
+    /// The action.
     pub action: Action,
     /// The version that became current: the first 12 hexadecimal digits of its digest.
     pub version: String,
     /// The version that was current until then.
     pub previous: Option<String>,
-    /// Why, as the operator stated it.
+    /// The reason, as the operator stated it.
     pub reason: Option<String>,
     /// The name of the file that was promoted, without its folder.
     pub file: Option<String>,
@@ -111,7 +114,8 @@ impl History {
     }
 
     /// The versions that rolling back goes through: the current one last, before it what was current when it was
-    /// promoted, and so on. What was rolled back is not among them, so that two rollbacks go two steps back.
+    /// promoted, and so on; behind the first stands the shipped model. What was rolled back is not among them, so that
+    /// two rollbacks go two steps back.
     pub fn path_back(&self) -> Vec<&str> {
         let mut path: Vec<&str> = Vec::new();
         for entry in &self.entries {
@@ -119,6 +123,8 @@ impl History {
             let known = path.iter().rposition(|&before| before == version);
             match (entry.action, known) {
                 (Action::Rollback, Some(at)) => path.truncate(at + 1),
+                // Nothing lies behind the model of the program.
+                (Action::Rollback, None) if entry.file.as_deref() == Some(SHIPPED) => path = vec![version],
                 _ if path.last() == Some(&version) => {}
                 _ => path.push(version),
             }
@@ -138,7 +144,7 @@ impl History {
     }
 }
 
-/// Whether this can name a version.
+/// Returns true if this can name a version.
 pub(super) fn is_version(text: &str) -> bool {
     text.len() == VERSION_DIGITS && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -1,8 +1,8 @@
 //! The model at work: read by every request without waiting, replaced while they run.
 //!
 //! A request takes one snapshot ([`Live::current`]) and judges by it from beginning to end. A reload reads, checks and
-//! tries out the new model beside the old one, and replaces it only then; whatever is wrong with the new one, the old one
-//! goes on, and [`Live::last_error`] says why. Everything but the two readers blocks on the disk.
+//! tries out the new model beside the old one, and replaces it only then; whatever is wrong with the new one, the old
+//! one goes on, and [`Live::last_error`] says why. Everything but the two readers blocks on the disk.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -22,42 +22,43 @@ use crate::model::{Card, SpamModel};
 pub struct LoadedModel {
     /// The model.
     pub model: SpamModel,
-    /// When this process loaded it.
+    /// The moment at which this process loaded it.
     pub loaded_at: Timestamp,
 }
 
-/// Where the model comes from.
+/// A source of models.
 #[derive(Debug)]
 pub enum Source {
-    /// From the program itself; it never changes.
+    /// The program itself; its model never changes.
     BuiltIn,
-    /// From a file, which is read again only when somebody says so.
+    /// A file, which is read again only when somebody says so.
     File(PathBuf),
-    /// From a model directory, whose current version is followed. As long as nothing was promoted there: the built-in one.
+    /// A model directory, whose current version is followed. As long as nothing was promoted there, the built-in model
+    /// is used.
     Directory(ModelDir),
 }
 
-/// What a reload did.
+/// The result of a reload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reload {
     /// The version at work now.
     pub version: String,
     /// The version at work before.
     pub previous: Option<String>,
-    /// Whether another version is at work now.
+    /// True if another version is at work now.
     pub changed: bool,
 }
 
-/// Why no other model is at work.
+/// The reason why no other model is at work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReloadError {
     /// There is nothing to load from.
     #[error("the model is the built-in one, which cannot be reloaded: start with --model-dir D or --model F")]
     NoSource,
-    /// What is there cannot be used.
+    /// The model that is there cannot be used.
     #[error("{problem}; version {at_work} stays at work")]
     Refused {
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
         /// The version that goes on.
         at_work: String,
@@ -78,7 +79,7 @@ pub struct Live {
     source: Source,
     current: ArcSwapOption<LoadedModel>,
     last_error: ArcSwapOption<String>,
-    /// What was refused last. Held while a model is loaded, so that one attempt never overtakes another.
+    /// The mark of what was refused last. Held while a model is loaded, so that one attempt never overtakes another.
     refused: Mutex<Option<Mark>>,
 }
 
@@ -93,8 +94,9 @@ impl Live {
         }
     }
 
-    /// Loads the first model. If the current version of a directory cannot be used, the newest usable one that was current
-    /// before is taken, and [`Live::last_error`] says so: a service that starts with yesterday's model is better than none.
+    /// Loads the first model. If the current version of a directory cannot be used, the newest usable one that was
+    /// current before is taken, and [`Live::last_error`] says so: a service that starts with yesterday's model is
+    /// better than none.
     ///
     /// # Errors
     /// There is no model that can be used.
@@ -131,8 +133,8 @@ impl Live {
         self.current.load_full()
     }
 
-    /// The versions whose cards are meant: the one at work, and of a directory all that were current once and can still be
-    /// read. It reads them all.
+    /// The versions whose cards are meant: the one at work, and of a directory all that were current once and can still
+    /// be read. It reads them all.
     pub fn versions_where(&self, is_meant: &dyn Fn(&Card) -> bool) -> BTreeSet<String> {
         let mut versions = BTreeSet::new();
         let mut look = |model: &SpamModel| {
@@ -155,7 +157,7 @@ impl Live {
         versions
     }
 
-    /// Why the last attempt to load another model failed, if it did.
+    /// The reason why the last attempt to load another model failed, if it did.
     pub fn last_error(&self) -> Option<Arc<String>> {
         self.last_error.load_full()
     }
@@ -257,10 +259,10 @@ fn earlier(dir: &ModelDir) -> Option<SpamModel> {
         .find_map(|version| dir.load(version).ok())
 }
 
-/// What the directory says is current, as it stands on the disk.
+/// The mark of the directory's current version, as it stands on the disk.
 fn mark(dir: &ModelDir) -> Option<Mark> {
     let version = dir.history().ok()?.current()?.to_owned();
-    let about = std::fs::metadata(dir.artefact(&version)).ok();
+    let about = std::fs::metadata(dir.artifact(&version)).ok();
     Some(Mark {
         bytes: about.as_ref().map_or(0, std::fs::Metadata::len),
         modified: about.and_then(|about| about.modified().ok()),

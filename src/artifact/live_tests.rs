@@ -63,14 +63,14 @@ fn an_empty_directory_starts_with_the_built_in_model_and_follows_promotions() {
 }
 
 #[test]
-fn a_bad_artefact_is_refused_once_and_the_old_model_stays_until_it_is_mended() {
+fn a_bad_artifact_is_refused_once_and_the_old_model_stays_until_it_is_mended() {
     let folder = TempDir::new().unwrap();
     let (dir, live) = followed(&folder);
     let a = promote(&dir, folder.path(), 1);
     live.poll(NOON).unwrap().unwrap();
     let b = promote(&dir, folder.path(), 2);
-    let whole = fs::read(dir.artefact(&b)).unwrap();
-    fs::write(dir.artefact(&b), &whole[..whole.len() - 7]).unwrap();
+    let whole = fs::read(dir.artifact(&b)).unwrap();
+    fs::write(dir.artifact(&b), &whole[..whole.len() - 7]).unwrap();
     let error = live.poll(NOON).unwrap().unwrap_err().to_string();
     assert!(
         error.contains(&b) && error.contains("damaged") && error.contains(&a),
@@ -80,20 +80,20 @@ fn a_bad_artefact_is_refused_once_and_the_old_model_stays_until_it_is_mended() {
     assert!(live.reload(NOON).is_err(), "but whoever asks is told again");
     assert_eq!(version(&live), a);
     assert_eq!(*live.last_error().unwrap(), error);
-    fs::write(dir.artefact(&b), &whole).unwrap();
+    fs::write(dir.artifact(&b), &whole).unwrap();
     assert!(live.poll(NOON).unwrap().unwrap().changed);
     assert!(live.last_error().is_none());
     assert_eq!(version(&live), b);
 }
 
 #[test]
-fn rolling_back_a_bad_artefact_clears_the_error() {
+fn rolling_back_a_bad_artifact_clears_the_error() {
     let folder = TempDir::new().unwrap();
     let (dir, live) = followed(&folder);
     let a = promote(&dir, folder.path(), 1);
     live.poll(NOON).unwrap().unwrap();
     let b = promote(&dir, folder.path(), 2);
-    fs::remove_file(dir.artefact(&b)).unwrap();
+    fs::remove_file(dir.artifact(&b)).unwrap();
     assert!(live.poll(NOON).unwrap().is_err());
     dir.rollback(Target::Before, None, NOON).unwrap();
     assert!(!live.poll(NOON).unwrap().unwrap().changed);
@@ -123,12 +123,12 @@ fn a_start_with_a_bad_current_version_takes_the_one_before_and_says_so() {
     let dir = ModelDir::new(folder.path());
     let a = promote(&dir, folder.path(), 1);
     let b = promote(&dir, folder.path(), 2);
-    fs::write(dir.artefact(&b), "damaged").unwrap();
+    fs::write(dir.artifact(&b), "damaged").unwrap();
     let (_, live) = followed(&folder);
     assert_eq!(version(&live), a);
     assert!(live.last_error().unwrap().contains(&b));
     assert!(live.poll(NOON).is_none());
-    fs::write(dir.artefact(&a), "damaged").unwrap();
+    fs::write(dir.artifact(&a), "damaged").unwrap();
     assert!(Live::start(Source::Directory(dir), NOON).is_err(), "nothing is left");
 }
 
@@ -156,7 +156,7 @@ fn versions_that_are_not_current_are_found_by_their_cards_too() {
     let named = |names: &'static [&str]| move |card: &Card| names.contains(&card.name.as_str());
     let found = live.versions_where(&named(&["model 1", "model 3"]));
     assert_eq!(found, BTreeSet::from([a.clone(), c.clone()]));
-    fs::remove_file(dir.artefact(&a)).unwrap();
+    fs::remove_file(dir.artifact(&a)).unwrap();
     let found = live.versions_where(&|_| true);
     assert_eq!(found, BTreeSet::from([b, c]), "what is gone cannot be read");
 }

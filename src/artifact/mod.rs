@@ -20,18 +20,21 @@ pub use format::{FORMAT_VERSION, FormatError, decode, encode};
 pub use history::{Action, Entry, History, HistoryError};
 pub use live::{Live, LoadedModel, Reload, ReloadError, Source};
 
+use std::path::Path;
+
 use crate::model::SpamModel;
 
 /// The model that this program was built with.
 static EMBEDDED: &[u8] = include_bytes!("../../models/default.moderato");
+
+/// The name of the model that this program was built with, wherever a model file is taken. A file that is really called
+/// so is `./shipped`.
+pub const SHIPPED: &str = "shipped";
 
 /// The model that this program was built with.
 ///
 /// # Errors
 /// [`LoadModelError::Format`] if the program was built around something else.
 pub fn embedded() -> Result<SpamModel, LoadModelError> {
-    decode(EMBEDDED).map_err(|source| LoadModelError::Format {
-        path: "models/default.moderato (built in)".into(),
-        source,
-    })
+    load(Path::new(SHIPPED))
 }

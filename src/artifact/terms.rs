@@ -1,4 +1,4 @@
-//! A model's terms as an artefact holds them: read one by one, without a list of a million of them in between.
+//! A model's terms as an artifact holds them: read one by one, without a list of a million of them in between.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ pub(super) struct Hashes<'a> {
 }
 
 impl Hashes<'_> {
-    /// Of hashes in ascending order.
+    /// Encodes hashes in ascending order.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "fewer than 2^32 hashes; and their lower halves"
@@ -41,8 +41,8 @@ impl Hashes<'_> {
         }
     }
 
-    /// Those that formats before the third listed: the difference of each to the one before. The error is how many there
-    /// are, if they are not as many as they should be.
+    /// Those that formats before the third listed: the difference of each to the one before. The error is how many
+    /// there are, if they are not as many as they should be.
     pub(super) fn from_differences(differences: &[u8], n_terms: usize) -> Result<Self, usize> {
         let (mut at, mut last) = (0, 0_u32);
         let mut hashes = Vec::new();
@@ -58,7 +58,7 @@ impl Hashes<'_> {
         }
     }
 
-    /// How many terms the upper halves count; nothing if that is no list of upper halves.
+    /// The number of terms the upper halves count; nothing if that is no list of upper halves.
     pub(super) fn count(&self) -> Option<usize> {
         let (mut at, mut half, mut n) = (0, 0_u32, 0_usize);
         while at < self.upper.len() {
@@ -86,7 +86,7 @@ pub(super) struct Terms<'a> {
 }
 
 impl<'a> Terms<'a> {
-    /// Of hashes that [`Hashes::count`] counted, and as many weights and marks.
+    /// Iterates over hashes that [`Hashes::count`] counted, and as many weights and marks.
     pub(super) fn new(hashes: &'a Hashes<'_>, weights: &'a [u8], marks: &'a [u8]) -> Self {
         Self {
             upper: &hashes.upper,
@@ -130,7 +130,7 @@ impl Iterator for Terms<'_> {
     }
 }
 
-/// Of those that [`Hashes::count`] counted.
+/// The length is the one that [`Hashes::count`] counted.
 impl ExactSizeIterator for Terms<'_> {}
 
 /// A number, 7 bits a byte, low bits first.

@@ -55,6 +55,18 @@ pub(super) fn error(error: &anyhow::Error) {
     let _ = writeln!(err, "{bold}error:{plain} {text}");
 }
 
+/// Prints a warning to standard error, red on a terminal.
+pub(super) fn warn(text: &str) {
+    let mut err = io::stderr().lock();
+    let (red, plain) = if err.is_terminal() {
+        ("\u{1b}[31m", "\u{1b}[0m")
+    } else {
+        ("", "")
+    };
+    // There is nowhere left to report that this cannot be written.
+    let _ = writeln!(err, "{red}warning: {text}{plain}");
+}
+
 /// Prints a remark for a person to standard error.
 pub(super) fn note(text: &str) {
     // There is nowhere left to report that this cannot be written.

@@ -79,7 +79,7 @@ fn slice(by: &'static str, scored: &[Scored<'_>], seed: u64, name: impl Fn(&Scor
     }
 }
 
-/// How often comments of a stated probability are spam.
+/// The share of spam among comments of each stated probability.
 pub(super) fn reliability(scored: &[Scored<'_>]) -> Vec<ReliabilityBin> {
     let mut bins = [(0_usize, 0_usize, 0.0_f64); CALIBRATION_BINS];
     for item in scored {
@@ -178,7 +178,7 @@ fn thin_out(
     kept
 }
 
-/// What round thresholds would do, and the model's own.
+/// The effect of round thresholds, and of the model's own.
 pub(super) fn trade_off(ranked: &Ranked, own: &[ThresholdsUsed]) -> Vec<TradeOff> {
     let round = [
         0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999,

@@ -55,7 +55,7 @@ pub fn interval(k: u64, n: u64, confidence: f64) -> (f64, f64) {
     (lower_bound(k, n, side), upper_bound(k, n, side))
 }
 
-/// Where in [0, 1] a condition that holds at first stops to hold.
+/// Finds the point in [0, 1] where a condition that holds at first stops to hold.
 fn bisect(holds: impl Fn(f64) -> bool) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
     // Halving reaches the spacing of f64 around 10⁻⁵ in 70 steps; below that no bound is of interest.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::metrics::Measure;
 use super::report::{Measures, Verdicts};
 
-/// What a budget is about.
+/// The quantity that a budget bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Budget {
@@ -47,13 +47,13 @@ impl Budget {
 /// A budget against what was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct BudgetCheck {
-    /// What it is about.
+    /// The subject.
     pub budget: Budget,
-    /// What was asked for.
+    /// The stated limit.
     pub limit: f64,
-    /// What was measured; `None` where the comments cannot say, which misses the budget.
+    /// The measured value; `None` where the comments cannot say, which misses the budget.
     pub value: Option<f64>,
-    /// Whether it is met.
+    /// True if it is met.
     pub met: bool,
 }
 

@@ -13,7 +13,7 @@ use crate::verdict::Verdict;
 /// A model against a baseline.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
-    /// What the baseline is.
+    /// The baseline's name.
     pub baseline: String,
     /// Each measure of both, and their difference resampled in pairs.
     pub measures: Changes,
@@ -36,11 +36,11 @@ pub struct Change {
     pub value: f64,
     /// This model's less the baseline's.
     pub difference: Estimate,
-    /// What the interval of the difference allows to say.
+    /// The conclusion that the interval of the difference allows.
     pub judgement: Judgement,
 }
 
-/// Whether a difference is more than chance.
+/// The meaning of a difference's interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Judgement {
@@ -55,7 +55,7 @@ pub enum Judgement {
 /// Comments whose verdict crossed a line.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Flips {
-    /// Which line.
+    /// The line's name.
     pub line: &'static str,
     /// Comments on the far side of it now, and not with the baseline.
     pub now: usize,

@@ -1,9 +1,9 @@
-//! What a report slices by, read from a comment's text alone: its length, its script, whether it links.
+//! The properties that a report slices by, read from a comment's text alone: its length, its script, whether it links.
 
 use linkify::{LinkFinder, LinkKind};
 use unicode_script::{Script, UnicodeScript};
 
-/// How long a text is, in characters.
+/// The length of a text, in characters, as a range.
 pub(super) fn length(text: &str) -> &'static str {
     match text.chars().count() {
         0..40 => "under 40 characters",
@@ -35,7 +35,7 @@ pub(super) fn script(text: &str) -> &'static str {
     dominant.map_or("no letters", |(script, _)| script.full_name())
 }
 
-/// Whether a text holds a link, with or without `https://`.
+/// Returns true if a text holds a link, with or without `https://`.
 pub(super) fn has_link(text: &str) -> bool {
     let mut finder = LinkFinder::new();
     finder.kinds(&[LinkKind::Url]).url_must_have_scheme(false);

@@ -1,4 +1,4 @@
-//! Whose verdicts would change between two models: how many, and those that matter most.
+//! The comments whose verdicts would change between two models: their number, and those that matter most.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::verdict::Verdict;
 /// Comments listed of each kind of flip.
 const FLIPPED_MAX: usize = 10;
 
-/// Whether a verdict, old and new, is a flip of a kind.
+/// A test of two verdicts, old and new, for a flip of one kind.
 type Flips = fn(Verdict, Verdict) -> bool;
 
 /// Comments whose verdict would change, of one kind.
@@ -20,11 +20,11 @@ type Flips = fn(Verdict, Verdict) -> bool;
 pub struct FlipList {
     /// The set.
     pub set: String,
-    /// What changes: `ham newly rejected` …
+    /// The kind of change: `ham newly rejected` …
     pub kind: &'static str,
-    /// How many comments.
+    /// The number of comments.
     pub n: usize,
-    /// How many of them are not near-duplicates of each other.
+    /// The number of them are not near-duplicates of each other.
     pub n_groups: usize,
     /// Those with the greatest change, one of each group.
     pub strongest: Vec<Flipped>,
@@ -37,7 +37,7 @@ pub struct Flipped {
     pub id: Option<String>,
     /// Its position in its set, from 1.
     pub position: usize,
-    /// Which collection it is from.
+    /// The collection that it is from.
     pub source: String,
     /// The current model's verdict and the new one's.
     pub verdicts: [&'static str; 2],
@@ -47,7 +47,7 @@ pub struct Flipped {
     pub text: String,
 }
 
-/// Whose verdicts would change on a set, by kind; kinds without any are left out.
+/// The comments of a set whose verdicts would change, by kind; kinds without any are left out.
 pub(super) fn lists(set: &Set<'_>, show_text: bool) -> Vec<FlipList> {
     let kinds: [(&'static str, Label, Flips); 5] = [
         ("ham newly rejected", Label::Ham, |old, new| {

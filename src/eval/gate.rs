@@ -1,10 +1,11 @@
-//! The gate before a promotion: is a new model worse than the current one on the same comments, by more than is allowed?
+//! The gate before a promotion: is a new model worse than the current one on the same comments, by more than is
+//! allowed?
 //!
-//! [`judge`] is pure: answers of both models in, verdict out. A share (of readers rejected, of spam caught …) fails if it is
-//! worse by more than its tolerance and more than one group of near-duplicates makes the difference, for one comment more
-//! or less is chance. The calibration error fails if it is worse by more than its tolerance and the 95 % interval of the
-//! difference lies on the worse side. What passes although its interval reaches beyond the tolerance is marked: the
-//! comments are too few to be sure.
+//! [`judge`] is pure: answers of both models in, verdict out. A share (of readers rejected, of spam caught …) fails if
+//! it is worse by more than its tolerance and more than one group of near-duplicates makes the difference, for one
+//! comment more or less is chance. The calibration error fails if it is worse by more than its tolerance and the 95 %
+//! interval of the difference lies on the worse side. What passes although its interval reaches beyond the tolerance is
+//! marked: the comments are too few to be sure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,18 +18,18 @@ use super::{Scored, outcomes};
 use crate::comment::Label;
 use crate::verdict::Verdict;
 
-/// How much worse a new model may be, as differences of shares in [0, 1].
+/// The tolerances for a new model, as differences of shares in [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Tolerances {
-    /// Of readers' comments rejected: this much more.
+    /// The tolerated rise of the share of readers' comments that are rejected.
     pub ham_rejected: f64,
-    /// Of readers' comments held or rejected: this much more.
+    /// The tolerated rise of the share of readers' comments that are held or rejected.
     pub ham_held: f64,
-    /// Of spam rejected: this much less.
+    /// The tolerated fall of the share of spam that is rejected.
     pub spam_rejected: f64,
-    /// Of spam rejected or held: this much less.
+    /// The tolerated fall of the share of spam that is rejected or held.
     pub spam_caught: f64,
-    /// Of the calibration error: this much more.
+    /// The tolerated rise of the calibration error.
     pub calibration_error: f64,
 }
 
@@ -45,27 +46,27 @@ impl Default for Tolerances {
     }
 }
 
-/// What a model promises of readers' comments.
+/// A model's promise about readers' comments.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Promised {
     /// At most this share is rejected.
     pub target: f64,
-    /// How sure that is, in [0, 1].
+    /// The confidence of the promise, in [0, 1].
     pub confidence: f64,
 }
 
 /// Comments with both models' answers, in the same order.
 #[derive(Debug, Clone, Copy)]
 pub struct Set<'a> {
-    /// What they are, for people: `held out`, `newest`.
+    /// The set's name for people: `held out`, `newest`.
     pub name: &'a str,
-    /// What the new model says.
+    /// The new model's answers.
     pub new: &'a [Scored<'a>],
-    /// What the current one says.
+    /// The current model's answers.
     pub old: &'a [Scored<'a>],
 }
 
-/// What is looked at.
+/// A criterion of the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Criterion {
@@ -77,7 +78,7 @@ pub enum Criterion {
     SpamRejected,
     /// The share of spam rejected or held.
     SpamCaught,
-    /// How far probabilities are from what happens.
+    /// The calibration error.
     CalibrationError,
     /// The new model promises what the current one does.
     PromiseMade,
@@ -100,7 +101,7 @@ impl Criterion {
     }
 }
 
-/// What came of a criterion.
+/// The outcome of a criterion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -117,7 +118,7 @@ pub enum Outcome {
 pub struct Check {
     /// The set.
     pub set: String,
-    /// What was looked at.
+    /// The criterion.
     pub criterion: Criterion,
     /// The current model's value.
     pub baseline: Option<f64>,
@@ -125,20 +126,20 @@ pub struct Check {
     pub value: Option<f64>,
     /// The new one's less the current one's, with its interval, resampled in pairs by groups.
     pub difference: Option<Estimate>,
-    /// How much worse it may be; for a promise, its target.
+    /// The tolerance; for a promise, its target.
     pub tolerance: Option<f64>,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
 /// The gate's verdict, with its grounds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Gate {
-    /// Whether the new model may take the current one's place.
+    /// True if the new model may take the current one's place.
     pub passed: bool,
     /// Every criterion on every set.
     pub checks: Vec<Check>,
-    /// Whose verdicts would change.
+    /// The comments whose verdicts would change.
     pub flips: Vec<FlipList>,
 }
 
@@ -219,7 +220,7 @@ fn shares(set: &Set<'_>, tolerances: &Tolerances, seed: u64) -> Vec<Check> {
     rows.into_iter().filter_map(check).collect()
 }
 
-/// How comments of a label moved over a line between two models.
+/// The moves of one label's comments over a line between two models.
 struct Moved {
     n: usize,
     /// Beyond the line with the new model, with the current one.
@@ -321,7 +322,7 @@ fn promise_made([old, new]: [Option<Promised>; 2]) -> Check {
     }
 }
 
-/// Do these comments contradict the promise, by an exact interval, and more than under the current model?
+/// Returns true if these comments contradict the promise, by an exact interval, and more than under the current model.
 fn promise_kept(set: &Set<'_>, promised: Promised) -> Option<Check> {
     let rejected = |answers: &[Scored<'_>]| {
         let ham = answers.iter().filter(|item| item.label == Label::Ham);

@@ -163,7 +163,7 @@ fn texts_are_shapes_unless_asked_for() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
-    /// What gives readers less and spammers more spam probability never fails.
+    /// A model that gives readers less and spammers more spam probability never fails.
     #[test]
     fn better_answers_never_fail(usual in 0.41_f64..1.0, ham in 0_u32..40, spam in 0_u32..40) {
         let old = answers((ham, usual), (spam, 0.3));

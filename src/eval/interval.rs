@@ -1,10 +1,11 @@
-//! How sure a measure is: intervals by resampling whole groups of near-duplicates, for one model or for two at once.
+//! Intervals of measures by resampling whole groups of near-duplicates, for one model or for two at once.
 //!
 //! The percentile bootstrap (B. Efron 1979) over groups: a spam campaign's hundred copies are one observation, and
 //! drawing them one by one would make every interval too narrow. A share counted over comments gets the wider of that
-//! and the exact Clopper–Pearson interval, so that "none of 4,000" does not claim to be none for ever. Two known limits:
-//! a ranking measure at its very end (ROC-AUC 1.0) gets an interval of no width, and the calibration error can only grow
-//! by noise, so that its draws lie too high: their interval is moved down by what their median exceeds the value.
+//! and the exact Clopper–Pearson interval, so that "none of 4,000" does not claim to be none for ever. Two known
+//! limits: a ranking measure at its very end (ROC-AUC 1.0) gets an interval of no width, and the calibration error can
+//! only grow by noise, so that its draws lie too high: their interval is moved down by what their median exceeds the
+//! value.
 
 use serde::Serialize;
 
@@ -14,7 +15,7 @@ use super::random::SplitMix64;
 
 /// The confidence of every interval in a report.
 pub const CONFIDENCE: f64 = 0.95;
-/// What an interval leaves out on either side.
+/// The probability that an interval leaves out on either side.
 pub(super) const TAIL: f64 = (1.0 - CONFIDENCE) / 2.0;
 
 /// A value with its interval.
@@ -64,7 +65,7 @@ pub fn estimates(ranked: &Ranked, seed: u64) -> Vec<(Measure, Option<Estimate>)>
         .collect()
 }
 
-/// How much a model differs from another on the same comments: new − old, resampled in pairs.
+/// The differences between two models on the same comments: new − old, resampled in pairs.
 pub fn differences(new: &Ranked, old: &Ranked, seed: u64) -> Vec<(Measure, Option<Estimate>)> {
     let n_groups = new.n_groups().max(old.n_groups());
     let draws: Vec<(Values, Values)> = draw(n_groups, seed, |times| (new.resampled(times), old.resampled(times)));
@@ -101,7 +102,7 @@ pub(super) fn draw<T>(n_groups: usize, seed: u64, measure: impl Fn(&[u32]) -> T)
         .collect()
 }
 
-/// What lies between a tail of the draws below and as large a one above.
+/// The interval between a tail of the draws below and as large a one above.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// A measure of a classifier over labelled comments.
+/// A measure of a classifier over labeled comments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
@@ -69,7 +69,7 @@ impl Measure {
         }
     }
 
-    /// Whether more of it is better.
+    /// Returns true if more of it is better.
     pub const fn higher_is_better(self) -> bool {
         !matches!(
             self,
@@ -77,7 +77,7 @@ impl Measure {
         )
     }
 
-    /// Whether it is a share of comments, shown in per cent.
+    /// Returns true if it is a share of comments, shown in per cent.
     pub const fn is_share(self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! How good the probabilities are: the measures that every report shows, in one pass over ranked comments.
+//! The measures that every report shows, in one pass over ranked comments.
 //!
 //! Point estimates and resampled ones come from the same function, so that an interval is always about the number that
 //! it stands beside.
@@ -8,12 +8,12 @@ pub use super::measure::Measure;
 /// Bins of the calibration error and of the reliability diagram.
 pub const CALIBRATION_BINS: usize = 15;
 
-/// What a measure needs to know of one comment.
+/// One comment as the measures see it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
-    /// What people said.
+    /// The label that people gave.
     pub spam: bool,
-    /// What the model said, in [0, 1].
+    /// The model's probability of spam, in [0, 1].
     pub probability: f64,
     /// Near-duplicates share a group and are drawn together when intervals are made.
     pub group: u32,
@@ -72,7 +72,7 @@ impl Ranked {
         Self { items, n_groups }
     }
 
-    /// How many groups there may be: all groups are below this.
+    /// The number of groups: all groups are below this.
     pub const fn n_groups(&self) -> usize {
         self.n_groups
     }
@@ -98,7 +98,7 @@ impl Ranked {
         (last.spam > 0 && last.ham > 0).then(|| cut.map_or(0.0, |step| step.spam as f64 / last.spam as f64))
     }
 
-    /// What a counted share counts: how many of how many. `None` for measures that are no such share.
+    /// The two counts of a counted share: the part and the whole. `None` for measures that are no such share.
     pub(super) fn counts(&self, measure: Measure) -> Option<(usize, usize)> {
         let n_spam = self.items.iter().filter(|item| item.spam).count();
         let n_ham = self.items.len() - n_spam;
@@ -114,7 +114,7 @@ impl Ranked {
         }
     }
 
-    /// How much spam and ham is at or above each distinct probability, from the highest down.
+    /// The counts of spam and ham at or above each distinct probability, from the highest down.
     pub fn steps(&self) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
         let (mut spam, mut ham) = (0, 0);
@@ -200,7 +200,7 @@ impl Ranked {
     }
 }
 
-/// What lies at or above a threshold.
+/// The counts at or above a threshold.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Step {
     /// The probability from which on is counted.
@@ -221,7 +221,7 @@ pub fn mcc(true_spam: f64, false_spam: f64, false_ham: f64, true_ham: f64) -> f6
     }
 }
 
-/// Which of the equal-width bins a probability belongs to; 1 is in the last.
+/// The equal-width bin of a probability; 1 is in the last.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -231,7 +231,7 @@ pub fn calibration_bin(probability: f64) -> usize {
     ((probability * CALIBRATION_BINS as f64) as usize).min(CALIBRATION_BINS - 1)
 }
 
-/// How much ham a rate allows; the hair above keeps 0.001 · 3000 from costing a comment by rounding.
+/// The amount of ham that a rate allows; the hair above keeps 0.001 · 3000 from costing a comment by rounding.
 fn affordable(ham_rate: f64, ham: f64) -> f64 {
     ham_rate * ham * (1.0 + 1e-12)
 }

@@ -1,9 +1,9 @@
 //! The evaluation room: how good a classifier is, how sure that is, and where its verdicts should begin.
 //!
-//! It takes labelled comments with the probabilities and verdicts that some model gave them, and says what follows:
+//! It takes labeled comments with the probabilities and verdicts that some model gave them, and says what follows:
 //! [`threshold`] certifies and chooses thresholds, [`metrics`] measures, [`interval`] says how sure, [`evaluate`] puts
-//! everything into a [`report::Report`], [`gate`] says whether a model may replace another, and [`render`] shows it as text, JSON or a page. [`protocol`] makes the
-//! published splits.
+//! everything into a [`report::Report`], [`gate`] says whether a model may replace another, and [`render`] shows it as
+//! text, JSON or a page. [`protocol`] makes the published splits.
 //!
 //! It must never fit anything, read a file, the clock or the network, or draw from anything but a stated seed. A report
 //! holds no author's text unless that was asked for, and no term that fewer than three different texts share.
@@ -36,24 +36,24 @@ use metrics::{Outcome, Ranked};
 use report::{Fact, Measures, Report, ThresholdsUsed};
 use terms::ViewTerms;
 
-/// A labelled comment with what a model said of it.
+/// A labeled comment with what a model said of it.
 #[derive(Clone, Copy)]
 pub struct Scored<'a> {
     /// Its id in the data.
     pub id: Option<&'a str>,
-    /// What people said.
+    /// The label that people gave.
     pub label: Label,
-    /// Which collection it is from.
+    /// The collection that it is from.
     pub source: &'a str,
     /// The text, for slices, and for the worst errors.
     pub text: &'a str,
-    /// Whether the data names the author.
+    /// True if the data names the author.
     pub named: bool,
     /// The model's spam probability, in [0, 1].
     pub probability: f64,
     /// The model had too little evidence to reject.
     pub thin: bool,
-    /// What the classifier alone says at its thresholds.
+    /// The classifier's own verdict at its thresholds.
     pub verdict: Verdict,
     /// Near-duplicates share a group.
     pub group: u32,
@@ -84,13 +84,15 @@ pub fn verdict(probability: f64, thin: bool, thresholds: ThresholdsUsed) -> Verd
     }
 }
 
-/// What a report is made from, besides the comments.
+/// The input of a report besides the comments.
 #[derive(Debug, Default)]
 pub struct Context<'a> {
-    /// What was evaluated, in one line.
+    /// The title: the model and the data, in one line.
     pub title: String,
-    /// What else a reader must know to repeat it.
+    /// The facts that a reader must know to repeat the evaluation.
     pub about: Vec<Fact>,
+    /// The names of the data files that the model was trained on: on those it flatters itself.
+    pub trained_on: Vec<String>,
     /// The thresholds that made the verdicts: one pair a model.
     pub thresholds: Vec<ThresholdsUsed>,
     /// A baseline's name and its answers on the same comments in the same order.
@@ -99,11 +101,11 @@ pub struct Context<'a> {
     pub terms: Vec<ViewTerms>,
     /// The gate's verdict, if there is a baseline and it was asked for.
     pub gate: Option<Gate>,
-    /// What must be reached.
+    /// The budgets that must be met.
     pub budgets: Vec<(Budget, f64)>,
     /// The beginnings of sources that are one place, for a table place by place; `None` for no such table.
     pub places: Option<&'a [String]>,
-    /// Whether the worst errors may show their text.
+    /// True if the worst errors may show their text.
     pub show_text: bool,
     /// The seed of every interval.
     pub seed: u64,
@@ -114,6 +116,7 @@ pub fn evaluate(scored: &[Scored<'_>], context: Context<'_>) -> Report {
     let Context {
         title,
         about,
+        trained_on,
         thresholds,
         baseline,
         terms,
@@ -130,6 +133,7 @@ pub fn evaluate(scored: &[Scored<'_>], context: Context<'_>) -> Report {
         schema: report::SCHEMA,
         title,
         about,
+        trained_on,
         n_ham: verdicts.ham.total(),
         n_spam: verdicts.spam.total(),
         budgets: budget::check(&verdicts, &measures, &budgets),
@@ -151,8 +155,8 @@ pub fn evaluate(scored: &[Scored<'_>], context: Context<'_>) -> Report {
     }
 }
 
-/// What the measures need of scored comments. Groups are numbered anew, densely, so that a part of the comments does not
-/// draw groups that it does not have.
+/// Reduces scored comments to what the measures need. Groups are numbered anew, densely, so that a part of the comments
+/// does not draw groups that it does not have.
 pub fn outcomes<'a, 'b: 'a>(scored: impl IntoIterator<Item = &'a Scored<'b>>) -> Vec<Outcome> {
     let mut known = std::collections::BTreeMap::new();
     let mut outcomes = Vec::new();

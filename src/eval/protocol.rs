@@ -19,10 +19,10 @@ pub enum Protocol {
     OldestFirst,
 }
 
-/// Which comments train a model and which test it, as positions in the data.
+/// The comments that train a model and those that test it, as positions in the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fold {
-    /// What is left out, for progress and reports.
+    /// The name of the part that is left out, for progress and reports.
     pub name: String,
     /// Positions of the comments to train on.
     pub train: Vec<usize>,

@@ -1,5 +1,5 @@
-//! What an evaluation says. These structs *are* the document: their field names are the names in the JSON output, and
-//! a test pins them; the text and HTML renderings show the same fields.
+//! The report of an evaluation. These structs *are* the document: their field names are the names in the JSON output,
+//! and a test pins them; the text and HTML renderings show the same fields.
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -20,10 +20,12 @@ pub const SCHEMA: &str = "moderato.evaluation.v1";
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: &'static str,
-    /// What was evaluated, in one line.
+    /// The title: the model and the data, in one line.
     pub title: String,
-    /// What else a reader must know to repeat it: model version, data files, seed.
+    /// The facts that a reader must know to repeat the evaluation: model version, data files, seed.
     pub about: Vec<Fact>,
+    /// The names of the data files that the model was trained on; the figures flatter it where there are any.
+    pub trained_on: Vec<String>,
     /// Readers' comments evaluated.
     pub n_ham: usize,
     /// Spam evaluated.
@@ -36,7 +38,7 @@ pub struct Report {
     pub measures: Measures,
     /// Quality budgets and whether they are met.
     pub budgets: Vec<BudgetCheck>,
-    /// Whether this model may replace the baseline, if that was asked.
+    /// The gate's verdict on whether this model may replace the baseline, if that was asked.
     pub gate: Option<Gate>,
     /// Against a baseline, if one was given.
     pub comparison: Option<Comparison>,
@@ -44,7 +46,7 @@ pub struct Report {
     pub places: Option<Places>,
     /// The same by source, length, script and so on.
     pub slices: Vec<Slices>,
-    /// How often comments of a stated probability are spam.
+    /// The share of spam among comments of each stated probability.
     pub reliability: Vec<ReliabilityBin>,
     /// Counts by probability and label.
     pub histogram: Vec<HistogramBin>,
@@ -52,7 +54,7 @@ pub struct Report {
     pub roc: Vec<CurvePoint>,
     /// Precision by spam caught, likewise.
     pub precision_recall: Vec<CurvePoint>,
-    /// What other thresholds would do.
+    /// The effect of other thresholds.
     pub trade_off: Vec<TradeOff>,
     /// The terms that moved these comments most, view by view.
     pub terms: Vec<ViewTerms>,
@@ -65,13 +67,13 @@ pub struct Report {
 /// A fact about the evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Fact {
-    /// What it is about.
+    /// The subject.
     pub name: String,
-    /// What it is.
+    /// The value.
     pub value: String,
 }
 
-/// Where one model's verdicts begin.
+/// The thresholds of one model.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ThresholdsUsed {
     /// At least this spam probability: hold.
@@ -80,7 +82,7 @@ pub struct ThresholdsUsed {
     pub reject_at: Option<f64>,
 }
 
-/// How many comments got which verdict.
+/// Counts of comments by verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct VerdictCounts {
     /// Approved.
@@ -89,7 +91,7 @@ pub struct VerdictCounts {
     pub hold: usize,
     /// Rejected.
     pub reject: usize,
-    /// Of the held: would have been rejected, but the model had seen too little like them.
+    /// The held ones that would have been rejected, but for too little evidence.
     pub hold_thin: usize,
 }
 
@@ -112,9 +114,9 @@ impl VerdictCounts {
 /// Verdicts against labels.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Verdicts {
-    /// What became of readers' comments.
+    /// The verdicts on readers' comments.
     pub ham: VerdictCounts,
-    /// What became of spam.
+    /// The verdicts on spam.
     pub spam: VerdictCounts,
     /// The share of readers' comments rejected.
     pub ham_rejected: Option<Estimate>,
@@ -179,14 +181,14 @@ pub struct Places {
 pub struct Place {
     /// Its source, or the beginning that its sources share.
     pub name: String,
-    /// What became of its comments.
+    /// The verdicts on its comments.
     pub verdicts: Verdicts,
 }
 
 /// The comments divided one way.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Slices {
-    /// What by.
+    /// The property that the slices are made by.
     pub by: &'static str,
     /// One row a part.
     pub rows: Vec<Slice>,
@@ -195,9 +197,9 @@ pub struct Slices {
 /// One part of the comments.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Slice {
-    /// Which.
+    /// Its name.
     pub name: String,
-    /// What became of it.
+    /// Its verdicts.
     pub verdicts: Verdicts,
     /// Its measures.
     pub measures: Measures,
@@ -242,7 +244,7 @@ pub struct CurvePoint {
     pub threshold: f64,
 }
 
-/// What a threshold would do.
+/// The effect of a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct TradeOff {
     /// At least this spam probability is stopped.
@@ -268,13 +270,13 @@ pub struct WorstError {
     pub id: Option<String>,
     /// Its position among the comments evaluated, from 1.
     pub position: usize,
-    /// Which collection it is from.
+    /// The collection that it is from.
     pub source: String,
     /// The model's spam probability.
     pub probability: f64,
     /// The verdict.
     pub verdict: &'static str,
-    /// How many near-duplicates shared the error.
+    /// The number of near-duplicates that shared the error.
     pub copies: usize,
     /// The text's shape (letters as x, digits as 0), or the text itself if that was asked for.
     pub text: String,

@@ -1,4 +1,4 @@
-//! The strongest terms of each view. A model keeps no dictionary, only hashed weights, so what its terms say is learnt
+//! The strongest terms of each view. A model keeps no dictionary, only hashed weights, so what its terms say is learned
 //! by explaining comments and adding up. A term is shown only if enough different texts hold it: what one person wrote
 //! is nobody else's to read.
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::facts;
 
-/// How many different texts (groups of near-duplicates) must hold a term before it is shown.
+/// The number of different texts (groups of near-duplicates) that must hold a term before it is shown.
 const GROUPS_MIN: usize = 3;
 
 /// The terms of one view that moved comments most.
@@ -22,14 +22,14 @@ pub struct ViewTerms {
     pub ham: Vec<TermWeight>,
 }
 
-/// What a term did.
+/// The effect of a term.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TermWeight {
     /// The term as read.
     pub term: String,
     /// The log-odds that it added over all comments; above zero is towards spam.
     pub total_log_odds: f64,
-    /// How many comments hold it.
+    /// The number of comments hold it.
     pub n: usize,
 }
 

@@ -93,7 +93,7 @@ fn the_field_names_of_the_document_are_stable() {
     let names = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(
         names(&json),
-        "schema title about n_ham n_spam thresholds verdicts measures budgets gate comparison places slices reliability \
+        "schema title about trained_on n_ham n_spam thresholds verdicts measures budgets gate comparison places slices reliability \
          histogram roc precision_recall trade_off terms worst_ham worst_spam"
     );
     assert_eq!(
@@ -109,6 +109,20 @@ fn the_field_names_of_the_document_are_stable() {
     assert_eq!(names(&json["verdicts"]["ham"]), "approve hold reject hold_thin");
     assert_eq!(names(&json["slices"][0]["rows"][0]), "name verdicts measures");
     assert_eq!(json["schema"], "moderato.evaluation.v1");
+}
+
+#[test]
+fn a_model_that_was_trained_on_the_data_is_said_to_flatter_itself() {
+    let comments = comments(200, 4);
+    let seen = Context {
+        trained_on: vec!["mine.jsonl".to_owned()],
+        ..context()
+    };
+    let report = evaluate(&scored(&comments), seen);
+    let warning = "trained on mine.jsonl";
+    assert!(render::text(&report, render::Color::Never).contains(warning));
+    assert!(render::html(&report).contains(warning));
+    assert!(!render::text(&evaluate(&scored(&comments), context()), render::Color::Never).contains("trained on"));
 }
 
 #[test]

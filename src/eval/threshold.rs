@@ -1,10 +1,10 @@
-//! Where the verdicts begin: `reject_at` as a promise that the data carries, `hold_at` as a stated share of work.
+//! The choice of thresholds: `reject_at` as a promise that the data carries, `hold_at` as a stated share of work.
 //!
 //! **The promise.** "Of readers like those in the certification data, at most `target` are rejected" is tested for one
 //! candidate threshold after another, from the strictest down, and stops at the first that the data does not carry.
-//! Each test is exact: if the true rate were above the target, so few misses would come up with probability
-//! P(Bin(n, target) ≤ misses), the p-value of Clopper & Pearson (Biometrika 26, 1934). Testing in an order that was
-//! fixed beforehand and stopping at the first failure keeps the probability of *any* false certificate at 1 − confidence
+//! Each test is exact: if the true rate were above the target, so few misses would come up with probability P(Bin(n,
+//! target) ≤ misses), the p-value of Clopper & Pearson (Biometrika 26, 1934). Testing in an order that was fixed
+//! beforehand and stopping at the first failure keeps the probability of *any* false certificate at 1 − confidence
 //! without a correction for the number of candidates (fixed-sequence testing: Maurer, Hothorn & Lehmacher 1995; in the
 //! words of Angelopoulos, Bates, Candès, Jordan & Lei, "Learn then Test", 2021, family-wise error over a fixed
 //! sequence). That is why the candidates must never depend on the data.
@@ -23,15 +23,15 @@ pub struct Certified {
     pub target: f64,
     /// The probability that the promise is kept, over draws of the certification data.
     pub confidence: f64,
-    /// How many readers' comments certified it.
+    /// The number of readers' comments certified it.
     pub support: usize,
-    /// How many of those would be rejected.
+    /// The number of those would be rejected.
     pub misses: usize,
     /// The Clopper–Pearson bound on the true share rejected, at `confidence`: at most `target`.
     pub upper_bound: f64,
 }
 
-/// What a desk can read.
+/// The work that a desk can do.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HoldBudget {
     /// Comments that people can look at in a day.
@@ -86,8 +86,8 @@ pub fn certify_reject(ham: &[f64], target: f64, confidence: f64, candidates: &[f
     })
 }
 
-/// How many readers' comments it takes to promise `target` at `confidence` when `misses` of them are rejected:
-/// 2,995 without a miss for 1 in 1,000 at 95 %, 4,742 with one.
+/// The number of readers' comments that it takes to promise `target` at `confidence` when `misses` of them are
+/// rejected: 2,995 without a miss for 1 in 1,000 at 95 %, 4,742 with one.
 pub fn support_needed(misses: usize, target: f64, confidence: f64) -> usize {
     let carried = |n: usize| binomial::at_most(misses as u64, n as u64, target) <= 1.0 - confidence;
     let mut high = misses + 1;
@@ -143,7 +143,7 @@ fn lowest(affordable: impl Fn(f64) -> bool) -> f64 {
     chosen.unwrap_or(1.0)
 }
 
-/// Probabilities at even steps of 0.05 in log-odds: fine enough that neighbours differ by 5 % of the odds.
+/// Probabilities at even steps of 0.05 in log-odds: fine enough that neighbors differ by 5 % of the odds.
 fn log_odds_grid(from: i32, to: i32) -> impl DoubleEndedIterator<Item = f64> {
     (from..=to).map(|step| 1.0 / (1.0 + (-0.05 * f64::from(step)).exp()))
 }

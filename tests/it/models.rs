@@ -105,7 +105,7 @@ impl Desk {
         serde_json::from_str(&out).unwrap()
     }
 
-    /// Puts a damaged artefact into the directory and makes it current by hand, past the command that would refuse it.
+    /// Puts a damaged artifact into the directory and makes it current by hand, past the command that would refuse it.
     fn smuggle(&self, number: u32) -> String {
         let (path, version) = self.model(number);
         let bytes = fs::read(path).unwrap();
@@ -176,6 +176,13 @@ fn versions_are_promoted_listed_compared_and_rolled_back() {
     assert_eq!(listed["current"], a.as_str());
     assert_eq!(listed["history"][2]["action"], "rollback");
     assert_eq!(listed["history"][2]["reason"], "it held too many");
+    let (code, out, _) = desk.command(&["rollback"]);
+    assert_eq!(code, Some(0), "before the first there was the shipped model");
+    assert!(out.contains(&format!("before: {a}")), "{out}");
+    assert_eq!(
+        desk.json(&["show", "current"])["card"],
+        desk.json(&["show", "shipped"])["card"]
+    );
     let (code, _, err) = desk.command(&["rollback"]);
     assert!(code == Some(4) && err.contains("nothing to roll back to"), "{err}");
 }
@@ -353,7 +360,7 @@ impl Load {
     }
 }
 
-/// The proof that issue D asks for: promotions and rollbacks under full load, every tenth artefact corrupt.
+/// The proof that issue D asks for: promotions and rollbacks under full load, every tenth artifact corrupt.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn promotions_and_rollbacks_under_load_drop_nothing_and_mix_nothing() {
     let n: u32 = if is_long() { 100 } else { 20 };
@@ -429,6 +436,6 @@ async fn promotions_and_rollbacks_under_load_drop_nothing_and_mix_nothing() {
     let calls = load.calls.load(Ordering::Relaxed);
     assert!(wrong.is_empty(), "{} of {calls} calls: {}", wrong.len(), wrong[0]);
     println!(
-        "{changes} promotions and rollbacks, {refused} corrupt artefacts refused, {calls} calls, 0 failed, 0 mixed"
+        "{changes} promotions and rollbacks, {refused} corrupt artifacts refused, {calls} calls, 0 failed, 0 mixed"
     );
 }

@@ -1,4 +1,4 @@
-//! `moderato evaluate`: measures a model on labelled comments, or the way of training by a published protocol.
+//! `moderato evaluate`: measures a model on labeled comments, or the way of training by a published protocol.
 //!
 //! It glues `train` (reading, folds, fitting), `model` (scoring, explaining) and `eval` (everything said about that).
 
@@ -16,6 +16,7 @@ use clap::builder::NonEmptyStringValueParser;
 use self::scoring::Answers;
 use super::serve::load_model;
 use super::{CommandResult, Exit, Failure, output};
+use crate::artifact::SHIPPED;
 use crate::eval::budget::Budget;
 use crate::eval::render::{self, Color};
 use crate::eval::report::{Fact, Report};
@@ -30,11 +31,11 @@ const TERMS_MAX: usize = 12;
 /// `moderato evaluate`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  moderato evaluate --data labelled.jsonl                             the shipped model, as text
+  moderato evaluate --data labeled.jsonl                             the shipped model, as text
   moderato evaluate --model mine.moderato --data a.jsonl b.jsonl --format html --out report.html
-  moderato evaluate --model new.moderato --baseline old.moderato --data labelled.jsonl
-  moderato evaluate --model new.moderato --baseline models --data held-out.jsonl --gate   exit 5 if it is worse
-  moderato evaluate --data labelled.jsonl --max-ham-rejected 0.001 --min-spam-caught 0.85   exit 5 if missed
+  moderato evaluate --model new.moderato --baseline old.moderato --data labeled.jsonl
+  moderato evaluate --model new.moderato --baseline shipped --data held-out.jsonl --gate  exit 5 if it is worse
+  moderato evaluate --data labeled.jsonl --max-ham-rejected 0.001 --min-spam-caught 0.85   exit 5 if missed
   moderato evaluate --folds 5 --data mine.jsonl                       what training on these comments gives
   moderato evaluate --protocol lovo --data train/youtube*.jsonl       a published table, repeated
   moderato evaluate --protocol places --place youtube --data train/*.jsonl   each source judged by who has not seen it
@@ -45,13 +46,13 @@ the like are at probability 0.5. Intervals are at 95 %. A model is measured hone
 seen: for the comments that it was trained on, use --folds or --protocol, which train anew without each part in turn.
 The text of comments is shown as its shape unless --show-text asks for it.")]
 pub(super) struct Args {
-    /// Labelled comments, as JSON Lines
+    /// Labeled comments, as JSON Lines
     #[arg(long, value_name = "F", required = true, num_args = 1..)]
     data: Vec<PathBuf>,
-    /// The spam model [default: the shipped one]
+    /// The spam model: a file, a model directory or `shipped` [default: shipped]
     #[arg(long, value_name = "F", conflicts_with_all = ["protocol", "folds"])]
     model: Option<PathBuf>,
-    /// Compare with this model on the same comments
+    /// Compare with this model on the same comments: a file, a model directory or `shipped`
     #[arg(long, value_name = "F", conflicts_with_all = ["protocol", "folds"])]
     baseline: Option<PathBuf>,
     /// Train and test by a published protocol instead of measuring a model
@@ -63,7 +64,7 @@ pub(super) struct Args {
     /// Train and test by cross-validation over N folds, which near-duplicates never straddle
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100))]
     folds: Option<u32>,
-    /// Labelled comments kept out of everything but the certification of each fold's reject threshold [default:
+    /// Labeled comments kept out of everything but the certification of each fold's reject threshold [default:
     /// some of the training ham]
     #[arg(long, value_name = "F", num_args = 1.., conflicts_with = "model")]
     certify: Vec<PathBuf>,
@@ -154,7 +155,7 @@ fn share(text: &str) -> Result<f64, String> {
 pub(super) fn run(args: &Args) -> CommandResult {
     let corpus = corpus::read(&args.data, args.skip_bad).map_err(|error| Failure::new(Exit::Data, error))?;
     if corpus.examples.is_empty() {
-        let error = anyhow::anyhow!("found no labelled comment in the {} file(s) of --data", args.data.len());
+        let error = anyhow::anyhow!("found no labeled comment in the {} file(s) of --data", args.data.len());
         return Err(Failure::new(Exit::Data, error));
     }
     if args.protocol.is_some() || args.folds.is_some() || args.export_folds.is_some() {
@@ -187,16 +188,27 @@ pub(super) fn run(args: &Args) -> CommandResult {
         }
         _ => None,
     };
-    let named = |path: Option<&PathBuf>| path.map_or_else(|| "the shipped model".to_owned(), |path| file_name(path));
+    let named = |path: Option<&PathBuf>| match path {
+        Some(path) if path.as_os_str() != SHIPPED => file_name(path),
+        _ => "the shipped model".to_owned(),
+    };
     let terms = scoring::strongest_terms(&corpus.examples, &groups, |_| Some(&model), TERMS_MAX);
     let mut about = vec![fact(
         "model",
         &format!("{} ({})", named(args.model.as_ref()), model.version()),
     )];
     about.extend(data_facts(&corpus, args));
+    let trained_on = trained_on(&model, &corpus);
+    if !trained_on.is_empty() {
+        output::warn(&format!(
+            "the model was trained on {}: these figures flatter it",
+            trained_on.join(", ")
+        ));
+    }
     let report = eval::evaluate(
         &scored,
         Context {
+            trained_on,
             title: format!("{} on {}", named(args.model.as_ref()), data_name(&corpus)),
             about,
             thresholds: vec![answers.thresholds[0]],
@@ -215,6 +227,13 @@ pub(super) fn run(args: &Args) -> CommandResult {
         },
     );
     finish(&report, args)
+}
+
+/// The files that the model's card names with the same digest.
+fn trained_on(model: &SpamModel, corpus: &Corpus) -> Vec<String> {
+    let known = |sha256: &str| model.card().data.iter().any(|file| file.sha256 == sha256);
+    let files = corpus.files.iter().filter(|file| known(&file.sha256));
+    files.map(|file| file.name.clone()).collect()
 }
 
 fn load(path: Option<&std::path::Path>) -> Result<SpamModel, Failure> {

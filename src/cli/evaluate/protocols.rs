@@ -86,6 +86,7 @@ pub(super) fn run(args: &Args, mut corpus: Corpus) -> CommandResult {
         Context {
             title,
             about,
+            trained_on: Vec::new(),
             thresholds: answers.thresholds.clone(),
             baseline: None,
             terms,
@@ -161,8 +162,8 @@ struct Trained {
     tested: Vec<usize>,
 }
 
-/// Trains a model for each fold and lets it answer for what it did not see. One after the other: a fit silences standard
-/// error for a moment (linfa prints) and others wait for it, so that two at a time would gain little.
+/// Trains a model for each fold and lets it answer for what it did not see. One after the other: a fit silences
+/// standard error for a moment (linfa prints) and others wait for it, so that two at a time would gain little.
 fn train_each(folds: &[Fold], examples: &[Example], certify: &[Example], args: &Args) -> Result<Trained, Failure> {
     let mut trained = Trained {
         models: Vec::new(),

@@ -1,4 +1,4 @@
-//! Lets models answer for labelled comments, on every core, with progress for a person who waits.
+//! Lets models answer for labeled comments, on every core, with progress for a person who waits.
 
 use std::panic::resume_unwind;
 use std::thread;

@@ -22,6 +22,7 @@ use crate::clock::Clock;
   moderato model list --model-dir models
   moderato model diff --model-dir models                                        previous against current
   moderato model diff old.moderato new.moderato
+  moderato model diff shipped new.moderato
   moderato model show                                                           the shipped model's card
 
 A service that was started with --model-dir models takes up a promotion or a rollback within seconds, without a restart.")]
@@ -53,7 +54,7 @@ enum ModelCommand {
     },
     /// Make a model current: it is read and tried out first, and copied into the directory
     Promote {
-        /// The model file
+        /// The model file, or `shipped`
         #[arg(value_name = "FILE")]
         file: PathBuf,
         /// The model directory; it is made if it does not exist
@@ -64,7 +65,8 @@ enum ModelCommand {
         #[command(flatten)]
         out: Out,
     },
-    /// Make the version current that was so before the current one was promoted; again goes back further
+    /// Make the version current that was so before the current one was promoted; again goes back further, at last to
+    /// the shipped model
     Rollback {
         /// The model directory
         #[arg(long, value_name = "D")]
@@ -216,7 +218,7 @@ fn changed(what: &str, result: Result<Promotion, ModelDirError>, out: &Out) -> C
 
 const fn exit_of(error: &ModelDirError) -> Exit {
     match error {
-        ModelDirError::Artefact(_)
+        ModelDirError::Artifact(_)
         | ModelDirError::History(_)
         | ModelDirError::NothingBefore { .. }
         | ModelDirError::NeverCurrent { .. } => Exit::Data,
@@ -246,7 +248,7 @@ fn version(dir: &ModelDir, history: &History, words: &str) -> Result<String, Fai
 /// The file that these words mean: a file, or a version of the directory.
 fn file(dir: Option<&ModelDir>, words: &str) -> Result<PathBuf, Failure> {
     let path = PathBuf::from(words);
-    if path.is_file() {
+    if words == artifact::SHIPPED || path.is_file() {
         return Ok(path);
     }
     let Some(dir) = dir else {
@@ -257,5 +259,5 @@ fn file(dir: Option<&ModelDir>, words: &str) -> Result<PathBuf, Failure> {
         }
         return Ok(path);
     };
-    Ok(dir.artefact(&version(dir, &history(dir)?, words)?))
+    Ok(dir.artifact(&version(dir, &history(dir)?, words)?))
 }

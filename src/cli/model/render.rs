@@ -40,7 +40,7 @@ impl Listed {
                 current: current == Some(version),
                 at: entry.map(|entry| entry.at.clone()).unwrap_or_default(),
                 reason: entry.and_then(|entry| entry.reason.clone()),
-                bytes: std::fs::metadata(dir.artefact(version)).ok().map(|about| about.len()),
+                bytes: std::fs::metadata(dir.artifact(version)).ok().map(|about| about.len()),
                 name: loaded.as_ref().ok().map(|model| model.card().name.clone()),
                 problem: loaded.err().map(|error| format!("{:#}", anyhow::Error::new(error))),
             }
@@ -122,7 +122,7 @@ pub(super) fn show(shown: &Shown) -> String {
     put(
         &mut text,
         format_args!(
-            "  learnt from {} comments, {} of them spam",
+            "  learned from {} comments, {} of them spam",
             training.n_examples, training.n_spam
         ),
     );
@@ -165,7 +165,7 @@ pub(super) fn diff(diff: &Diff) -> String {
     row("thresholds", thresholds(a.thresholds), thresholds(b.thresholds));
     row("promise", promise(a.promise.as_ref()), promise(b.promise.as_ref()));
     let comments = |card: &Card| format!("{} ({} spam)", card.training.n_examples, card.training.n_spam);
-    row("comments learnt from", comments(a), comments(b));
+    row("comments learned from", comments(a), comments(b));
     row("made by", a.made_by.clone(), b.made_by.clone());
     for ((name, old), (_, new)) in metrics(&a.metrics).into_iter().zip(metrics(&b.metrics)) {
         row(name, format!("{old:.4}"), format!("{new:.4}"));

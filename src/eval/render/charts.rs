@@ -87,7 +87,7 @@ pub(super) fn precision_recall(report: &Report) -> String {
     frame.end()
 }
 
-/// How often comments of a stated probability are spam.
+/// The share of spam among comments of each stated probability.
 pub(super) fn reliability(report: &Report) -> String {
     let mut frame = Frame::new("Reliability: share of spam by stated probability", ALL, ALL);
     frame.axes("mean spam probability", &SHARES, "share that is spam", &SHARES);

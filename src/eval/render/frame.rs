@@ -12,7 +12,7 @@ const RIGHT: f64 = 24.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 44.0;
 
-/// How values lie along an axis.
+/// The scale of an axis.
 #[derive(Clone, Copy)]
 pub(super) enum Scale {
     Linear {
@@ -32,7 +32,7 @@ pub(super) enum Scale {
 }
 
 impl Scale {
-    /// Where a value lies, from 0 to 1.
+    /// The position of a value, from 0 to 1.
     fn place(self, value: f64) -> f64 {
         let between = |value: f64, from: f64, to: f64| ((value - from) / (to - from)).clamp(0.0, 1.0);
         let logit = |p: f64| (p / (1.0 - p)).ln();

@@ -85,7 +85,7 @@ pub fn html(report: &Report) -> String {
     page
 }
 
-/// Whether the model may replace the baseline, and whose verdicts would change.
+/// The gate's verdict, and the comments whose verdicts would change.
 fn gate(page: &mut String, report: &Report) {
     let Some(gate) = &report.gate else { return };
     let lead = if gate.passed {
@@ -110,6 +110,9 @@ fn header(page: &mut String, report: &Report) {
             escape(&report.title)
         ),
     );
+    if let Some(warning) = tables::flattered(report) {
+        put(page, format_args!("<p class=\"warning\">{}</p>", escape(&warning)));
+    }
     page.push_str("<dl>");
     let comments = format!("{} ham, {} spam", count(report.n_ham), count(report.n_spam));
     let facts = report.about.iter().map(|fact| (fact.name.clone(), fact.value.clone()));
@@ -259,7 +262,7 @@ fn other_thresholds(page: &mut String, report: &Report) {
     });
 }
 
-/// Where the lines beside the slices' MCC begin: a round number below most intervals.
+/// The start of the lines beside the slices' MCC: a round number below most intervals.
 fn whisker_floor(report: &Report) -> f64 {
     let rows = report.slices.iter().flat_map(|slices| &slices.rows);
     let lowest = rows

@@ -16,7 +16,7 @@ pub use text::{Color, text};
 /// The report as indented JSON. Its field names are stable.
 ///
 /// # Errors
-/// Only if the serialiser fails, which these plain structs give it no reason to.
+/// Only if the serializer fails, which these plain structs give it no reason to.
 pub fn json(report: &Report) -> serde_json::Result<String> {
     serde_json::to_string_pretty(report)
 }

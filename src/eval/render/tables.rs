@@ -185,7 +185,18 @@ pub(super) fn slices(slices: &Slices) -> Table {
     }
 }
 
-/// What other thresholds would do.
+/// The warning that the model was trained on what it is measured on, if it was.
+pub(super) fn flattered(report: &Report) -> Option<String> {
+    (!report.trained_on.is_empty()).then(|| {
+        format!(
+            "The model was trained on {}: it knows these comments, and every figure below flatters it. Measure it on others, \
+             or train anew without each part in turn (--folds, --protocol).",
+            report.trained_on.join(", ")
+        )
+    })
+}
+
+/// The effect of other thresholds.
 pub(super) fn trade_off(report: &Report) -> Table {
     let row = |point: &TradeOff| {
         vec![
@@ -320,7 +331,7 @@ pub(super) fn gate(gate: &Gate) -> Table {
     }
 }
 
-/// What a list of flips is called.
+/// The title of a list of flips.
 pub(super) fn flip_title(list: &FlipList) -> String {
     format!(
         "{} ({}): {} comments in {} groups",

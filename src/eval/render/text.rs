@@ -7,7 +7,7 @@ use super::super::terms::TermWeight;
 use super::figures::{count, probability};
 use super::tables::{self, Table};
 
-/// Whether the text may hold colors.
+/// Tells whether the text may hold colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Color {
     /// Escape sequences for a terminal.
@@ -25,6 +25,9 @@ pub fn text(report: &Report, color: Color) -> String {
     page.heading(&report.title);
     for fact in &report.about {
         page.line(&format!("{}: {}", fact.name, fact.value));
+    }
+    if let Some(warning) = tables::flattered(report) {
+        page.warning(&warning);
     }
     page.line(&format!(
         "comments: {} ham, {} spam",
@@ -80,7 +83,7 @@ pub fn text(report: &Report, color: Color) -> String {
     page.out
 }
 
-/// What the thresholds are, in a line or two.
+/// The thresholds in a line or two.
 pub(super) fn thresholds(used: &[ThresholdsUsed]) -> Vec<String> {
     let line = |pair: &ThresholdsUsed| {
         let reject = pair.reject_at.map_or_else(
@@ -121,6 +124,13 @@ impl Page {
         match self.color {
             Color::Ansi => self.line(&format!("\x1b[1m{heading}\x1b[0m")),
             Color::Never => self.line(heading),
+        }
+    }
+
+    fn warning(&mut self, warning: &str) {
+        match self.color {
+            Color::Ansi => self.line(&format!("\x1b[31m{warning}\x1b[0m")),
+            Color::Never => self.line(warning),
         }
     }
 
