@@ -37,13 +37,13 @@ impl Timestamp {
         Self(self.0.saturating_add(micros))
     }
 
-    /// How long ago `earlier` was; zero if it was not earlier.
+    /// Returns the time since `earlier`; zero if it was not earlier.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// Where the time comes from. Cloning shares the source.
+/// A source of time. Clones share it.
 #[derive(Clone)]
 pub enum Clock {
     /// The machine's clock.

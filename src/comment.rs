@@ -1,4 +1,4 @@
-//! What is judged: a comment, its author, and where it stands. And what is learnt from: labelled examples.
+//! A comment to judge, with its author and its place, and labeled examples to learn from.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::sensitive::Sensitive;
 
-/// What people said about a comment.
+/// The label that people gave a comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Label {
     /// A comment somebody meant for the readers, however angry.
@@ -32,7 +32,7 @@ impl fmt::Display for Label {
     }
 }
 
-/// What the caller vouches for. Each step includes the trust of those before it.
+/// The trust that the caller vouches for. Each step includes the trust of those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Trust {
     /// Nobody vouches for the author.
@@ -46,7 +46,7 @@ pub enum Trust {
     Staff,
 }
 
-/// Why a comment is judged.
+/// The occasion on which a comment is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Action {
     /// The author has just sent it. Only this spends quota.
@@ -60,7 +60,7 @@ pub enum Action {
     Backfill,
 }
 
-/// What sort of text was sent.
+/// The kind of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Kind {
     /// A reply under an article.
@@ -81,7 +81,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether a program sent it, which has no name, no e-mail address and no form.
+    /// Returns true if a program sent it, which has no name, no e-mail address and no form.
     pub const fn is_of_program(self) -> bool {
         matches!(self, Self::Pingback | Self::Trackback)
     }
@@ -117,20 +117,20 @@ impl LanguageTag {
         &self.0
     }
 
-    /// Whether the tag says anything: `und` is the tag of a language that nobody has determined.
+    /// Returns true if the tag says anything: `und` is the tag of a language that nobody has determined.
     pub fn is_determined(&self) -> bool {
         self.0 != "und"
     }
 
-    /// Whether the tag lies within a range, by the basic filtering of RFC 4647: `en-gb` lies within `en` and `en-gb`,
-    /// and `en` does not lie within `en-gb`.
+    /// Returns true if the tag lies within a range, by the basic filtering of RFC 4647: `en-gb` lies within `en` and
+    /// `en-gb`, and `en` does not lie within `en-gb`.
     pub fn is_within(&self, range: &Self) -> bool {
         let rest = self.0.strip_prefix(&range.0);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
 }
 
-/// Who wrote the comment, as far as is known. Text that is not known is empty.
+/// The author of a comment, as far as is known. Text that is not known is empty.
 #[derive(Debug, Clone, Default)]
 pub struct Author {
     /// The name typed into the form.
@@ -143,11 +143,11 @@ pub struct Author {
     pub address: Option<Sensitive<IpAddr>>,
     /// The site's own account id.
     pub id: Sensitive<String>,
-    /// What the caller vouches for.
+    /// The trust that the caller vouches for.
     pub trust: Trust,
-    /// When the site's own account of the author was made.
+    /// The moment at which the site's own account of the author was made.
     pub created_at: Option<Timestamp>,
-    /// How many comments of the author the site has approved.
+    /// The number of the author's comments that the site has approved.
     pub approved_count: Option<u32>,
 }
 
@@ -164,11 +164,11 @@ impl Author {
 pub struct Comment {
     /// The text as submitted.
     pub content: Sensitive<String>,
-    /// Who wrote it.
+    /// The author.
     pub author: Author,
-    /// What sort of text it is.
+    /// The kind of text.
     pub kind: Kind,
-    /// When it was sent, where the caller says so; otherwise it is sent now.
+    /// The moment at which it was sent, where the caller says so; otherwise it is sent now.
     pub submitted_at: Option<Timestamp>,
     /// The caller's id of the article, or else the address of its page; empty if unknown.
     pub article: String,
@@ -176,7 +176,7 @@ pub struct Comment {
     pub permalink: String,
     /// The caller's id of the comment that this one replies to; empty if unknown.
     pub parent_id: String,
-    /// From showing the page to sending the form.
+    /// The time from showing the page to sending the form.
     pub form_age: Option<Duration>,
     /// The article's title; empty if unknown.
     pub article_title: String,
@@ -186,7 +186,7 @@ pub struct Comment {
     pub article_hosts: Vec<String>,
     /// The text that this comment replies to.
     pub parent_content: Sensitive<String>,
-    /// What came in the field that people cannot see.
+    /// The content of the field that people cannot see.
     pub honeypot: Sensitive<String>,
     /// The language that the site believes the comment to be in.
     pub language: Option<LanguageTag>,
@@ -206,16 +206,16 @@ pub enum Origin {
     Written,
 }
 
-/// A labelled comment to learn from or to measure on. An absent field is unknown, which is not the same as empty.
+/// A labeled comment to learn from or to measure on. An absent field is unknown, which is not the same as empty.
 #[derive(Debug, Clone)]
 pub struct Example {
     /// The caller's id, echoed in reports.
     pub id: Option<String>,
-    /// What people said.
+    /// The label that people gave.
     pub label: Label,
     /// The text as submitted; empty where only its features were kept.
     pub content: Sensitive<String>,
-    /// What a model reads of the text, as bytes that `text::Features` knows, where the text was not kept.
+    /// The features of the text, as bytes that `text::Features` knows, where the text was not kept.
     pub features: Option<Sensitive<Vec<u8>>>,
     /// The name the author gave, where the collection kept it.
     pub author_name: Option<Sensitive<String>>,
@@ -225,15 +225,15 @@ pub struct Example {
     pub author_email_domain: Option<Sensitive<String>>,
     /// The title of the article that the comment stands under, where the collection kept it.
     pub article_title: Option<String>,
-    /// Which collection the example is from; a slice in every report.
+    /// The collection that the example is from; a slice in every report.
     pub source: String,
     /// Received by a place, or written to be learned from.
     pub origin: Origin,
-    /// When it was submitted, as the collection wrote it (RFC 3339 where known).
+    /// The moment at which it was submitted, as the collection wrote it (RFC 3339 where known).
     pub submitted_at: Option<String>,
-    /// When the label was given, in the same way.
+    /// The moment at which the label was given, in the same way.
     pub labeled_at: Option<String>,
-    /// Who gave the label: a pseudonym.
+    /// The pseudonym of the reviewer who gave the label.
     pub reviewer: Option<String>,
 }
 

@@ -2,20 +2,20 @@
 //!
 //! # The design in five sentences
 //!
-//! A request is translated into typed facts, its text is scored by a model, **one pure function** judges all evidence, and
-//! the judgment is translated back. Everything uncertain (network, disk, clock, other people's bytes) stands at the edge;
-//! everything interesting (text, scoring, calibration, policy, the arithmetic of limits) is pure, synchronous, and cannot
-//! fail. A failure at the edge becomes a *fact* ("Redis did not answer", "there is no model") that the judge is told; it
-//! never changes the flow. Each request works on one snapshot of the policy and one of the model. A protocol translates
-//! and does nothing else.
+//! A request is translated into typed facts, its text is scored by a model, **one pure function** judges all evidence,
+//! and the judgment is translated back. Everything uncertain (network, disk, clock, other people's bytes) stands at the
+//! edge; everything interesting (text, scoring, calibration, policy, the arithmetic of limits) is pure, synchronous,
+//! and cannot fail. A failure at the edge becomes a *fact* ("Redis did not answer", "there is no model") that the judge
+//! is told; it never changes the flow. Each request works on one snapshot of the policy and one of the model. A
+//! protocol translates and does nothing else.
 //!
 //! # The path of one comment
 //!
-//! [`api::grpc`] reads the request and wraps what is personal → [`pipeline::moderate`] takes the snapshots → [`signals`]
-//! looks at the form, the links and the lists → [`limit`] counts the author under a pseudonym that [`privacy`] made; only
-//! this, and the look-up of an earlier decision, can wait on the network → [`model`] scores the text, after the wait so
-//! that little is held meanwhile, or before it where a request id is remembered with its score → [`policy::decide`] judges
-//! → [`feedback`] and [`statistics`] record → and back.
+//! [`api::grpc`] reads the request and wraps what is personal → [`pipeline::moderate`] takes the snapshots →
+//! [`signals`] looks at the form, the links and the lists → [`limit`] counts the author under a pseudonym that
+//! [`privacy`] made; only this, and the look-up of an earlier decision, can wait on the network → [`model`] scores the
+//! text, after the wait so that little is held meanwhile, or before it where a request id is remembered with its score
+//! → [`policy::decide`] judges → [`feedback`] and [`statistics`] record → and back.
 //!
 //! # The rooms, bottom first: a room imports only what stands above it in this list
 //!

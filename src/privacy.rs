@@ -22,7 +22,7 @@ pub struct Pseudonymizer {
     previous: Option<Box<Self>>,
 }
 
-/// What kind of thing is hashed: the same text as an address and as an account gives different pseudonyms.
+/// The domain of a hash: the same text as an address and as an account gives different pseudonyms.
 #[derive(Debug, Clone, Copy)]
 enum Domain {
     Network = 1,
@@ -82,7 +82,7 @@ impl Pseudonymizer {
         self.hash(Domain::Body, &[body])
     }
 
-    /// What is the same when somebody clicks twice: the author and all that was sent, part by part.
+    /// The keyed hash of a submission: the author and all that was sent, part by part.
     pub fn click(&self, site: &SiteId, who: &Clicker<'_>, sent: &[&[u8]]) -> [u8; 16] {
         let (version, octets) = match who {
             Clicker::Account(_) => (0, [0; 16]),
@@ -154,7 +154,7 @@ impl fmt::Debug for Pseudonymizer {
     }
 }
 
-/// Who has clicked.
+/// The sender of a submission.
 pub enum Clicker<'a> {
     /// Somebody with an account, by its id.
     Account(&'a str),
@@ -176,7 +176,7 @@ const fn octets_of(address: IpAddr) -> (u8, [u8; 16]) {
     }
 }
 
-/// What counts as one author: the leading bits of an address, the rest zero.
+/// A network that counts as one author: the leading bits of an address, the rest zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Network(IpAddr);
 
@@ -197,7 +197,7 @@ impl fmt::Debug for Network {
     }
 }
 
-/// Whether an address can be a reader's on the public internet. One that cannot (private, loopback, link-local,
+/// Returns true if an address can be a reader's on the public internet. One that cannot (private, loopback, link-local,
 /// unique-local, carrier-grade NAT, unspecified, multicast) was most likely a proxy's, passed on for the reader's.
 /// Addresses reserved for documentation count as public: examples and tests use them.
 pub fn is_public(address: IpAddr) -> bool {

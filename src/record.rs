@@ -1,5 +1,4 @@
-//! What is remembered of a decision, and what people said about it: enough to learn from, and nothing that names an
-//! author.
+//! The record of a decision and its labels: enough to learn from, and nothing that names an author.
 
 use std::fmt;
 
@@ -43,7 +42,7 @@ impl fmt::Debug for DecisionId {
     }
 }
 
-/// What people say that a comment is.
+/// A person's opinion of a comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Opinion {
     /// Meant for the readers. It teaches ham.
@@ -54,7 +53,7 @@ pub enum Opinion {
     Abuse,
     /// Off topic: it is kept, and teaches neither.
     OffTopic,
-    /// What was said before is taken back; it teaches nothing.
+    /// The label before is taken back; it teaches nothing.
     Withdrawn,
 }
 
@@ -74,7 +73,7 @@ impl Opinion {
     }
 }
 
-/// Who said it.
+/// The role of whoever gave a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LabelSource {
     /// A moderator.
@@ -102,33 +101,33 @@ impl LabelSource {
 /// One label on a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
-    /// What was said.
+    /// The opinion.
     pub opinion: Opinion,
-    /// When it was said, by the caller's clock: the latest wins.
+    /// The moment at which it was said, by the caller's clock: the latest wins.
     pub labeled_at: Timestamp,
-    /// When it came in; decides between two of the same moment.
+    /// The moment at which it came in; decides between two of the same moment.
     pub received_at: Timestamp,
-    /// When the decision's first label came in.
+    /// The moment at which the decision's first label came in.
     pub first_received_at: Timestamp,
     /// A keyed pseudonym of who said it, if that was named.
     pub reviewer: Option<AuthorKey>,
-    /// In which role.
+    /// The role of whoever gave it.
     pub source: LabelSource,
 }
 
 impl Label {
-    /// Whether this label takes the other's place.
+    /// Returns true if this label takes the other's place.
     pub fn supersedes(&self, other: &Self) -> bool {
         (self.labeled_at, self.received_at) >= (other.labeled_at, other.received_at)
     }
 }
 
-/// What is kept of a text.
+/// The part of a text that is kept.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Kept {
     /// Nothing: there was no text, or the site keeps none.
     Nothing,
-    /// What the model reads of the redacted text, as bytes.
+    /// The features of the redacted text, as bytes.
     Features(Vec<u8>),
     /// The redacted text.
     Text(String),
@@ -157,7 +156,7 @@ pub struct Cause {
     pub shadow: bool,
 }
 
-/// What moderato decided.
+/// A decision of moderato.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
     /// The verdict.
@@ -172,20 +171,20 @@ pub struct Judged {
     pub policy_version: String,
 }
 
-/// What is remembered of one comment.
+/// The record of one comment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
     /// Its name.
     pub id: DecisionId,
-    /// Where it was sent.
+    /// The site that it was sent to.
     pub site: SiteId,
-    /// When it was decided, or came in. It is kept for a time from here on.
+    /// The moment at which it was decided, or came in. It is kept for a time from here on.
     pub decided_at: Timestamp,
-    /// When it was sent, of a comment of the past; otherwise it was sent when it was decided.
+    /// The moment at which it was sent, of a comment of the past; otherwise it was sent when it was decided.
     pub submitted_at: Option<Timestamp>,
-    /// What was decided; `None` for history that moderato never saw.
+    /// The decision; `None` for history that moderato never saw.
     pub judged: Option<Judged>,
-    /// What is kept of its text.
+    /// The part of its text that is kept.
     pub kept: Kept,
     /// Keyed pseudonyms of the author's name and e-mail address, where the site wants author history.
     pub authors: Vec<AuthorKey>,
@@ -195,7 +194,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// When the comment was sent.
+    /// The moment at which the comment was sent.
     pub fn sent_at(&self) -> Timestamp {
         self.submitted_at.unwrap_or(self.decided_at)
     }
@@ -208,16 +207,17 @@ pub struct Entry {
     pub record: Record,
     /// The label in force.
     pub label: Option<Label>,
-    /// When it is forgotten.
+    /// The moment at which it is forgotten.
     pub expires_at: Timestamp,
 }
 
-/// What to forget.
+/// A selection of records to forget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
     /// One decision.
     Decision(DecisionId),
-    /// What a site remembers: of these authors (of all, if none is named), decided before a moment (at any, if none is).
+    /// A site's records: of these authors (of all, if none is named), decided before a moment (at any, if none is
+    /// given).
     Site {
         /// The site.
         site: SiteId,
@@ -229,7 +229,7 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// Whether a record of this name, place, time and authorship is meant.
+    /// Returns true if a record of this name, place, time and authorship is meant.
     pub fn has(&self, id: DecisionId, site: &SiteId, decided_at: Timestamp, authors: &[AuthorKey]) -> bool {
         match self {
             Self::Decision(wanted) => *wanted == id,
@@ -251,29 +251,29 @@ impl Selection {
 pub struct Export {
     /// SHA-256 of the rows, in hexadecimal: the card of a model trained from them names it.
     pub sha256: String,
-    /// When.
+    /// The moment.
     pub at: Timestamp,
-    /// Of which site; `None` is of all.
+    /// The site; `None` is of all sites.
     pub site: Option<SiteId>,
 }
 
-/// What was forgotten.
+/// The records that were forgotten.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Forgotten {
     /// Records removed.
     pub n_records: u64,
-    /// Of them, with a label.
+    /// The labeled ones among them.
     pub n_labels: u64,
     /// The exports that held any of them.
     pub exports: Vec<Export>,
 }
 
-/// What a store holds.
+/// The contents of a store, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stats {
     /// Records.
     pub n_records: u64,
-    /// Of them, with a label.
+    /// The labeled ones among them.
     pub n_labels: u64,
     /// Bytes that they take.
     pub bytes: u64,

@@ -1,6 +1,6 @@
 //! A wrapper for what must never be published: names, e-mail addresses, network addresses, comment text.
 //!
-//! A value inside [`Sensitive`] has no `Display` and no serialisation, and its `Debug` says nothing. Reading it takes a
+//! A value inside [`Sensitive`] has no `Display` and no serialization, and its `Debug` says nothing. Reading it takes a
 //! call to [`Sensitive::expose`], which a test allows in a few rooms only.
 
 use std::fmt;

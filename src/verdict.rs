@@ -1,4 +1,4 @@
-//! What moderato says: a verdict, what to do about it, and every reason.
+//! The answer: a verdict, what to do about it, and every reason.
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What the caller does with the comment. Nothing is ever destroyed on our word.
+/// The caller's way of handling the comment. Nothing is ever destroyed on our word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Handling {
     /// Publish it.
@@ -69,7 +69,7 @@ pub enum ReasonCode {
     AuthorNameTooLong,
     /// An e-mail address is required and there is none.
     AuthorEmailMissing,
-    /// What was typed is not an e-mail address.
+    /// The typed e-mail address is none.
     AuthorEmailInvalid,
     /// The e-mail address is longer than the site stores.
     AuthorEmailTooLong,
@@ -181,7 +181,7 @@ impl ReasonCode {
         Self::ReferrerForeign,
     ];
 
-    /// Whether it is a fault of the form, which its author can mend.
+    /// Returns true if it is a fault of the form, which its author can mend.
     pub const fn is_of_form(self) -> bool {
         (self as u8) <= Self::ContentTooLong as u8
     }
@@ -233,11 +233,11 @@ impl ReasonCode {
 /// One cause of a verdict, or something worth knowing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
-    /// Which cause.
+    /// The cause.
     pub code: ReasonCode,
     /// The verdict that it pulls towards; `None` is for information.
     pub effect: Option<Verdict>,
-    /// What the caller does if this reason sets the verdict.
+    /// The handling if this reason sets the verdict.
     pub handling: Handling,
     /// The numbers and names of the case, by name. Never what an author typed.
     pub params: Vec<(&'static str, String)>,
@@ -245,7 +245,7 @@ pub struct Reason {
     pub shadow: bool,
 }
 
-/// Where the author stands with one quota.
+/// The author's state with one quota.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuotaState {
     /// The quota's name.
@@ -254,19 +254,19 @@ pub struct QuotaState {
     pub limit: u32,
     /// Grants that are left now.
     pub remaining: u32,
-    /// How long until it grants again; zero if it grants now.
+    /// The time until it grants again; zero if it grants now.
     pub retry_after: Duration,
-    /// How long until it is back at rest.
+    /// The time until it is back at rest.
     pub reset_after: Duration,
     /// This comment found it empty.
     pub exceeded: bool,
-    /// What a comment gets that finds it empty.
+    /// The verdict on a comment that finds it empty.
     pub effect: Verdict,
     /// Counted, not enforced.
     pub shadow: bool,
 }
 
-/// What could not apply to this comment.
+/// A check that could not apply to this comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NotEvaluated {
     /// Neither an address nor an account to count by.
@@ -291,7 +291,7 @@ impl NotEvaluated {
     }
 }
 
-/// What should have been consulted and was not there.
+/// A service that should have been consulted and was away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Degraded {
     /// Redis did not answer; this process counted by itself.
@@ -318,7 +318,7 @@ impl Degraded {
 pub struct Decision {
     /// The verdict.
     pub verdict: Verdict,
-    /// What to do.
+    /// The handling.
     pub handling: Handling,
     /// The probability that the text is spam, where it was scored.
     pub spam_probability: Option<f64>,
@@ -328,8 +328,8 @@ pub struct Decision {
     pub quotas: Vec<QuotaState>,
     /// The longest wait among the quotas exceeded.
     pub retry_after: Option<Duration>,
-    /// What could not apply.
+    /// The checks that could not apply.
     pub not_evaluated: Vec<NotEvaluated>,
-    /// What was not there.
+    /// The services that were away.
     pub degraded: Vec<Degraded>,
 }

@@ -13,7 +13,7 @@ pub enum Exit {
     Usage = 2,
     /// Bad configuration: a taken port, a missing key.
     Config = 3,
-    /// Bad data: a broken artefact, a bad training line.
+    /// Bad data: a broken artifact, a bad training line.
     Data = 4,
     /// A quality budget was missed.
     Quality = 5,

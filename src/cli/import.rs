@@ -48,8 +48,8 @@ enum ImportCommand {
     Csv {
         #[command(flatten)]
         common: Common,
-        /// Which column is which, as content=body; the fields are those of the training format [default: columns of their
-        /// names]
+        /// Which column is which, as content=body; the fields are those of the training format [default: columns of
+        /// their names]
         #[arg(long, value_name = "FIELD=NAME", value_parser = column)]
         column: Vec<(Column, String)>,
         /// A label that means ham [default: ham, approved, published]
@@ -69,7 +69,7 @@ struct Common {
     /// The files; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Where to write the labelled comments, as JSON Lines; - is standard output
+    /// Where to write the labeled comments, as JSON Lines; - is standard output
     #[arg(long, value_name = "F")]
     out: PathBuf,
     /// What to call the collection, for slices of reports [default: the file's name]

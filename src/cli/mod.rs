@@ -1,6 +1,6 @@
 //! The command line: one file for each subcommand, which glues rooms together and speaks to a person.
 //!
-//! Results go to standard output, errors and progress to standard error; colours only on a terminal.
+//! Results go to standard output, errors and progress to standard error; colors only on a terminal.
 
 mod check;
 mod evaluate;
@@ -39,9 +39,9 @@ enum Command {
     Serve(serve::Args),
     /// Judge comments without limits, from flags, a file or standard input
     Check(check::Args),
-    /// Learn a spam model from labelled comments
+    /// Learn a spam model from labeled comments
     Train(train::Args),
-    /// Measure a model on labelled comments, or the way of training by a published protocol
+    /// Measure a model on labeled comments, or the way of training by a published protocol
     Evaluate(evaluate::Args),
     /// What a running service has decided, by site and day
     Stats(stats::Args),

@@ -276,8 +276,8 @@ pub(super) fn load_model(path: Option<&std::path::Path>) -> Result<SpamModel, Fa
     model.map_err(|error| Failure::new(Exit::Data, error))
 }
 
-/// Where pseudonyms are kept they have to mean the same after a restart: in Redis by the operator's key, in a data directory
-/// by that or by one that is kept beside them.
+/// Where pseudonyms are kept they have to mean the same after a restart: in Redis by the operator's key, in a data
+/// directory by that or by one that is kept beside them.
 fn pseudonym_key(args: &Args) -> Result<PseudonymKey, Failure> {
     let key = match &args.data_dir {
         Some(dir) if !args.check => config::kept_key(dir, args.redis.is_some()),

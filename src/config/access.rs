@@ -34,7 +34,7 @@ struct RawAccess {
     serve_unprotected_beyond_loopback: bool,
 }
 
-/// Who may call, and from where, apart from the keys, which are part of [`Sites`].
+/// The access rules apart from the keys, which are part of [`Sites`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessConfig {
     /// The files that TLS is made from; `None` is plain text.
@@ -209,7 +209,7 @@ fn end_of_day(day: &Datetime) -> Option<Timestamp> {
     ))
 }
 
-/// Whether nobody but this machine can reach all these addresses.
+/// Returns true if nobody but this machine can reach all these addresses.
 pub(super) fn all_loopback(listen: &[SocketAddr]) -> bool {
     listen.iter().all(|address| address.ip().to_canonical().is_loopback())
 }

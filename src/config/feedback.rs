@@ -7,9 +7,9 @@ use super::raw;
 /// The bounds on what is remembered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedbackConfig {
-    /// How long a decision is kept.
+    /// The time that a decision is kept.
     pub retention: Duration,
-    /// How long a labeled one is kept, from its label.
+    /// The time that a labeled decision is kept, from its label.
     pub label_retention: Duration,
     /// Decisions at most.
     pub decisions_max: usize,
@@ -17,7 +17,7 @@ pub struct FeedbackConfig {
     pub bytes_max: u64,
     /// Decisions that may wait to be written.
     pub queue_max: usize,
-    /// Whether Redis remembers where there is no data directory.
+    /// True if Redis remembers where there is no data directory.
     pub redis: bool,
 }
 

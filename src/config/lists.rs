@@ -1,7 +1,7 @@
 //! The lists of a site: entries written in the configuration or in files that it names, compiled.
 //!
-//! `"file:lists/words.txt"` in a list stands for the lines of that file, looked for beside the configuration. Sites with
-//! the same lists share one compiled copy.
+//! `"file:lists/words.txt"` in a list stands for the lines of that file, looked for beside the configuration. Sites
+//! with the same lists share one compiled copy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ struct RawDisposable {
 
 /// Compiles the lists of all sites of one configuration.
 pub(super) struct Compiler<'a> {
-    /// Where relative paths begin.
+    /// The folder that relative paths begin at.
     dir: &'a Path,
     /// Each file is read once; `None` could not be read.
     files: BTreeMap<PathBuf, Option<Arc<str>>>,

@@ -40,17 +40,17 @@ pub const DEFAULT_TOML: &str = include_str!("default.toml");
 /// The whole configuration of `serve`.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where gRPC listens.
+    /// The addresses that gRPC listens on.
     pub listen: Vec<SocketAddr>,
-    /// Where operators look in, if anywhere.
+    /// The address of the operators' listener, if there is one.
     pub ops_listen: Option<SocketAddr>,
     /// The largest message that is read, in bytes.
     pub message_bytes_max: usize,
     /// Calls under way at once.
     pub in_flight_max: usize,
-    /// How long calls may take to finish at the end.
+    /// The time that calls in flight have to finish at the end.
     pub drain_timeout: Duration,
-    /// How often the files are looked at for changes.
+    /// The interval at which the files are looked at for changes.
     pub reload_interval: Duration,
     /// The settings that a running service keeps until it is started again: their keys and values.
     pub fixed: BTreeMap<String, String>,
@@ -58,13 +58,13 @@ pub struct Config {
     pub log: String,
     /// Bounds on calls and connections.
     pub pressure: Pressure,
-    /// What is told of each decision.
+    /// The settings of logs, metrics and traces.
     pub telemetry: TelemetryConfig,
-    /// What every setting came out as.
+    /// Every setting with its resolved value.
     pub resolved: Resolved,
     /// The limiter's bounds.
     pub limiter: LimiterConfig,
-    /// Who may call, and from where.
+    /// The access rules.
     pub access: AccessConfig,
     /// The bounds on what is remembered.
     pub feedback: FeedbackConfig,
@@ -90,29 +90,29 @@ impl Config {
     }
 }
 
-/// Why there is no configuration.
+/// The reason why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("read the configuration file {path}: {source}")]
     Read {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
     /// It is not TOML.
     #[error("the configuration {path} is not TOML: {message}")]
     Syntax {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Where and what.
+        /// The place and the problem.
         message: String,
     },
     /// It is TOML, with mistakes.
     #[error("the configuration {path} has {} mistake(s):\n  {}", problems.len(), problems.join("\n  "))]
     Problems {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// Every mistake, each with the path of its key and the remedy.
         problems: Vec<String>,
@@ -123,9 +123,9 @@ pub enum ConfigError {
          should be, say so with --serve-unprotected-beyond-loopback or access.serve_unprotected_beyond_loopback = true"
     )]
     Unprotected {
-        /// Which addresses.
+        /// The addresses.
         addresses: String,
-        /// What is missing, and how to have it.
+        /// The missing part, and the way to have it.
         missing: &'static str,
     },
     /// No day of the calendar.

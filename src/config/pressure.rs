@@ -12,13 +12,13 @@ use super::raw::{self, Merged};
 pub struct Pressure {
     /// Calls that wait for a processor at once, beyond a burst.
     pub backlog_max: usize,
-    /// How long one call may take.
+    /// The longest time that one call may take.
     pub call_timeout: Duration,
     /// Items of one stream under way at once.
     pub stream_in_flight_max: usize,
-    /// How long a stream may send nothing.
+    /// The longest time that a stream may send nothing.
     pub stream_idle_timeout: Duration,
-    /// How long a stream may last.
+    /// The longest duration of a stream.
     pub stream_age_max: Duration,
     /// Connections open at once.
     pub connections_max: usize,
@@ -26,15 +26,15 @@ pub struct Pressure {
     pub calls_per_connection_max: u32,
     /// Bytes of a call's metadata.
     pub header_list_bytes_max: u32,
-    /// How long a connection may take to begin.
+    /// The longest time that a connection may take to begin.
     pub handshake_timeout: Duration,
-    /// How long a connection may have no call under way.
+    /// The longest time that a connection may have no call in flight.
     pub idle_timeout: Duration,
-    /// How often a connection is asked whether it is still there.
+    /// The interval at which a connection is asked whether it is still there.
     pub keep_alive_interval: Duration,
-    /// How long it may take to answer that.
+    /// The longest time that it may take to answer that.
     pub keep_alive_timeout: Duration,
-    /// When a connection is asked to close.
+    /// The moment at which a connection is asked to close.
     pub connection_age_max: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What a file says: merged over the embedded defaults, key by key, whose types are the schema.
+//! Merges a file over the embedded defaults, key by key; their types are the schema.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,7 +20,7 @@ const RETIRED: [&str; 1] = ["limiter.redis_debts_max"];
 /// The sections, each complete.
 #[derive(Debug)]
 pub(super) struct Merged<'a> {
-    /// Where relative paths begin: the folder of the file.
+    /// The folder of the file, at which relative paths begin.
     pub(super) dir: &'a Path,
     /// Every section of the embedded defaults but `[defaults]`, by name.
     pub(super) sections: BTreeMap<String, Table>,
@@ -30,8 +30,8 @@ pub(super) struct Merged<'a> {
 }
 
 impl Merged<'_> {
-    /// What takes a restart to change: every key outside `[access]`, `[defaults]` and the sites, but for one that is
-    /// about sites.
+    /// The settings that take a restart to change: every key outside `[access]`, `[defaults]` and the sites, but for
+    /// one that is about sites.
     pub(super) fn fixed(&self) -> BTreeMap<String, String> {
         let sections = self.sections.iter().filter(|(name, _)| *name != "access");
         let keys = sections.flat_map(|(name, table)| {
@@ -169,7 +169,8 @@ fn new_quota(given: &Table, path: &str, problems: &mut Vec<String>) -> Option<Ta
     (problems.len() == before).then_some(quota)
 }
 
-/// What is wrong with a value of the right type: nothing here is negative, and a list holds one kind of thing.
+/// The problem of a value of the right type, if there is one: nothing here is negative, and a list holds one kind of
+/// thing.
 fn out_of_place(key: &str, old: &Value, given: &Value) -> Option<String> {
     if given.as_integer().is_some_and(|number| number < 0) || given.as_float().is_some_and(|number| number < 0.0) {
         return Some(format!("is {given}, and must not be negative"));

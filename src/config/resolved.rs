@@ -5,13 +5,13 @@ use toml::{Table, Value};
 use super::raw::Merged;
 use crate::site::{SiteId, Sites};
 
-/// What every setting came out as, for people and programs. Nothing in it is secret: of a caller's key it tells whose it is
-/// and when it expires.
+/// Every setting with its resolved value, for people and programs. Nothing in it is secret: of a caller's key it tells
+/// whose it is and when it expires.
 #[derive(Debug, Clone, Default)]
 pub struct Resolved(Table);
 
 impl Resolved {
-    /// Of this configuration, for these sites.
+    /// Resolves this configuration for these sites.
     pub(super) fn new(merged: &Merged<'_>, sites: &Sites) -> Self {
         let mut all: Table = merged
             .sections

@@ -91,8 +91,8 @@ pub fn pseudonym_key(required: bool) -> Result<PseudonymKey, ConfigError> {
     random_bytes().map(|bytes| PseudonymKey(bytes.to_vec()))
 }
 
-/// The pseudonym key from the environment, or the one that is kept in the data directory, which is made if there is none:
-/// pseudonyms of reviewers and authors have to mean the same after a restart.
+/// The pseudonym key from the environment, or the one that is kept in the data directory, which is made if there is
+/// none: pseudonyms of reviewers and authors have to mean the same after a restart.
 ///
 /// # Errors
 /// A key is malformed, or cannot be read or written.

@@ -317,7 +317,7 @@ fn effects(raw: &RawEffects, path: &str, problems: &mut Vec<String>) -> Effects 
     effects
 }
 
-/// How much an effect can do; a check that is off does nothing, like one that only reports.
+/// The strength of an effect; a check that is off does nothing, like one that only reports.
 const fn strength(effect: Effect) -> Verdict {
     match effect {
         Effect::Off => Verdict::Approve,

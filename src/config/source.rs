@@ -1,4 +1,4 @@
-//! Where a configuration comes from: the file and the flags that go before it. It can be loaded again at any time.
+//! The source of a configuration: the file and the flags that go before it. It can be loaded again at any time.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use rustls::ServerConfig;
 
 use super::{Config, ConfigError, tls};
 
-/// Where the configuration of `serve` comes from.
+/// The source of `serve`'s configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Source {
     /// The file; `None` is the embedded defaults alone.
@@ -29,7 +29,7 @@ pub struct Loaded {
     pub config: Config,
     /// TLS, where it is set up.
     pub tls: Option<Arc<ServerConfig>>,
-    /// How every file that it was read from looked, before it was read: what changes later looks different.
+    /// The state of every file that it was read from, before it was read: what changes later looks different.
     pub seen: Seen,
 }
 
@@ -65,7 +65,7 @@ impl Source {
     }
 }
 
-/// How files looked from outside when they were read: when each was written, its size, its place on the disk.
+/// The state of files when they were read: when each was written, its size, its place on the disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen(BTreeMap<PathBuf, Option<(SystemTime, u64, u64)>>);
 
@@ -78,7 +78,7 @@ impl Seen {
         Self(paths.into_iter().map(|path| (path.clone(), look(path))).collect())
     }
 
-    /// How the same files look now.
+    /// The state of the same files now.
     #[must_use]
     pub fn again(&self) -> Self {
         Self::look(self.0.keys())

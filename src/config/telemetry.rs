@@ -1,4 +1,4 @@
-//! What operators are told, and where they look in.
+//! The settings of logs, metrics, traces and the operators' listener.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -7,20 +7,20 @@ use serde::Deserialize;
 use super::raw::Merged;
 use super::secrets::variable;
 
-/// Where operators look in if nothing else is said: a loopback address, and the port that exporters of metrics use.
+/// The default address of the operators' listener: a loopback address, and the port that exporters of metrics use.
 pub const OPS_LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 
 /// The variable that OpenTelemetry gives to the address of a collector.
 const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
-/// What is told of each decision.
+/// The settings of logs, metrics and traces.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TelemetryConfig {
     /// The share of objections that are logged, from 0 to 1.
     pub log_objections: f64,
     /// The share of approvals that are logged, from 0 to 1.
     pub log_approvals: f64,
-    /// Where traces go, if anywhere.
+    /// The collector that traces go to, if any.
     pub otlp_endpoint: Option<String>,
     /// The share of calls that are traced where the caller does not say, from 0 to 1.
     pub traces_share: f64,
@@ -57,7 +57,7 @@ pub(super) fn resolve(merged: &Merged<'_>, problems: &mut Vec<String>) -> Option
     })
 }
 
-/// Where traces go: the environment's word, else the file's.
+/// The collector that traces go to: the environment's, else the file's.
 fn endpoint(file: String, problems: &mut Vec<String>) -> Option<String> {
     let (name, endpoint) = match variable(OTLP_ENDPOINT) {
         Some(endpoint) => (OTLP_ENDPOINT, endpoint),

@@ -75,7 +75,7 @@ fn certificates(key: &str, path: &Path, problems: &mut Vec<String>) -> Option<Ve
     }
 }
 
-/// What is wrong with a private key is said without a word of it.
+/// Reads a private key; its problems are told without a word of it.
 fn private_key(path: &Path, problems: &mut Vec<String>) -> Option<PrivateKeyDer<'static>> {
     let pem = read("access.tls_key_file", path, problems)?;
     let key = PrivateKeyDer::from_pem_slice(&pem).ok();

@@ -177,8 +177,8 @@ impl Recorder {
         self.store.get(id, now).await
     }
 
-    /// Looks up the decision before a comment, as [`Recorder::get`] does, within `patience` and within 100 ms, a third of
-    /// what callers are told to wait.
+    /// Looks up the decision before a comment, as [`Recorder::get`] does, within `patience` and within 100 ms, a third
+    /// of what callers are told to wait.
     pub async fn look_up(&self, id: DecisionId, now: Timestamp, patience: Duration) -> LookedUp {
         match tokio::time::timeout(patience.min(LOOK_UP_MAX), self.get(id, now)).await {
             Ok(Ok(Some(entry))) => LookedUp::Found(Box::new(entry)),

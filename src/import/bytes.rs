@@ -1,4 +1,5 @@
-//! A file as a stream of UTF-8 that knows where it stands: decompressed, decoded, and bounded in what one piece may take.
+//! A file as a stream of UTF-8 that knows where it stands: decompressed, decoded, and bounded in what one piece may
+//! take.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -19,9 +20,9 @@ const PIECE_BYTES_MAX: u64 = 32 << 20;
 /// A place in the decoded text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
-    /// From 1.
+    /// The line, from 1.
     pub(super) line: u64,
-    /// From 0.
+    /// The byte, from 0.
     pub(super) byte: u64,
 }
 
@@ -53,7 +54,7 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, ImportError> {
     Ok(Box::new(file))
 }
 
-/// What is read of `file`, which is called `path`. Whether it is compressed is seen from its first bytes.
+/// Opens the text of `file`, which is called `path`; its first bytes tell if it is compressed.
 pub(super) fn text_of(
     path: &Path,
     file: Box<dyn Read>,
@@ -120,12 +121,12 @@ impl Input {
         self.piece = self.at;
     }
 
-    /// Where the piece began.
+    /// The place where the piece began.
     pub(super) const fn piece(&self) -> Place {
         self.piece
     }
 
-    /// How many bytes of the file were read.
+    /// The number of bytes of the file were read.
     pub(super) fn n_read(&self) -> u64 {
         self.read_of_file.get()
     }

@@ -1,8 +1,8 @@
 //! Disqus' export: `post` elements with `isSpam` and `isDeleted`, each naming its thread.
 //!
 //! A post that was marked as spam is deleted as well, so the mark of spam counts first. What is deleted without it was
-//! deleted by its author or a moderator, for any reason. Posts that wait for approval carry `isApproved` in newer exports
-//! only; in older ones they cannot be told from published ones.
+//! deleted by its author or a moderator, for any reason. Posts that wait for approval carry `isApproved` in newer
+//! exports only; in older ones they cannot be told from published ones.
 
 use super::bytes::Input;
 use super::xml::{self, Fields, Shape};

@@ -1,9 +1,9 @@
-//! Why an import stopped. Messages name the place in the file and never quote it.
+//! The reason why an import stopped. Messages name the place in the file and never quote it.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why an import stopped.
+/// The reason why an import stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The file cannot be read.
@@ -11,7 +11,7 @@ pub enum ImportError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The file is broken. Lines and bytes are those of the text: decompressed, and in UTF-8.
@@ -21,9 +21,9 @@ pub enum ImportError {
         path: PathBuf,
         /// The line, from 1, in which what is broken begins.
         line: u64,
-        /// Where, from 0.
+        /// The byte, from 0.
         byte: u64,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// The file is something else.
@@ -31,15 +31,15 @@ pub enum ImportError {
     Other {
         /// The file.
         path: PathBuf,
-        /// What was asked for.
+        /// The stated limit.
         expected: &'static str,
-        /// What it looks like, and what to do.
+        /// A description of the file, and the remedy.
         found: String,
     },
     /// There is no such encoding.
     #[error("{name:?} is no encoding that is known: windows-1252, iso-8859-1, utf-16le, shift_jis …")]
     Encoding {
-        /// What was asked for.
+        /// The stated limit.
         name: String,
     },
     /// The result cannot be written.

@@ -1,10 +1,11 @@
-//! Past moderation as training data: the exports of WordPress and Disqus, and tables, as labelled comments.
+//! Past moderation as training data: the exports of WordPress and Disqus, and tables, as labeled comments.
 //!
 //! A file is read as a stream, whatever its size: decompressed, brought to UTF-8, taken apart comment by comment. What
-//! people decided becomes a label; what nobody decided, or decided for other reasons than spam, is left out and counted.
+//! people decided becomes a label; what nobody decided, or decided for other reasons than spam, is left out and
+//! counted.
 //!
-//! It must never hand on an e-mail address or a network address of an author, never quote a comment in an error, and never
-//! guess a label. Start reading at [`Rules::judge`], then [`read`].
+//! It must never hand on an e-mail address or a network address of an author, never quote a comment in an error, and
+//! never guess a label. Start reading at [`Rules::judge`], then [`read`].
 
 mod bytes;
 mod disqus;
@@ -25,7 +26,7 @@ pub use error::ImportError;
 pub use table::{Column, Columns};
 pub use write::line;
 
-/// What kind of file is read.
+/// The kind of file to read.
 #[derive(Debug, Clone)]
 pub enum Format {
     /// A WordPress export (WXR), or the JSON of `wp comment list`.
@@ -36,7 +37,7 @@ pub enum Format {
     Table(Columns),
 }
 
-/// What people had decided about a comment.
+/// People's decision about a comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Published.
@@ -51,7 +52,7 @@ pub enum State {
     Unknown,
 }
 
-/// What sort of thing a comment is.
+/// The kind of a comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A reader's.
@@ -67,9 +68,9 @@ pub enum Kind {
 pub struct PastComment {
     /// Its id in the export.
     pub id: Option<String>,
-    /// What people had decided.
+    /// People's decision.
     pub state: State,
-    /// What it is.
+    /// The value.
     pub kind: Kind,
     /// Its text.
     pub content: String,
@@ -77,15 +78,15 @@ pub struct PastComment {
     pub author_name: Option<String>,
     /// The website the author gave.
     pub author_url: Option<String>,
-    /// When it was submitted, RFC 3339.
+    /// The moment at which it was submitted, RFC 3339.
     pub submitted_at: Option<String>,
-    /// When it was decided, RFC 3339.
+    /// The moment at which it was decided, RFC 3339.
     pub labeled_at: Option<String>,
     /// The export's id of the article or thread.
     pub article_id: Option<String>,
     /// The id of the comment that it replies to.
     pub parent_id: Option<String>,
-    /// Which collection it is from, where the export says so for each comment.
+    /// The collection that it is from, where the export says so for each comment.
     pub source: Option<String>,
 }
 
@@ -101,18 +102,18 @@ impl std::fmt::Debug for PastComment {
     }
 }
 
-/// What becomes of comments that nobody called good or spam.
+/// The rules for comments that nobody called good or spam.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Rules {
     /// The label of what waits for a decision; left out unless stated.
     pub pending: Option<Label>,
     /// The label of what was thrown away; left out unless stated, for that is not always spam.
     pub removed: Option<Label>,
-    /// Whether pingbacks and trackbacks are taken.
+    /// True if pingbacks and trackbacks are taken.
     pub pingbacks: bool,
 }
 
-/// Why a comment was left out.
+/// The reason why a comment was left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Skipped {
     /// It waits for a decision.
@@ -209,7 +210,8 @@ impl Rules {
 pub type Found = Result<PastComment, Skipped>;
 
 /// Reads a file (`-` is standard input) and hands over what it holds, one after the other. `progress` is told how many
-/// bytes of the file were read. `encoding` is what the file is written in, if not UTF-8 and without a mark that says so.
+/// bytes of the file were read. `encoding` is what the file is written in, if not UTF-8 and without a mark that says
+/// so.
 ///
 /// # Errors
 /// The file cannot be read, is not what it was said to be, or breaks off; or what `take` gives back.
@@ -268,8 +270,8 @@ fn known(text: &str) -> Option<String> {
     (!trimmed.is_empty()).then(|| trimmed.to_owned())
 }
 
-/// A moment in UTC as exports write it (`2024-02-29 12:34:56`, `2024-02-29T12:34:56Z`), as RFC 3339. `None` for the zeros
-/// that databases keep for an unknown moment, and for anything else.
+/// A moment in UTC as exports write it (`2024-02-29 12:34:56`, `2024-02-29T12:34:56Z`), as RFC 3339. `None` for the
+/// zeros that databases keep for an unknown moment, and for anything else.
 fn moment(text: &str) -> Option<String> {
     let text = text.trim();
     let (date, time) = text.split_at_checked(10)?;

@@ -5,10 +5,10 @@ use csv::{ReaderBuilder, StringRecord};
 use super::bytes::{Input, Place};
 use super::{ImportError, Kind, PastComment, Skipped, State, Take, known, moment};
 
-/// What a column can be.
+/// The meanings of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Column {
-    /// What people decided. Required.
+    /// People's decision. Required.
     Label,
     /// The text. Required.
     Content,
@@ -18,15 +18,15 @@ pub enum Column {
     AuthorName,
     /// The website the author gave.
     AuthorUrl,
-    /// When it was submitted, in UTC.
+    /// The moment at which it was submitted, in UTC.
     SubmittedAt,
-    /// When it was decided, in UTC.
+    /// The moment at which it was decided, in UTC.
     LabeledAt,
     /// The article's id.
     ArticleId,
     /// The id of the comment that it replies to.
     ParentId,
-    /// Which collection it is from.
+    /// The collection that it is from.
     Source,
 }
 
@@ -62,7 +62,7 @@ impl Column {
     }
 }
 
-/// How a table is to be understood.
+/// The meaning of a table's columns.
 #[derive(Debug, Clone, Default)]
 pub struct Columns {
     /// Columns with names of their own.
@@ -71,7 +71,7 @@ pub struct Columns {
     pub ham: Vec<String>,
     /// Labels that mean spam, besides `spam`.
     pub spam: Vec<String>,
-    /// What separates fields; found out unless stated.
+    /// The delimiter of fields; found out unless stated.
     pub delimiter: Option<u8>,
 }
 
@@ -81,7 +81,7 @@ impl Columns {
         stated.map_or(column.name(), |(_, name)| name)
     }
 
-    /// Where each column is among these names.
+    /// The position of each column among these names.
     fn places(&self, names: &StringRecord) -> [Option<usize>; Column::ALL.len()] {
         Column::ALL.map(|column| {
             let wanted = self.name(column);
@@ -168,7 +168,7 @@ pub(super) fn read(mut input: Input, columns: &Columns, take: Take<'_>) -> Resul
     }
 }
 
-/// What separates the names in the first line: whatever of these stands there most often.
+/// Finds the delimiter of the names in the first line: whichever of these stands there most often.
 fn delimiter(input: &mut Input) -> Result<u8, ImportError> {
     use std::io::BufRead;
     input.first_byte()?;

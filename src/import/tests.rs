@@ -17,7 +17,7 @@ fn comment(state: State, kind: Kind, content: &str) -> PastComment {
 }
 
 #[test]
-fn nobody_is_labelled_by_a_guess() {
+fn nobody_is_labeled_by_a_guess() {
     let judge = |state| Rules::default().judge(&comment(state, Kind::Comment, "text"));
     assert_eq!(judge(State::Approved), Ok(Label::Ham));
     assert_eq!(judge(State::Spam), Ok(Label::Spam));

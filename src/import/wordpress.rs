@@ -1,7 +1,7 @@
 //! WordPress' export (WXR): RSS with `wp:comment` in each `item`.
 //!
-//! Tools → Export leaves spam out, whatever the version: `comment_approved <> 'spam'` in wp-admin/includes/export.php. So a
-//! WXR teaches what readers write, and spam comes from `wp comment list --status=spam`.
+//! Tools → Export leaves spam out, whatever the version: `comment_approved <> 'spam'` in wp-admin/includes/export.php.
+//! So a WXR teaches what readers write, and spam comes from `wp comment list --status=spam`.
 
 use super::bytes::Input;
 use super::xml::{self, Fields, Shape};

@@ -9,7 +9,7 @@ use super::bytes::Input;
 use super::wordpress::{kind, state};
 use super::{ImportError, PastComment, Take, known, moment};
 
-/// What has to be asked for: by default WP-CLI leaves the text out.
+/// The message about a field that has to be asked for: by default WP-CLI leaves the text out.
 const ASK_FOR: &str = "the comments have no comment_content; ask for it: wp comment list --format=json --fields=comment_ID,\
     comment_post_ID,comment_date_gmt,comment_approved,comment_type,comment_parent,comment_author,comment_author_url,\
     comment_content";

@@ -31,7 +31,7 @@ struct Line<'a> {
 /// name and website that the author gave.
 ///
 /// # Errors
-/// Only if the serialiser fails, which text gives it no reason to.
+/// Only if the serializer fails, which text gives it no reason to.
 pub fn line(comment: &PastComment, label: Label, source: &str, with_author: bool) -> serde_json::Result<String> {
     let PastComment {
         id,

@@ -1,9 +1,9 @@
 //! Records out of an XML file of any size: elements of one name, each with the fields that are wanted of it.
 //!
 //! Names are compared without their prefix. Exports of the wild are mended where it does no harm: characters that XML
-//! forbids are dropped, names of entities that XML does not know stay as they are written (a model's reading knows HTML's),
-//! and an ampersand may stand alone. Tags that do not match, and an end before the end, are errors: what follows would be
-//! somebody else's words.
+//! forbids are dropped, names of entities that XML does not know stay as they are written (a model's reading knows
+//! HTML's), and an ampersand may stand alone. Tags that do not match, and an end before the end, are errors: what
+//! follows would be somebody else's words.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,17 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use super::bytes::{Input, Place};
 use super::{CONTENT_BYTES_MAX, ImportError};
 
-/// What is looked for in a file.
+/// The shape of a file.
 pub(super) struct Shape {
     /// The name of the outermost element.
     pub(super) root: &'static str,
-    /// What that would be, for people.
+    /// The expected kind of file, for people.
     pub(super) expected: &'static str,
     /// The name of a record's element.
     pub(super) record: &'static str,
-    /// Which elements in a record are fields: paths as `author/name`, and attributes as `thread@id`.
+    /// The elements of a record that are fields: paths as `author/name`, and attributes as `thread@id`.
     pub(super) fields: &'static [&'static str],
-    /// Which elements outside of records hold for those that follow.
+    /// The elements outside of records that hold for those that follow.
     pub(super) context: &'static [&'static str],
 }
 
@@ -124,12 +124,12 @@ fn broken(reader: &Reader<Input>, error: quick_xml::Error) -> ImportError {
     }
 }
 
-/// Where in the file we are.
+/// The position in the file.
 struct Walk<'a> {
     shape: &'a Shape,
     /// The names of the open elements.
     open: Vec<String>,
-    /// How many elements were open when the record began.
+    /// The number of elements were open when the record began.
     record_depth: Option<usize>,
     /// The field whose text comes.
     field: Option<&'static str>,
@@ -228,7 +228,7 @@ impl Walk<'_> {
     }
 }
 
-/// Whether XML 1.0 knows the character.
+/// Returns true if XML 1.0 knows the character.
 const fn is_xml(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }

@@ -243,7 +243,7 @@ mod tests {
             }
         }
 
-        /// What is refused would be granted after `retry_after`, and not one microsecond earlier.
+        /// A refused request would be granted after `retry_after`, and not one microsecond earlier.
         #[test]
         fn retry_after_is_exact(burst in 1_u32..6, interval in 1_u64..50, steps in prop::collection::vec(0_u64..30, 1..60)) {
             let quotas = [quota(burst, interval, false)];

@@ -1,39 +1,40 @@
-//! What a model says of itself: how it was made, from what, what it measures, and what it promises.
+//! The model's card: how the model was made, from what, what it measures, and what it promises.
 //!
-//! The card gives away no text. The model's terms, beside it in the artefact, are hashed without a key: whoever holds an
-//! artefact can test whether a word, a phrase of three words or a link's host was in the training data. A model that was
-//! trained on private comments must be kept as the comments are kept.
+//! The card gives away no text. The model's terms, beside it in the artifact, are hashed without a key: whoever holds
+//! an artifact can test whether a word, a phrase of three words or a link's host was in the training data. A model that
+//! was trained on private comments must be kept as the comments are kept.
 
 use serde::{Deserialize, Serialize};
 
-/// The card of a model. It holds nothing of what people wrote; of the artefact around it that cannot be said as simply,
+/// The card of a model. It holds nothing of what people wrote; of the artifact around it that cannot be said as simply,
 /// see above.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Card {
     /// The model's name, for people.
     pub name: String,
-    /// When it was made, as the operator stated it; absent unless stated, so that the same data gives the same bytes.
+    /// The moment at which it was made, as the operator stated it; absent unless stated, so that the same data gives
+    /// the same bytes.
     pub made_at: Option<String>,
     /// The version of the program that made it.
     pub made_by: String,
     /// The version of the reading of texts that it was trained with.
     pub reading: u32,
-    /// How it was trained.
+    /// The training's parameters.
     pub training: Training,
     /// The files that it was trained on.
     pub data: Vec<DataFile>,
     /// The files that certified its promise.
     pub certified_on: Vec<DataFile>,
-    /// What it measures on its own training data, each comment judged by a model that did not see it.
+    /// The measures on its own training data, each comment judged by a model that did not see it.
     pub metrics: Metrics,
-    /// Where the verdicts begin.
+    /// The thresholds of the verdicts.
     pub thresholds: CardThresholds,
-    /// What it promises of rejects; absent if the data could not carry a promise.
+    /// The promise about rejects; absent if the data could not carry one.
     pub promise: Option<Promise>,
     /// Texts and what the model says of them: a reader that reads them otherwise refuses the model.
     pub self_test: Vec<SelfTest>,
-    /// The model that this one went on from; absent if it was learnt anew.
+    /// The model that this one went on from; absent if it was learned anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Predecessor>,
 }
@@ -52,18 +53,18 @@ impl Card {
 pub struct Predecessor {
     /// Its version.
     pub version: String,
-    /// What its evidence was worth when it was gone on from, in [0, 1].
+    /// The factor by which its evidence was decayed when training went on from it, in [0, 1].
     pub decay: f64,
-    /// Comments that were learnt in addition, by which the card's measures are taken.
+    /// Comments that were learned in addition, by which the card's measures are taken.
     pub n_new: u64,
-    /// Of them, spam.
+    /// The spam among them.
     pub n_new_spam: u64,
-    /// Why the model was written although it is worse than its predecessor, in the operator's words.
+    /// The operator's reason for writing the model although it is worse than its predecessor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forced: Option<String>,
 }
 
-/// How a model was trained.
+/// The parameters of a training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Training {
@@ -79,9 +80,9 @@ pub struct Training {
     pub n_kinds_spam: u32,
     /// Kinds of ham.
     pub n_kinds_ham: u32,
-    /// Comments that it learnt from.
+    /// Comments that it learned from.
     pub n_examples: u64,
-    /// Of them, spam.
+    /// The spam among them.
     pub n_spam: u64,
     /// Groups of near-duplicates.
     pub n_groups: u64,
@@ -89,7 +90,7 @@ pub struct Training {
     pub views: Vec<ViewTerms>,
 }
 
-/// How much a view knows.
+/// The number of terms of a view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ViewTerms {
@@ -99,7 +100,7 @@ pub struct ViewTerms {
     pub n_terms: u64,
 }
 
-/// A file of labelled comments.
+/// A file of labeled comments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataFile {
@@ -109,13 +110,13 @@ pub struct DataFile {
     pub sha256: String,
     /// Comments.
     pub n_examples: u64,
-    /// Of them, spam.
+    /// The spam among them.
     pub n_spam: u64,
 }
 
-/// Measures over the training data. The probabilities are out of fold: each by a model that saw neither the comment nor a
-/// near-duplicate of it. Two things are not: `hold_at` was chosen on these probabilities, and whether evidence is thin is
-/// judged by the final model, which saw the comment's words.
+/// Measures over the training data. The probabilities are out of fold: each by a model that saw neither the comment nor
+/// a near-duplicate of it. Two things are not: `hold_at` was chosen on these probabilities, and whether evidence is
+/// thin is judged by the final model, which saw the comment's words.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Metrics {
@@ -136,7 +137,7 @@ pub struct Metrics {
     pub ham_rejected: f64,
 }
 
-/// Where the verdicts begin.
+/// The thresholds of the verdicts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CardThresholds {
@@ -148,27 +149,28 @@ pub struct CardThresholds {
     pub evidence_min: f64,
 }
 
-/// A bound on the share of real readers' comments that are rejected. It holds for comments like those it was certified on.
+/// A bound on the share of real readers' comments that are rejected. It holds for comments like those it was certified
+/// on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Promise {
     /// At most this share is rejected.
     pub target: f64,
-    /// How sure that is.
+    /// The confidence of the promise, in [0, 1].
     pub confidence: f64,
-    /// Readers' comments that certified it, one of a group of near-duplicates; neither the views nor the fusion saw them or
-    /// near-duplicates of them.
+    /// Readers' comments that certified it, one of a group of near-duplicates; neither the views nor the fusion saw
+    /// them or near-duplicates of them.
     pub support: u64,
-    /// Of them, rejected.
+    /// The rejected ones among them.
     pub missed: u64,
     /// The exact upper bound on the share, at that confidence.
     pub upper_bound: f64,
     /// The test, for those who want to check it.
     pub method: String,
-    /// How the readers of each place fared.
+    /// The certification place by place.
     #[serde(default)]
     pub places: Vec<CertifiedPlace>,
-    /// What comments it holds for.
+    /// The comments that the promise holds for.
     pub holds_for: String,
 }
 
@@ -180,7 +182,7 @@ pub struct CertifiedPlace {
     pub source: String,
     /// Readers' comments of it that certified.
     pub support: u64,
-    /// Of them, rejected.
+    /// The rejected ones among them.
     pub missed: u64,
 }
 

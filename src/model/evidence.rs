@@ -1,6 +1,6 @@
-//! What training goes on from: the counts behind a model's weights. Serving needs none of it.
+//! The counts behind a model's weights, which training goes on from. Serving needs none of it.
 
-/// What a model was learnt from, in numbers.
+/// The numbers that a model was learned from.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Evidence {
     /// The day of the newest label, counted from 1970-01-01, where labels are dated.
@@ -18,9 +18,9 @@ pub struct Round {
     pub is_spam: Vec<bool>,
     /// Log-odds before anything is read.
     pub base_log_odds: f64,
-    /// What each view's and kind's log-likelihood is multiplied by: view after view, kind after kind.
+    /// The factor of each view's and kind's log-likelihood: view after view, kind after kind.
     pub factors: Vec<f64>,
-    /// How many comments of each kind hold each term: term after term, kind after kind.
+    /// The number of comments of each kind that hold each term: term after term, kind after kind.
     pub counts: Vec<f32>,
 }
 

@@ -1,4 +1,4 @@
-//! What each term added: the score's own sum, taken apart.
+//! Takes the score's own sum apart into each term's contribution.
 //!
 //! A term adds its worth over the root of the number of distinct terms of its view. Given those numbers the score is
 //! linear, so that these contributions and the base are the log-odds, exactly, and no path or order had to be chosen.

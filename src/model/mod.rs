@@ -2,8 +2,8 @@
 //! word.
 //!
 //! It must never see an e-mail address or a network address, never treat what is unknown as evidence, and never answer
-//! from anything but the bytes of its artefact and the text before it: the same two give the same answer everywhere.
-//! Start reading at [`SpamModel::assess`]; how the worth of a term is learnt stands in [`crate::train`].
+//! from anything but the bytes of its artifact and the text before it: the same two give the same answer everywhere.
+//! Start reading at [`SpamModel::assess`]; how the worth of a term is learned stands in [`crate::train`].
 
 use std::cell::RefCell;
 
@@ -31,10 +31,10 @@ pub use types::ReadingScratch;
 
 pub(crate) use table::Worth;
 
-/// What a model is made of: what its artefact holds.
+/// The parts of a model, as its artifact holds them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parts {
-    /// What it says of itself.
+    /// The model's card.
     pub card: Card,
     /// Log-odds before anything is read.
     pub base_log_odds: f64,
@@ -42,22 +42,22 @@ pub struct Parts {
     pub weight_step: f32,
     /// The terms, by ascending hash.
     pub terms: Vec<Term>,
-    /// What training goes on from, if it was kept; serving does not read it.
+    /// The counts that training goes on from, if they were kept; serving does not read them.
     pub evidence: Option<Evidence>,
 }
 
-/// What a term is worth.
+/// The weight of a term.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Term {
     /// The hash of its view and text.
     pub hash: u32,
-    /// What it adds to the log-odds, before its view is damped; above zero pulls towards spam.
+    /// The addition to the log-odds, before its view is damped; above zero pulls towards spam.
     pub weight: f32,
-    /// Was it seen in ham?
+    /// True if it was seen in ham.
     pub in_ham: bool,
 }
 
-/// Why parts do not make a model.
+/// The reason why parts do not make a model.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum InvalidParts {
     /// A number is not finite.
@@ -72,9 +72,9 @@ pub enum InvalidParts {
     /// The thresholds are out of order.
     #[error("the model's thresholds are not in order: hold_at {hold_at}, reject_at {reject_at:?}")]
     Thresholds {
-        /// From here: hold.
+        /// The probability from which on comments are held.
         hold_at: f64,
-        /// From here: reject.
+        /// The probability from which on comments are rejected.
         reject_at: Option<f64>,
     },
     /// Texts are read by other rules than when the model was trained.
@@ -90,11 +90,11 @@ pub enum InvalidParts {
     /// A text of the card scores otherwise than the card says.
     #[error("the model's self-test {index} gives log-odds {found}, its card says {expected}: train it again")]
     SelfTest {
-        /// Which one, from 0.
+        /// The index of the text, from 0.
         index: usize,
-        /// What the card says.
+        /// The value on the card.
         expected: f64,
-        /// What came out.
+        /// The value that was found.
         found: f64,
     },
 }
@@ -112,7 +112,7 @@ pub struct SpamModel {
     version: String,
 }
 
-/// What one reading needs of memory, kept for the next.
+/// Memory of one reading, kept for the next.
 #[derive(Default)]
 struct Memory {
     scratch: ReadingScratch,
@@ -126,7 +126,7 @@ thread_local! {
 }
 
 impl SpamModel {
-    /// Builds a model from its parts. `version` is the beginning of its artefact's digest.
+    /// Builds a model from its parts. `version` is the beginning of its artifact's digest.
     ///
     /// # Errors
     /// [`InvalidParts`] if they contradict themselves or this program.
@@ -153,7 +153,8 @@ impl SpamModel {
         Self::of_terms(card, (base_log_odds, weight_step), &worths, version)
     }
 
-    /// As [`SpamModel::new`], with terms that come one by one: a million of them need not be held. Their worth is in steps.
+    /// As [`SpamModel::new`], with terms that come one by one: a million of them need not be held. Their worth is in
+    /// steps.
     pub(crate) fn of_terms(
         card: Card,
         (base_log_odds, weight_step): (f64, f32),
@@ -227,22 +228,22 @@ impl SpamModel {
         explain::explain(self, reading)
     }
 
-    /// Where the verdicts begin.
+    /// The thresholds of the verdicts.
     pub const fn thresholds(&self) -> Thresholds {
         self.thresholds
     }
 
-    /// What the model says of itself.
+    /// The model's card.
     pub const fn card(&self) -> &Card {
         &self.card
     }
 
-    /// The first 12 hexadecimal digits of the artefact's digest.
+    /// The first 12 hexadecimal digits of the artifact's digest.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// How many terms it knows.
+    /// The number of terms that it knows.
     pub const fn n_terms(&self) -> usize {
         self.table.n_terms()
     }

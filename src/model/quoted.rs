@@ -1,5 +1,5 @@
-//! What a reply quotes of the comment that it replies to: its author did not write that, so nothing of it is read, not
-//! as words, not as links, and not as shape.
+//! Takes out what a reply quotes of the comment that it replies to: its author did not write that, so nothing of it is
+//! read, not as words, not as links, and not as shape.
 //!
 //! Four words in a row that stand so in the parent are a quotation, and so is a link or an address that stands there.
 //! What is shorter may be the author's own; that it is no evidence against them is the score's business.

@@ -6,7 +6,7 @@ use crate::comment::Example;
 use crate::text::{Features, VIEWS};
 
 impl SpamModel {
-    /// Weighs a labelled comment: by its features where its text was not kept. Features that cannot be read weigh as a
+    /// Weighs a labeled comment: by its features where its text was not kept. Features that cannot be read weigh as a
     /// comment without text does; whoever reads a corpus refuses them.
     pub fn assess_example(&self, example: &Example) -> Assessment {
         match &example.features {

@@ -11,8 +11,8 @@
 use super::table::{Sum, Table};
 use crate::text::{N_VIEWS, Sink, Sort, VIEWS, View};
 
-/// A set of hashes that needs no clearing: a slot holds the upper bits of its hash and the number of the comment that put
-/// it there. That two hashes are taken for one is as rare as that two terms have one hash.
+/// A set of hashes that needs no clearing: a slot holds the upper bits of its hash and the number of the comment that
+/// put it there. That two hashes are taken for one is as rare as that two terms have one hash.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     slots: Vec<u32>,
@@ -98,7 +98,7 @@ fn insert(slots: &mut [u32], generation: u32, hash: u32) -> bool {
 pub(crate) struct Rows {
     /// The hashes, view by view.
     hashes: [Vec<u32>; N_VIEWS],
-    /// Of the words, those with a letter in them.
+    /// The words with a letter in them.
     spoken: Vec<u32>,
     n_linked: u32,
     n_anchored: u32,
@@ -152,8 +152,8 @@ impl Rows {
     }
 }
 
-/// What a term adds before damping, in steps, or `None` if it is unknown. What speaks against the author and stands in the
-/// parent adds nothing.
+/// The addition of a term before damping, in steps, or `None` if it is unknown. What speaks against the author and
+/// stands in the parent adds nothing.
 pub(crate) fn weigh(table: &Table, hash: u32, parent: Option<&Seen>) -> Option<i16> {
     let steps = table.find(hash)?.steps;
     let is_repeated = steps > 0 && parent.is_some_and(|parent| parent.contains(hash));
@@ -201,37 +201,37 @@ impl Sink for Rows {
     }
 }
 
-/// What one comment adds up to.
+/// The sums of one comment.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Tally {
-    /// What the known terms of each view are worth together.
+    /// The weights of the known terms of each view together.
     pub(crate) sums: [Sum; N_VIEWS],
     /// Distinct terms of each view, known or not.
     pub(crate) n_distinct: [u32; N_VIEWS],
     /// Words with a letter in them, each time that they come.
     pub(crate) n_spoken: u32,
-    /// Of them, those seen in ham.
+    /// The ones among them that training saw in ham.
     pub(crate) n_known: u32,
     /// Links and addresses that stand in the text.
     pub(crate) n_linked: u32,
     /// Links that are written as markup.
     pub(crate) n_anchored: u32,
-    /// Are most letters of a script other than Latin?
+    /// True if most letters are of a script other than Latin.
     pub(crate) is_foreign: bool,
 }
 
 impl Tally {
-    /// What a view's terms are multiplied by.
+    /// The factor of a view's terms.
     pub(crate) fn damping(&self, view: View) -> f64 {
         1.0 / f64::from(self.n_distinct[view as usize].max(1)).sqrt()
     }
 
-    /// What terms that training saw in spam alone count for: nothing to all, in [0, 1].
+    /// The factor of terms that training saw in spam alone, in [0, 1].
     ///
-    /// Of scripts other than Latin training may have read little but advertisements, and then all that is said in one looks
-    /// like an advertisement. What spam alone was seen to say counts there only as far as readers were seen to say the
-    /// rest; `enough` is the share of words from which on it counts in full. Links speak for themselves: hardly any spam in
-    /// such scripts does without, and hardly any reader's comment has one.
+    /// Of scripts other than Latin training may have read little but advertisements, and then all that is said in one
+    /// looks like an advertisement. What spam alone was seen to say counts there only as far as readers were seen to
+    /// say the rest; `enough` is the share of words from which on it counts in full. Links speak for themselves: hardly
+    /// any spam in such scripts does without, and hardly any reader's comment has one.
     pub(crate) fn worth_of_spam_alone(&self, enough: f64) -> f64 {
         if !self.is_foreign || self.n_linked + self.n_anchored > 0 {
             return 1.0;
@@ -254,24 +254,24 @@ impl Tally {
         in_ham + worth_of_spam_alone * (all - in_ham)
     }
 
-    /// What one view says, in steps.
+    /// The sum of one view, in steps.
     pub(crate) fn of_view(&self, view: View) -> f64 {
         self.over(&[view], |sum| sum.steps)
     }
 
-    /// What words, links and shape seen in ham carry, in steps. Characters are left out: those of any language in Latin
-    /// letters have been seen, and say nothing that was understood.
+    /// The sum of words, links and shape that were seen in ham, in steps. Characters are left out: those of any
+    /// language in Latin letters have been seen, and say nothing that was understood.
     pub(crate) fn sum_in_ham(&self) -> f64 {
         let understood = [View::Words, View::Pairs, View::Triples, View::Links, View::Shape];
         self.over(&understood, |sum| sum.steps_in_ham)
     }
 
-    /// What is said with the words: pairs and triples of them, in steps.
+    /// The sum of pairs and triples of words, in steps.
     pub(crate) fn sum_in_context(&self) -> f64 {
         self.over(&[View::Pairs, View::Triples], |sum| sum.steps)
     }
 
-    /// What the letters of a text say, whatever they link to, in steps.
+    /// The sum of a text's letters, whatever they link to, in steps.
     pub(crate) fn sum_of_letters(&self) -> f64 {
         self.over(&[View::Chars3, View::Letters], |sum| sum.steps)
     }

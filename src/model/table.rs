@@ -1,36 +1,36 @@
-//! What every term is worth: one table for all views, in the order of the terms' hashes.
+//! The weights of all terms: one table for all views, in the order of the terms' hashes.
 //!
-//! A hash's first bits name its home. Terms stand at home or as near behind it as the order allows, and a slot holds the
-//! rest of its hash with how far from home it stands, so that its 32 bits say exactly whose they are. The
-//! table is filled in one pass, and hardly a look-up has a branch that the processor would have to guess.
+//! A hash's first bits name its home. Terms stand at home or as near behind it as the order allows, and a slot holds
+//! the rest of its hash with how far from home it stands, so that its 32 bits say exactly whose they are. The table is
+//! filled in one pass, and hardly a look-up has a branch that the processor would have to guess.
 
 use super::slots::Slots;
 
 /// A term's worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Worth {
-    /// What it adds to the log-odds, before its view is damped, in the model's steps.
+    /// The addition to the log-odds, before its view is damped, in the model's steps.
     pub(crate) steps: i16,
-    /// Was it seen in ham?
+    /// True if it was seen in ham.
     pub(crate) in_ham: bool,
 }
 
-/// What terms are worth together, in the model's steps.
+/// The sum of terms' weights, in the model's steps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Sum {
     /// All of them.
     pub(crate) steps: i64,
     /// Those seen in ham.
     pub(crate) steps_in_ham: i64,
-    /// How many are known.
+    /// The number of known terms.
     pub(crate) n_known: u32,
 }
 
 /// Hash to worth.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
-    /// From the highest bit: the rest of the hash, one more than the distance from home ([`N_CHECK_BITS`] together, and 0
-    /// for an empty slot), the ham mark, the steps.
+    /// The slots. From a slot's highest bit: the rest of the hash, one more than the distance from home
+    /// ([`N_CHECK_BITS`] together, and 0 for an empty slot), the ham mark, the steps.
     slots: Slots,
     home_bits: u32,
     /// The bits of a slot that say the distance.
@@ -38,7 +38,7 @@ pub(crate) struct Table {
     n_terms: usize,
 }
 
-/// Why terms make no table.
+/// The reason why terms make no table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unfit {
     /// They crowd so much that no table of a size that they justify holds them.
@@ -107,7 +107,7 @@ impl Table {
         })
     }
 
-    /// How many terms it knows.
+    /// The number of terms that it knows.
     pub(crate) const fn n_terms(&self) -> usize {
         self.n_terms
     }
@@ -120,8 +120,8 @@ impl Table {
         near.unwrap_or_default()
     }
 
-    /// The ham mark and the steps of a term that has these slots, and whether it may stand behind them. Of one that was not
-    /// found, more than [`KNOWN_MAX`]. Without a branch that the processor would have to guess.
+    /// The ham mark and the steps of a term that has these slots, and whether it may stand behind them. Of one that was
+    /// not found, more than [`KNOWN_MAX`]. Without a branch that the processor would have to guess.
     #[inline]
     fn look_near(&self, hash: u32, [first, second, third]: [u32; NEAR]) -> (u32, bool) {
         let (_, check) = place(self.home_bits, hash);
@@ -165,7 +165,7 @@ impl Table {
         u32::MAX
     }
 
-    /// What the term is worth, if it is known.
+    /// The weight of the term, if it is known.
     #[inline]
     pub(crate) fn find(&self, hash: u32) -> Option<Worth> {
         let found = self.look_up(self.slots.get(), hash);
@@ -175,7 +175,7 @@ impl Table {
         })
     }
 
-    /// What the terms are worth together: those that are not known are worth nothing.
+    /// The sum of the terms' weights: those that are not known add nothing.
     #[inline(never)]
     pub(crate) fn sum(&self, hashes: &[u32]) -> Sum {
         let mut sum = Sum::default();
@@ -183,7 +183,7 @@ impl Table {
         sum
     }
 
-    /// How many of the terms were seen in ham.
+    /// The number of the terms that were seen in ham.
     #[inline(never)]
     pub(crate) fn n_in_ham(&self, hashes: &[u32]) -> usize {
         let mut n = 0;
@@ -192,10 +192,10 @@ impl Table {
         n
     }
 
-    /// Hands out what [`Table::look_up`] finds, for at most [`TOGETHER`] at once, in three short loops. The first goes to the
-    /// terms' homes: nearly each lies in memory that no cache has, and the processor asks for the next ones while it waits
-    /// for the first. The second looks at what was there, and `each` at what that is: both are over plain numbers, four
-    /// or more at a time.
+    /// Hands out what [`Table::look_up`] finds, for at most [`TOGETHER`] at once, in three short loops. The first goes
+    /// to the terms' homes: nearly each lies in memory that no cache has, and the processor asks for the next ones
+    /// while it waits for the first. The second looks at what was there, and `each` at what that is: both are over
+    /// plain numbers, four or more at a time.
     #[inline]
     fn look_up_all(&self, hashes: &[u32], mut each: impl FnMut(&[u32])) {
         let slots = self.slots.get();
@@ -246,7 +246,7 @@ fn add(found: &[u32], sum: &mut Sum) {
     sum.n_known += n_known;
 }
 
-/// How many bits of the check say the distance from home.
+/// The number of bits of the check that hold the distance from home.
 const fn distance_bits(home_bits: u32) -> u32 {
     N_CHECK_BITS + home_bits - 32
 }
@@ -288,7 +288,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whether they stand apart or crowd behind one another's homes.
+        /// True if they crowd behind one another's homes.
         #[test]
         fn finds_what_was_put_and_nothing_else(
             hashes in prop::collection::vec(prop_oneof![any::<u32>(), 0..14_u32, 2048..2052_u32, u32::MAX - 13..], 0..40),

@@ -1,14 +1,14 @@
-//! Which comments the model has too little evidence on to reject: it holds those.
+//! Low support: the model has too little evidence on a comment to reject it, and holds it.
 //!
 //! Evidence are words that training saw readers write: what they are worth was weighed against readers. Words that it
 //! saw in spam alone are no evidence, however sure the sum is of them: a language of which only advertisements were
-//! learnt makes every one of its readers look like an advertiser. Without that evidence a comment may be rejected if
+//! learned makes every one of its readers look like an advertiser. Without that evidence a comment may be rejected if
 //! what says so holds in every language: what is carried by the known, what is recognized, and heaps of links.
 //!
 //! Nor is a subject evidence. Single words, and the characters in them, say what a comment is about, and several views
-//! see the same words: readers who review telephones talk of what advertisements talk of. Pairs and triples see what is said,
-//! and must not take back what the words suggest. And no single view carries a reject: one may be mistaken, as shape is
-//! of a reader who writes a link as markup.
+//! see the same words: readers who review telephones talk of what advertisements talk of. Pairs and triples see what is
+//! said, and must not take back what the words suggest. And no single view carries a reject: one may be mistaken, as
+//! shape is of a reader who writes a link as markup.
 
 use super::SpamProbability;
 use super::score::Tally;
@@ -16,48 +16,49 @@ use crate::text::{VIEWS, View};
 
 /// A link stands for this many words that nobody has seen.
 const WORDS_A_LINK: u32 = 3;
-/// Fewer words than this carry nothing: there is nothing that a link could be the advertisement of, and one or two words
-/// are too few to reject anybody on.
+/// Fewer words than this carry nothing: there is nothing that a link could be the advertisement of, and one or two
+/// words are too few to reject anybody on.
 const N_SPOKEN_MIN: u32 = 3;
-/// What is carried by the known must be at least this probable by the known alone: four to one.
+/// The least probability, by the known terms alone, of what is carried by the known: four to one.
 const CARRIED_FROM: f64 = 0.8;
 /// The same where most words are unknown. A reader's link to a newspaper reaches .89 there, by its own words and shape.
 const CARRIED_AMONG_UNKNOWN_FROM: f64 = 0.95;
-/// From here something is sure: the known alone in any language and in however few words, or the whole of a comment when
-/// what its words say in context counts twice.
+/// The probability from which on something is sure: the known alone in any language and in however few words, or the
+/// whole of a comment when what its words say in context counts twice.
 const SURE_FROM: f64 = 0.99;
-/// From here a comment is more probably spam than not.
+/// The probability from which on a comment is more probably spam than not.
 const SUSPECTED_FROM: f64 = 0.5;
-/// Fewer words than this around a single link may be a reader's source: "See this article" says nothing of what the link
-/// advertises, and markup is what spam alone was seen to write.
+/// Fewer words than this around a single link may be a reader's source: "See this article" says nothing of what the
+/// link advertises, and markup is what spam alone was seen to write.
 const N_SPOKEN_AROUND_A_LINK: u32 = 8;
 /// Unless their letters, which see nothing of the link, speak against them by this much, in log-odds: "buy cialis".
 const LETTERS_AGAINST_FROM: f64 = 2.0;
 /// Without what the comment's links and lines look like, one with a link must be this probable: markup around a link is
 /// the advertisers' in training, and some readers' elsewhere.
 const UNSEEN_FROM: f64 = 0.9;
-/// So many links may carry a comment in a script of which too little was learnt: one is a reader's source.
+/// So many links may carry a comment in a script of which too little was learned: one is a reader's source.
 const FOREIGN_LINKS_MIN: u32 = 2;
 /// So many links are no reader's, in any language.
 const HEAP_OF_LINKS: u32 = 5;
-/// One in so many of a comment's triples of words must be known for it to be recognized: readers of a language learnt
+/// One in so many of a comment's triples of words must be known for it to be recognized: readers of a language learned
 /// from spam alone share turns of phrase with it, but few of what they say.
 const TRIPLES_A_RECOGNIZED: u32 = 12;
 /// And so many at least: a short comment may share a turn or two.
 const N_RECOGNIZED_MIN: u32 = 4;
 
-/// How much of a comment the model has evidence for, in [0, 1]: the share of its words that training saw readers write.
+/// The share of a comment that the model has evidence for, in [0, 1]: of its words, those that training saw readers
+/// write.
 pub(super) fn evidence(tally: &Tally) -> f64 {
     let n = tally.n_spoken + WORDS_A_LINK * tally.n_linked;
     f64::from(tally.n_known) / f64::from(n.max(1))
 }
 
-/// What a model weighs by, as far as this needs it.
+/// The model's scale, as far as this needs it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scale {
     /// Log-odds before anything is read.
     pub(super) base_log_odds: f64,
-    /// What a step is, in log-odds.
+    /// The size of a step, in log-odds.
     pub(super) step: f64,
     /// So much evidence is enough.
     pub(super) evidence_min: f64,
@@ -69,7 +70,7 @@ impl Scale {
     }
 }
 
-/// Is there too little evidence to reject on?
+/// Returns true if there is too little evidence to reject on.
 pub(super) fn is_thin(tally: &Tally, scale: &Scale) -> bool {
     if is_wordless(tally) || is_somebodys_source(tally, scale) {
         return true;
@@ -92,7 +93,7 @@ pub(super) fn is_thin(tally: &Tally, scale: &Scale) -> bool {
     !is_enough || is_bare_link(tally) || (is_suspected && (tally.n_spoken < N_SPOKEN_MIN || !in_context))
 }
 
-/// Is it suspected, and no longer so, or not as much, without what a single view says?
+/// Returns true if it is suspected, and no longer so, or not as much, without what a single view says.
 fn hangs_on_one_view(tally: &Tally, sum: f64, scale: &Scale) -> bool {
     if scale.probability(sum) < SUSPECTED_FROM {
         return false;
@@ -107,27 +108,27 @@ const fn is_wordless(tally: &Tally) -> bool {
     tally.n_spoken == 0 && tally.n_linked + tally.n_anchored == 0
 }
 
-/// Is it a link with hardly a word? "Read this" may be an advertiser's or a reader's.
+/// Returns true if it is a link with hardly a word. "Read this" may be an advertiser's or a reader's.
 const fn is_bare_link(tally: &Tally) -> bool {
     tally.n_linked > 0 && tally.n_spoken < N_SPOKEN_MIN
 }
 
-/// Is it one link with few words, none of which speak against it?
+/// Returns true if it is one link with few words, none of which speak against it.
 fn is_somebodys_source(tally: &Tally, scale: &Scale) -> bool {
     let n_links = tally.n_linked.max(tally.n_anchored);
     let says_little = tally.n_spoken < N_SPOKEN_AROUND_A_LINK;
     n_links == 1 && says_little && scale.step * tally.sum_of_letters() < LETTERS_AGAINST_FROM
 }
 
-/// Does it repeat, three words at a time, what training saw? Templates do, in any language.
+/// Returns true if it repeats, three words at a time, what training saw. Templates do, in any language.
 fn is_recognized(tally: &Tally) -> bool {
     let n = tally.n_distinct[View::Triples as usize];
     tally.n_recognized() >= N_RECOGNIZED_MIN && TRIPLES_A_RECOGNIZED * tally.n_recognized() >= n
 }
 
-/// Would the words, links and shape that training saw in ham too, alone, be enough to think it spam? They are the same
-/// in every language. But where most letters are of a script of which too little was learnt, or most words unknown, one
-/// reader's link looks like a bot's.
+/// Returns true if the words, links and shape that training saw in ham too, alone, are enough to think it spam. They
+/// are the same in every language. But where most letters are of a script of which too little was learned, or most
+/// words unknown, one reader's link looks like a bot's.
 fn is_carried(tally: &Tally, known: f64) -> bool {
     let from = if !tally.is_foreign && 2 * tally.n_known < tally.n_spoken {
         CARRIED_AMONG_UNKNOWN_FROM

@@ -1,4 +1,4 @@
-//! What goes into the model and what comes out.
+//! The model's input and output.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -127,7 +127,7 @@ impl SpamProbability {
     }
 }
 
-/// Where the verdicts begin.
+/// The thresholds of the verdicts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Thresholds {
     /// At least this: hold.
@@ -136,18 +136,18 @@ pub struct Thresholds {
     pub reject_at: Option<SpamProbability>,
 }
 
-/// What the model says of a text.
+/// The model's answer to a text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Assessment {
     /// The calibrated probability of spam.
     pub probability: SpamProbability,
-    /// How much of the text the model has evidence for, in [0, 1].
+    /// The share of the text that the model has evidence for, in [0, 1].
     pub evidence: f64,
     /// Too little evidence to reject on.
     pub thin: bool,
 }
 
-/// Why a text was scored as it was: `base_log_odds + Σ contributions = log_odds`, exactly as scored.
+/// The explanation of a score: `base_log_odds + Σ contributions = log_odds`, exactly as scored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
     /// Log-odds before anything is read.
@@ -160,14 +160,14 @@ pub struct Explanation {
     pub evidence: f64,
 }
 
-/// What one term added.
+/// The contribution of one term.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contribution {
     /// The view, for example `words`.
     pub view: &'static str,
     /// The term as read.
     pub term: String,
-    /// What it added, in log-odds; above zero pulls towards spam.
+    /// The addition, in log-odds; above zero pulls towards spam.
     pub log_odds: f64,
     /// Byte offsets of its first place in the content, if it has one.
     pub span: Option<Range<usize>>,

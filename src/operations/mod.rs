@@ -42,7 +42,7 @@ pub struct Parts {
     pub pseudonymizer: Pseudonymizer,
     /// Tells the time.
     pub clock: Clock,
-    /// Where decisions are counted.
+    /// Counts decisions.
     pub metrics: Metrics,
     /// Remembers decisions, if a store is configured.
     pub recorder: Option<Recorder>,

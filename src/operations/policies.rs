@@ -30,8 +30,8 @@ impl Policies {
         self.sites.load_full()
     }
 
-    /// Puts these sites' policies and callers in force; calls under way go on as they began. Names what became different:
-    /// the sites that came, went or judge otherwise.
+    /// Puts these sites' policies and callers in force; calls under way go on as they began. Names what became
+    /// different: the sites that came, went or judge otherwise.
     pub fn replace(&self, sites: Sites) -> Vec<String> {
         let sites = Arc::new(sites);
         self.metrics.know(&sites);

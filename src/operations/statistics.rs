@@ -10,7 +10,7 @@ use crate::site::SiteId;
 use crate::statistics::{Counts, DAYS_MAX, Day, OTHER, Statistics, StatisticsError};
 use crate::verdict::{Decision, Verdict};
 
-/// What somebody wants to know.
+/// A question about the statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
     /// One site, or all.
@@ -35,28 +35,28 @@ pub struct SiteDay {
     pub site: String,
     /// The day of UTC, such as `2026-11-23`.
     pub date: String,
-    /// What was decided.
+    /// The decision.
     pub counts: Counts,
-    /// How many held comments a day the site has people for.
+    /// The number of held comments a day that the site has people for.
     pub holds_budget: Option<u64>,
-    /// Of what was rejected and labeled, what was a real comment.
+    /// The share of real comments among what was rejected and labeled.
     pub false_reject: Option<Rate>,
-    /// Of what was approved and labeled, what was spam.
+    /// The share of spam among what was approved and labeled.
     pub false_approve: Option<Rate>,
 }
 
-/// How often people said otherwise.
+/// The rate at which people disagreed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
-    /// How many were wrong.
+    /// The number of wrong ones.
     pub errors: u64,
-    /// How many were labeled.
+    /// The number of labeled ones.
     pub labeled: u64,
     /// The exact binomial interval of 95 %, in [0, 1].
     pub interval: (f64, f64),
 }
 
-/// What people said of one site's day.
+/// People's labels of one site's day.
 #[derive(Default)]
 struct Opinions {
     rejected: (u64, u64),
@@ -104,7 +104,7 @@ impl Operations {
         self.statistics.save()
     }
 
-    /// What was decided, and what people said of it.
+    /// Reports what was decided, and what people said of it.
     ///
     /// # Errors
     /// The feedback store cannot be read.
@@ -141,7 +141,7 @@ impl Operations {
         })
     }
 
-    /// What people said, by site and by the day of the decision.
+    /// People's labels, by site and by the day of the decision.
     fn opinions(&self, labeled: &[Entry], wanted: Option<&str>, first: Day) -> BTreeMap<(String, Day), Opinions> {
         let mut opinions = BTreeMap::<_, Opinions>::new();
         for Entry { record, label, .. } in labeled {

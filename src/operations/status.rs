@@ -18,9 +18,9 @@ pub struct Status {
 pub struct ModelStatus {
     /// Its version.
     pub version: String,
-    /// When this process loaded it.
+    /// The moment at which this process loaded it.
     pub loaded_at: Timestamp,
-    /// How long ago that was, in seconds.
+    /// The time since then, in seconds.
     pub loaded_seconds_ago: u64,
 }
 
@@ -31,7 +31,7 @@ pub enum Problem {
     NoModel,
     /// Another model should be at work, and cannot be used.
     ModelRefused {
-        /// Why.
+        /// The reason.
         error: String,
     },
     /// Another configuration should be at work, and cannot be used.
@@ -41,12 +41,12 @@ pub enum Problem {
     },
     /// Redis is away; this process counts alone.
     RedisAway {
-        /// Why, as a code.
+        /// The cause, as a code.
         cause: &'static str,
     },
     /// A part of the Redis cluster is away; its authors are counted by this process alone.
     RedisPartlyAway {
-        /// Why, for one of the parts, as a code.
+        /// The cause for one of the parts, as a code.
         cause: &'static str,
     },
     /// Decisions are not remembered.
@@ -65,13 +65,13 @@ impl Problem {
         }
     }
 
-    /// Whether calls should go elsewhere while it lasts. A Redis that is away does not: without it the service goes on,
-    /// and says so in every answer.
+    /// Returns true if calls should go elsewhere while it lasts. A Redis that is away does not: without it the service
+    /// goes on, and says so in every answer.
     pub const fn blocks(&self) -> bool {
         matches!(self, Self::NoModel)
     }
 
-    /// What is wrong and what to do, in words.
+    /// The problem and the remedy in words.
     pub fn message(&self) -> String {
         match self {
             Self::NoModel => "no model is loaded: every comment is held; start with --model F".to_owned(),
@@ -93,7 +93,7 @@ impl Problem {
 }
 
 impl Status {
-    /// Whether calls may be sent here.
+    /// Returns true if calls may be sent here.
     pub fn is_ready(&self) -> bool {
         !self.problems.iter().any(Problem::blocks)
     }

@@ -12,7 +12,7 @@ use crate::telemetry::{Call, Events, Method, Traces};
 /// The state and the services of the pipeline. One for the process; share it behind an `Arc`.
 #[derive(Debug)]
 pub struct Deps {
-    /// What judging shares with operating: policies, models, limiter, store, clock, metrics.
+    /// The state that judging shares with operating: policies, models, limiter, store, clock, metrics.
     pub operations: Arc<Operations>,
     pub(super) events: Events,
     traces: Traces,
@@ -36,7 +36,8 @@ impl DecisionIds {
 
 impl Deps {
     /// Puts the parts together. `events` says how many decisions are logged, `traces` where traced calls are reported;
-    /// `nonce` is random bytes of this process: they make decision ids unguessable, and unlike those of other processes.
+    /// `nonce` is random bytes of this process: they make decision ids unguessable, and unlike those of other
+    /// processes.
     pub fn new(operations: Arc<Operations>, events: Events, traces: Traces, nonce: [u8; 16]) -> Self {
         Self {
             operations,

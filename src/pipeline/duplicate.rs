@@ -28,8 +28,8 @@ const PARTS: usize = 16;
 /// Submissions remembered by each part; when it is full, the oldest goes. Some 10 MB in all.
 const SUBMISSIONS_MAX: usize = 1_024;
 
-/// The evidence of a first submission: its duplicate is judged by the same, though its form may differ in what is no part
-/// of the comment, such as its age.
+/// The evidence of a first submission: its duplicate is judged by the same, though its form may differ in what is no
+/// part of the comment, such as its age.
 #[derive(Debug, Clone)]
 pub(super) struct FirstResult {
     pub(super) measured: Measured,

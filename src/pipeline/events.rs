@@ -4,21 +4,21 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::submission::{Judgement, Submission};
+use super::submission::{Judgment, Submission};
 use crate::clock::{Clock, Timestamp};
 use crate::site::SiteId;
 use crate::telemetry::{Call, Events, Judged};
 use crate::verdict::{Decision, Verdict};
 
 /// Writes the event, if it is among those that are wanted.
-pub(super) fn decided(events: &Events, submission: &Submission, judgement: &Judgement, took: Duration) {
-    let decision = &judgement.decision;
-    if !events.wants(decision.verdict != Verdict::Approve, &judgement.decision_id) {
+pub(super) fn decided(events: &Events, submission: &Submission, judgment: &Judgment, took: Duration) {
+    let decision = &judgment.decision;
+    if !events.wants(decision.verdict != Verdict::Approve, &judgment.decision_id) {
         return;
     }
     tracing::info!(
         site = submission.site.as_str(),
-        decision_id = judgement.decision_id,
+        decision_id = judgment.decision_id,
         verdict = decision.verdict.as_str(),
         handling = decision.handling.as_str(),
         reasons = joined(decision.reasons.iter().map(|reason| reason.code.as_str())),
@@ -26,9 +26,9 @@ pub(super) fn decided(events: &Events, submission: &Submission, judgement: &Judg
         quotas_exceeded = joined(exceeded(decision)),
         not_evaluated = joined(decision.not_evaluated.iter().map(|what| what.as_str())),
         degraded = joined(decision.degraded.iter().map(|what| what.as_str())),
-        replayed = judgement.replayed,
-        model_version = judgement.model_version,
-        policy_version = judgement.policy_version,
+        replayed = judgment.replayed,
+        model_version = judgment.model_version,
+        policy_version = judgment.policy_version,
         trace_id = submission.call.as_ref().map(Call::trace_id),
         took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         "judged"
@@ -36,14 +36,14 @@ pub(super) fn decided(events: &Events, submission: &Submission, judgement: &Judg
 }
 
 /// Tells the span of a traced call.
-pub(super) fn traced(call: &Call, site: &SiteId, judgement: &Judgement, stopwatch: &Stopwatch<'_>) {
+pub(super) fn traced(call: &Call, site: &SiteId, judgment: &Judgment, stopwatch: &Stopwatch<'_>) {
     call.judged(&Judged {
         site,
-        decision_id: &judgement.decision_id,
-        decision: &judgement.decision,
-        model_version: &judgement.model_version,
-        policy_version: &judgement.policy_version,
-        replayed: judgement.replayed,
+        decision_id: &judgment.decision_id,
+        decision: &judgment.decision,
+        model_version: &judgment.model_version,
+        policy_version: &judgment.policy_version,
+        replayed: judgment.replayed,
         scored: stopwatch.scored.get().copied(),
         counted: stopwatch.counted.get().copied(),
     });

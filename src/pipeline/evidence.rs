@@ -48,8 +48,8 @@ pub(super) async fn measure_once(
     Ok(measured)
 }
 
-/// Asks the limiter, then scores: a call that waits for Redis has little in its hands that is cold when it goes on. Where
-/// the request is remembered, a repetition will be told the score, so then the text is scored first.
+/// Asks the limiter, then scores: a call that waits for Redis has little in its hands that is cold when it goes on.
+/// Where the request is remembered, a repetition will be told the score, so then the text is scored first.
 async fn measure(deps: &Deps, query: &QuotaQuery<'_>, scoring: &ScoringInput<'_>) -> Result<Measured, Refusal> {
     let submission = query.submission;
     let is_remembered = submission.request.is_some() && !submission.dry_run;

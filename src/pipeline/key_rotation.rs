@@ -2,8 +2,8 @@
 //!
 //! A new key gives every author a new pseudonym, under which nothing has been counted. So while the previous key is
 //! given too, every quota is asked under both: first under the previous one, which knows the author's past and decides,
-//! then under the current one, which is to know it when the previous one goes. Replicas that have the previous key alone
-//! count there as well, so nothing is forgotten while a fleet is changed over one by one.
+//! then under the current one, which is to know it when the previous one goes. Replicas that have the previous key
+//! alone count there as well, so nothing is forgotten while a fleet is changed over one by one.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
-//! Takes a submission through the stations of judging, in one direction: snapshots of policy and model, signals, what was
-//! said before, quotas, score, the judge, the record.
+//! Takes a submission through the stations of judging, in one direction: snapshots of policy and model, signals, what
+//! was said before, quotas, score, the judge, the record.
 //!
-//! Only the limiter and, where a caller names the decision before, the store can wait on the network. It must never know
-//! by which protocol a submission came. Start reading at [`moderate`].
+//! Only the limiter and, where a caller names the decision before, the store can wait on the network. It must never
+//! know by which protocol a submission came. Start reading at [`moderate`].
 
 mod deps;
 mod duplicate;
@@ -40,14 +40,14 @@ use scoring::{ScoringInput, reading};
 use subject::{QuotaScope, QuotaSubject};
 
 pub use deps::Deps;
-pub use submission::{Explained, Judgement, Refusal, RequestId, Submission};
+pub use submission::{Explained, Judgment, Refusal, RequestId, Submission};
 
-/// Judges one comment. Redis may take as long as `patience`, if that is less than its budget: its absence is then a fact
-/// like any other.
+/// Judges one comment. Redis may take as long as `patience`, if that is less than its budget: its absence is then a
+/// fact like any other.
 ///
 /// # Errors
-/// The calling program's mistakes; an author's mistakes are part of the judgement.
-pub async fn moderate(deps: &Deps, submission: &Submission, patience: Duration) -> Result<Judgement, Refusal> {
+/// The calling program's mistakes; an author's mistakes are part of the judgment.
+pub async fn moderate(deps: &Deps, submission: &Submission, patience: Duration) -> Result<Judgment, Refusal> {
     let operations = &*deps.operations;
     let now = operations.clock().now();
     submission.refuse_the_future(now)?;
@@ -82,26 +82,26 @@ pub async fn moderate(deps: &Deps, submission: &Submission, patience: Duration) 
         patience,
     };
     let measured = evidence::measure_once(deps, duplicate_key, (&query, &scoring), &mut signals).await?;
-    let mut judgement = judge(submission, policy, model.as_deref(), signals, measured);
-    if let (Some(key), Handling::RetryLater | Handling::ReturnToAuthor) = (duplicate_key, judgement.decision.handling) {
+    let mut judgment = judge(submission, policy, model.as_deref(), signals, measured);
+    if let (Some(key), Handling::RetryLater | Handling::ReturnToAuthor) = (duplicate_key, judgment.decision.handling) {
         // Sending it again is what its author was asked for.
         deps.duplicates.forget(key);
     }
     if let Some(call) = &submission.call {
-        events::traced(call, &submission.site, &judgement, &stopwatch);
+        events::traced(call, &submission.site, &judgment, &stopwatch);
     }
     if !submission.dry_run {
-        record(deps, submission, policy, &mut judgement, now);
+        record(deps, submission, policy, &mut judgment, now);
     }
-    Ok(judgement)
+    Ok(judgment)
 }
 
-/// Judges one comment without limits: nothing is counted, nothing remembered. Fields that are `unknown` are not asked for:
-/// what a collection did not keep was not left empty.
+/// Judges one comment without limits: nothing is counted, nothing remembered. Fields that are `unknown` are not asked
+/// for: what a collection did not keep was not left empty.
 ///
 /// # Errors
 /// As [`moderate`].
-pub fn check(deps: &Deps, submission: &Submission, unknown: FieldSet) -> Result<Judgement, Refusal> {
+pub fn check(deps: &Deps, submission: &Submission, unknown: FieldSet) -> Result<Judgment, Refusal> {
     let operations = &*deps.operations;
     let now = operations.clock().now();
     submission.refuse_the_future(now)?;
@@ -139,7 +139,7 @@ fn judge(
     model: Option<&LoadedModel>,
     signals: Vec<Signal>,
     measured: Measured,
-) -> Judgement {
+) -> Judgment {
     let Measured {
         velocity,
         redis_away,
@@ -155,24 +155,24 @@ fn judge(
         previous: record.previous,
         classifier: record.classifier,
     };
-    judgement(submission, policy, model, &evidence, record, replayed)
+    judgment(submission, policy, model, &evidence, record, replayed)
 }
 
 /// Remembers, counts and logs a decision.
-fn record(deps: &Deps, submission: &Submission, policy: &SitePolicy, judgement: &mut Judgement, now: Timestamp) {
+fn record(deps: &Deps, submission: &Submission, policy: &SitePolicy, judgment: &mut Judgment, now: Timestamp) {
     let operations = &*deps.operations;
-    let replayed = judgement.replayed;
+    let replayed = judgment.replayed;
     if !replayed {
-        remember(operations, submission, policy, judgement, now);
+        remember(operations, submission, policy, judgment, now);
     }
     let took = operations.clock().now().since(now);
-    let decision = &judgement.decision;
+    let decision = &judgment.decision;
     operations
         .metrics()
         .decided(&submission.site, decision, replayed, took.as_secs_f64());
     let at = submission.of_the_past(now).unwrap_or(now);
     operations.count(&submission.site, decision, replayed, (at, now));
-    events::decided(&deps.events, submission, judgement, took);
+    events::decided(&deps.events, submission, judgment, took);
 }
 
 /// Hands a decision to the store, if there is one. Never waits.
@@ -180,14 +180,14 @@ fn remember(
     operations: &Operations,
     submission: &Submission,
     policy: &SitePolicy,
-    judgement: &mut Judgement,
+    judgment: &mut Judgment,
     now: Timestamp,
 ) {
     let Some(recorder) = operations.recorder() else { return };
-    let Some(id) = DecisionId::parse(&judgement.decision_id) else {
+    let Some(id) = DecisionId::parse(&judgment.decision_id) else {
         return;
     };
-    let judged = judged(&judgement.decision, &judgement.model_version, &judgement.policy_version);
+    let judged = judged(&judgment.decision, &judgment.model_version, &judgment.policy_version);
     let Submission { site, comment, .. } = submission;
     let decision = UnredactedDecision {
         submitted_at: submission.of_the_past(now),
@@ -200,7 +200,7 @@ fn remember(
             now,
         )
     };
-    let degraded = &mut judgement.decision.degraded;
+    let degraded = &mut judgment.decision.degraded;
     if recorder.remember(decision) == Enqueued::Dropped && !degraded.contains(&Degraded::Feedback) {
         degraded.push(Degraded::Feedback);
     }
@@ -223,14 +223,14 @@ fn judged(decision: &Decision, model_version: &str, policy_version: &str) -> Jud
     }
 }
 
-fn judgement(
+fn judgment(
     submission: &Submission,
     policy: &SitePolicy,
     model: Option<&LoadedModel>,
     evidence: &Evidence,
     record: ReplayRecord,
     replayed: bool,
-) -> Judgement {
+) -> Judgment {
     let decision = policy::decide(evidence, policy);
     let scored = matches!(evidence.classifier, Classifier::Scored(..));
     // What another model said before cannot be explained by this one.
@@ -244,7 +244,7 @@ fn judgement(
             let summary = policy::summarize(&explanation, &reading);
             Explained { explanation, summary }
         });
-    Judgement {
+    Judgment {
         decision_id: if submission.dry_run {
             String::new()
         } else {

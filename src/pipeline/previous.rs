@@ -48,8 +48,8 @@ async fn ask(deps: &Deps, id: DecisionId, submission: &Submission, now: Timestam
     }
 }
 
-/// Returns true if the comment is, to the byte, the one that the record is of. Of an older version's records, and where a
-/// site keeps nothing of texts, that is not known: then it counts as changed.
+/// Returns true if the comment is, to the byte, the one that the record is of. Of an older version's records, and where
+/// a site keeps nothing of texts, that is not known: then it counts as changed.
 fn is_unchanged(deps: &Deps, record: &Record, submission: &Submission) -> bool {
     let Submission { site, comment, .. } = submission;
     let pseudonymizer = &deps.operations.pseudonymizer;
@@ -66,8 +66,8 @@ fn named(submission: &Submission, policy: &SitePolicy) -> Option<DecisionId> {
         .filter(|_| may_have && policy.history.previous_labels)
 }
 
-/// The meaning of a label for the next decision. An author's own appeal is no person's word for the site; abuse and what is off
-/// topic are no spam, and are left to the classifier.
+/// The meaning of a label for the next decision. An author's own appeal is no person's word for the site; abuse and
+/// what is off topic are no spam, and are left to the classifier.
 fn said(label: &Label) -> Option<Said> {
     match (label.source, label.opinion) {
         (LabelSource::Moderator | LabelSource::Import, Opinion::Ham) => Some(Said::Ham),

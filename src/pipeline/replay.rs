@@ -1,5 +1,5 @@
-//! What is remembered of a request, so that its repetition gets the same answer from any replica: the decision's name,
-//! what the model said, how the author stood, what was said before, and whether quotas were asked. Nothing of the comment,
+//! The record of a request, so that its repetition gets the same answer from any replica: the decision's name, what the
+//! model said, how the author stood, what was said before, and whether quotas were asked. Nothing of the comment,
 //! nothing of its author.
 
 use super::subject::QuotaScope;

@@ -88,7 +88,8 @@ fn thresholds(model: Thresholds, policy: &SitePolicy) -> Thresholds {
     Thresholds { hold_at, reject_at }
 }
 
-/// The parts of a comment that the model reads. Of the e-mail address that is the domain; the network address is not read.
+/// The parts of a comment that the model reads. Of the e-mail address that is the domain; the network address is not
+/// read.
 pub(super) fn reading(comment: &Comment) -> Reading<'_> {
     let known = |text: &'_ str| !text.trim().is_empty();
     Reading {

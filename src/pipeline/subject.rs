@@ -1,4 +1,4 @@
-//! Whose quotas a submission spends, if anybody's, under which pseudonym, and by which key its repetition is known.
+//! Tells whose quotas a submission spends, under which pseudonym, and by which key its repetition is known.
 
 use std::net::IpAddr;
 
@@ -22,8 +22,8 @@ pub(super) enum QuotaSubject {
     AddressNotPublic,
 }
 
-/// A [`QuotaSubject`] without the author. It is remembered of a request: its repetition is answered as the first was, also
-/// when it is sent as something for which no quota is asked.
+/// A [`QuotaSubject`] without the author. It is remembered of a request: its repetition is answered as the first was,
+/// also when it is sent as something for which no quota is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum QuotaScope {

@@ -15,17 +15,17 @@ use crate::verdict::Decision;
 /// One comment to judge.
 #[derive(Debug)]
 pub struct Submission {
-    /// Where it was sent.
+    /// The site that it was sent to.
     pub site: SiteId,
-    /// What was sent.
+    /// The comment.
     pub comment: Comment,
-    /// Why it is judged.
+    /// The occasion on which it is judged.
     pub action: Action,
     /// The caller's idempotency key.
     pub request: Option<RequestId>,
     /// The decision before it, for an edit or a recheck.
     pub previous: Option<DecisionId>,
-    /// Whether to explain the score.
+    /// True if the score is to be explained.
     pub explain: bool,
     /// Judge only: spend, record and remember nothing.
     pub dry_run: bool,
@@ -72,10 +72,10 @@ impl fmt::Debug for RequestId {
 
 /// The answer to a submission.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Judgement {
+pub struct Judgment {
     /// Names the decision; empty for a dry run.
     pub decision_id: String,
-    /// What was decided.
+    /// The decision.
     pub decision: Decision,
     /// The version of the model that read the text; empty if none did.
     pub model_version: String,
@@ -83,7 +83,7 @@ pub struct Judgement {
     pub policy_version: String,
     /// The answer was given before.
     pub replayed: bool,
-    /// Why the text was scored as it was, if that was asked and it was scored.
+    /// The explanation of the score, if it was asked for and the text was scored.
     pub explanation: Option<Explained>,
 }
 
@@ -96,7 +96,7 @@ pub struct Explained {
     pub summary: Summary,
 }
 
-/// Why a submission is not judged: a mistake of the calling program.
+/// The reason why a submission is not judged: a mistake of the calling program.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The configuration does not know the site.

@@ -8,23 +8,23 @@ use crate::verdict::QuotaState;
 /// The facts about one comment. A failure at the edge arrives here as a fact like any other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
-    /// What the caller vouches for.
+    /// The trust that the caller vouches for.
     pub trust: Trust,
-    /// What the form and the hidden field show.
+    /// The signals of the form and of the hidden field.
     pub signals: Vec<Signal>,
-    /// What the quotas say.
+    /// The quotas' evidence.
     pub velocity: Velocity,
     /// Redis should have answered for quotas and request ids, and this process did alone.
     pub redis_away: bool,
-    /// What the site knows of the author's past.
+    /// The author's history with the site.
     pub history: History,
-    /// What a person said of the comment before.
+    /// A person's word on the comment before.
     pub previous: Previous,
-    /// What the model says.
+    /// The model's evidence.
     pub classifier: Classifier,
 }
 
-/// What a person said of the decision that an edit or a recheck names.
+/// A person's word on the decision that an edit or a recheck names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Previous {
     /// The caller names none, or it is not to be looked up.
@@ -65,7 +65,7 @@ impl Previous {
     ];
 }
 
-/// How often the author has commented lately.
+/// The state of the author's quotas.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Velocity {
     /// Nobody asked: not a new submission, or the author is not counted.
@@ -83,7 +83,7 @@ pub enum Velocity {
     },
 }
 
-/// What the model says of the text.
+/// The model's evidence about the text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Classifier {
     /// Not asked: the site switched it off, or the author is staff.

@@ -60,7 +60,7 @@ pub fn author_message(reason: &Reason, handling: Handling) -> String {
     }
 }
 
-/// What to mend in the form.
+/// The message that says what to mend in the form.
 fn form_message(reason: &Reason) -> String {
     use ReasonCode as R;
     let max = param(reason, "max");
@@ -178,7 +178,7 @@ pub fn moderator_message(reason: &Reason) -> String {
     }
 }
 
-/// What one term did to the score, for a moderator.
+/// The message about one term's effect on the score, for a moderator.
 pub fn contribution_message(contribution: &Contribution) -> String {
     let direction = if contribution.log_odds > 0.0 {
         "towards spam"
@@ -207,7 +207,7 @@ pub fn contribution_message(contribution: &Contribution) -> String {
     )
 }
 
-/// What stands on which list. Of networks and accounts the entry is not said: it may be a reader's own.
+/// The message about a listed entry. The entry of networks and accounts is not said: it may be a reader's own.
 fn listed(reason: &Reason) -> String {
     let verb = match reason.code {
         ReasonCode::ListBlocked => "blocks",

@@ -20,7 +20,8 @@ use crate::comment::Trust;
 
 /// Judges. Every reason that holds is reported, in the order of precedence; the first that applies sets the verdict:
 ///
-/// 1. the form's faults, 2. the hidden field, the block lists and a person's word that it is spam, 3. quotas that reject → reject;
+/// 1. the form's faults, 2. the hidden field, the block lists and a person's word that it is spam, 3. quotas that
+///    reject → reject;
 /// 4. an author whom the site trusts or has on its allow list → approve;
 /// 5. the classifier, with enough evidence → reject;
 /// 6. whatever holds → hold; 7. approve.
@@ -86,7 +87,7 @@ fn verdict(reasons: &[Reason], vouched: usize) -> (Verdict, Handling) {
     (Verdict::Approve, Handling::Publish)
 }
 
-/// Where signals stand in the order of precedence.
+/// The stages of the order of precedence.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// Steps 1 and 2.
@@ -97,7 +98,7 @@ enum Stage {
     Doubts,
 }
 
-/// What a signal's code means: where it stands, what it may do, and what becomes of a comment that it rejects.
+/// The meaning of a signal's code: its stage, its effect, and the handling of a comment that it rejects.
 fn meaning(code: ReasonCode, effects: Effects) -> (Stage, Effect, Handling) {
     use ReasonCode as R;
     let doubt = |effect| (Stage::Doubts, effect, Handling::Queue);
@@ -255,7 +256,7 @@ fn classifier(evidence: &Evidence, policy: &SitePolicy, reasons: &mut Vec<Reason
     }
 }
 
-/// Where a probability lies.
+/// The band that a probability lies in.
 enum Band {
     Clear,
     Unsure,

@@ -70,7 +70,7 @@ fn any_classifier() -> impl Strategy<Value = Classifier> {
     ]
 }
 
-/// What `signals` may report.
+/// The codes that `signals` may report.
 fn signal_codes() -> Vec<ReasonCode> {
     let by_others = |code: &ReasonCode| {
         [

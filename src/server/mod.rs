@@ -27,10 +27,10 @@ use crate::transport::{Admission, CallBounds, ConnectionBounds, IdleTimeout, Inc
 
 pub use reload::Reload;
 
-/// How often metrics are tidied up.
+/// The interval at which metrics are tidied up.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How often feedback is tidied up.
+/// The interval at which feedback is tidied up.
 const TIDY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The failures of a server between its start and its end.
@@ -39,11 +39,11 @@ pub enum ServerError {
     /// The address cannot be listened on.
     #[error("listen on {address}: {source}; {remedy} {flag}")]
     Bind {
-        /// Which address.
+        /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
-        /// What to do about it.
+        /// The remedy.
         remedy: &'static str,
         /// With which flag.
         flag: &'static str,
@@ -92,7 +92,7 @@ impl Listeners {
         self
     }
 
-    /// Where they listen.
+    /// The addresses that they listen on.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners
             .iter()

@@ -8,7 +8,8 @@ use tokio::time::MissedTickBehavior;
 
 use crate::operations::Operations;
 
-/// How often a model directory is looked at: a promotion is at work within about this and the time of loading.
+/// The interval at which a model directory is looked at: a promotion is at work within about this and the time of
+/// loading.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Until the server ends.

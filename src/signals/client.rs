@@ -9,7 +9,8 @@ use crate::site::SitePolicy;
 use crate::text::{Hosts, Link};
 use crate::verdict::ReasonCode;
 
-/// HTTP libraries and command-line tools, by the product that their `User-Agent` begins with, in lower case and in order.
+/// HTTP libraries and command-line tools, by the product that their `User-Agent` begins with, in lower case and in
+/// order.
 const PROGRAMS: [&str; 36] = [
     "aiohttp",
     "apache-httpclient",

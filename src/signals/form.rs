@@ -102,7 +102,7 @@ fn too_long(
     }
 }
 
-/// What rich-text editors put where nothing is.
+/// The entities that rich-text editors put where nothing is.
 const BLANK_ENTITIES: [&str; 6] = ["&nbsp;", "&#160;", "&#xa0;", "&#xA0;", "&#8203;", "&ZeroWidthSpace;"];
 
 /// Tags that show nothing by themselves.
@@ -110,8 +110,8 @@ const BLANK_TAGS: [&str; 12] = [
     "p", "br", "div", "span", "b", "i", "u", "em", "strong", "ul", "ol", "li",
 ];
 
-/// Whether a text shows nothing to a reader: only white space, invisible characters, or the empty paragraphs that
-/// rich-text editors send.
+/// Returns true if a text shows nothing to a reader: only white space, invisible characters, or the empty paragraphs
+/// that rich-text editors send.
 pub fn is_blank(text: &str) -> bool {
     let mut rest = text;
     while let Some(first) = rest.chars().next() {

@@ -1,4 +1,4 @@
-//! What the site knows of an author's past comments, as far as the caller has said it.
+//! The author's history with the site, as far as the caller has said it.
 
 use crate::clock::Timestamp;
 use crate::comment::Author;

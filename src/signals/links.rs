@@ -12,7 +12,7 @@ pub(super) struct Links {
     seen: Seen,
     /// The author's website.
     website: Option<Link>,
-    /// How many of the text's count: not those to the site itself, nor those to where the article links.
+    /// The number of the text's count: not those to the site itself, nor those to where the article links.
     n_counted: usize,
     any_foreign: bool,
 }
@@ -39,7 +39,7 @@ impl Links {
         }
     }
 
-    /// Where they lead, or seem to lead; the author's website last.
+    /// The hosts that they lead to, or seem to lead to; the author's website last.
     pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
         self.seen
             .links

@@ -55,8 +55,8 @@ fn hosts(code: ReasonCode, links: &Links, names: &Names, signals: &mut Vec<Signa
     }
 }
 
-/// Of networks and accounts the entry is not repeated: it may be a reader's own. An account that nobody has signed in to
-/// cannot be let through.
+/// Observes listed networks, accounts and e-mail domains. The entry of networks and accounts is not repeated: it may be
+/// a reader's own. An account that nobody has signed in to cannot be let through.
 fn people(code: ReasonCode, comment: &Comment, people: &People, signals: &mut Vec<Signal>) {
     let author = &comment.author;
     let address = author.address.as_ref().map(|address| *address.expose());

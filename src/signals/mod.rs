@@ -1,8 +1,8 @@
 //! Cheap observations about a comment, made without the model: is the form filled in, did a program fill it in, what
 //! does it link to, who and what stands on the site's lists, what sent it and from where.
 //!
-//! A signal says what is there; what follows from it is for `policy` to say. It never quotes the comment: its entries are
-//! those that the site's own people wrote. Start reading in [`collect`].
+//! A signal says what is there; what follows from it is for `policy` to say. It never quotes the comment: its entries
+//! are those that the site's own people wrote. Start reading in [`collect`].
 
 mod client;
 mod form;
@@ -20,7 +20,7 @@ pub use history::History;
 /// One observation: the code it is reported by and the numbers that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signal {
-    /// What was observed.
+    /// The code of the observation.
     pub code: ReasonCode,
     /// Its numbers, by name.
     pub params: Vec<(&'static str, String)>,
@@ -73,5 +73,5 @@ fn unexpected_language(comment: &Comment, policy: &SitePolicy) -> Option<Signal>
     })
 }
 
-/// What a program that announces a link cannot fill in.
+/// The fields that a program which announces a link cannot fill in.
 const AUTHOR_FIELDS: [Field; 3] = [Field::AuthorName, Field::AuthorEmail, Field::AuthorUrl];

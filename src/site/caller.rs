@@ -1,4 +1,4 @@
-//! Who may call for a site: keys, of which only the hash is known here.
+//! The callers of a site: keys, of which only the hash is known here.
 //!
 //! A key is 256 random bits, so a plain SHA-256 of it gives nothing away, and needs no salt and no stretching. It is
 //! found by the first eight bytes of its hash and told apart by the rest in constant time: what a clock could tell of
@@ -17,7 +17,7 @@ use crate::site::SiteId;
 /// No key is longer, in bytes; ours have 73.
 const KEY_BYTES_MAX: usize = 256;
 
-/// What a hash begins with in the configuration.
+/// The prefix of a hash in the configuration.
 const PREFIX: &str = "sha256:";
 
 /// The hash of a key.
@@ -61,7 +61,7 @@ impl fmt::Debug for KeyHash {
 pub struct CallerKey {
     /// Its hash.
     pub hash: KeyHash,
-    /// Whose it is, for people.
+    /// The owner, for people.
     pub name: String,
     /// The first moment at which it opens nothing any more; `None` is never.
     pub expires: Option<Timestamp>,
@@ -69,7 +69,7 @@ pub struct CallerKey {
     pub calls_per_second: Option<u32>,
 }
 
-/// What a key opens.
+/// The calls that a key opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opens {
     /// One site.
@@ -94,7 +94,7 @@ impl Grant {
         self.hash
     }
 
-    /// Whether it opens this at `now`.
+    /// Returns true if it opens this at `now`.
     pub fn opens(&self, what: &Opens, now: Timestamp) -> bool {
         self.opens.iter().any(|(opens, until)| opens == what && now < *until)
     }
@@ -107,7 +107,7 @@ pub struct Callers {
     site_keys: bool,
     /// Calls that one caller may make in a second, and at once; zero is no limit.
     pub calls_per_second: u32,
-    /// Whether the administrative calls are open to everybody while there is no key at all: so it is where nobody but
+    /// True if the administrative calls are open to everybody while there is no key at all: so it is where nobody but
     /// this machine can call.
     pub admin_without_key: bool,
 }
@@ -134,17 +134,17 @@ impl Callers {
         callers
     }
 
-    /// Whether calls for sites need a key: as soon as any site has one.
+    /// Returns true if calls for sites need a key: as soon as any site has one.
     pub const fn key_needed(&self) -> bool {
         self.site_keys
     }
 
-    /// Whether there is no key at all.
+    /// Returns true if there is no key at all.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// What this key opens, if it opens anything at `now`.
+    /// The grant of this key, if it opens anything at `now`.
     pub fn find(&self, key: &str, now: Timestamp) -> Option<&Arc<Grant>> {
         if key.len() > KEY_BYTES_MAX {
             return None;

@@ -22,7 +22,7 @@ pub use policy::{
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SiteId(String);
 
-/// Why a text is not the name of a site.
+/// The reason why a text is not the name of a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSiteId {
     /// Nothing there.
@@ -67,8 +67,8 @@ impl fmt::Display for SiteId {
     }
 }
 
-/// How many comments one author may send: `burst` at once from rest, then one every `interval`. In any window of length
-/// t it grants at most `burst + ⌊t / interval⌋`.
+/// The number of comments one author may send: `burst` at once from rest, then one every `interval`. In any window of
+/// length t it grants at most `burst + ⌊t / interval⌋`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quota {
     /// Its name in the configuration and in answers, for example `minute`.
@@ -77,7 +77,7 @@ pub struct Quota {
     pub burst: u32,
     /// The time that gives one grant back, in whole microseconds, above zero.
     pub interval: Duration,
-    /// What a comment gets that finds the quota empty.
+    /// The verdict on a comment that finds the quota empty.
     pub effect: Verdict,
     /// Counted and reported, never enforced.
     pub shadow: bool,
@@ -88,9 +88,9 @@ pub struct Quota {
 pub struct Sites {
     /// The sites that the configuration names.
     pub named: BTreeMap<SiteId, Arc<SitePolicy>>,
-    /// What judges a site that is not named; `None` refuses it.
+    /// The policy of a site that is not named; `None` refuses it.
     pub unnamed: Option<Arc<SitePolicy>>,
-    /// Who may call.
+    /// The callers.
     pub callers: Callers,
 }
 

@@ -9,52 +9,52 @@ use crate::site::{Lists, Quota};
 use crate::text::Hosts;
 use crate::verdict::Verdict;
 
-/// What a site judges its comments by.
+/// The policy that a site judges its comments by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SitePolicy {
     /// The start of the digest of the resolved settings: two policies that judge alike have one version.
     pub version: String,
-    /// Whether the text is read by the model.
+    /// True if the text is read by the model.
     pub classifier: bool,
     /// Hold from this probability on; `None` takes the model's own threshold.
     pub hold_at: Option<f64>,
     /// Reject from this probability on; `None` takes the model's own threshold.
     pub reject_at: Option<f64>,
-    /// Whether addresses that are not public are counted.
+    /// True if addresses that are not public are counted.
     pub judge_private_addresses: bool,
     /// Leading bits of an IPv4 address that make one author, 8 to 32.
     pub ipv4_prefix: u8,
     /// Leading bits of an IPv6 address that make one author, 16 to 128.
     pub ipv6_prefix: u8,
-    /// What becomes of quotas while Redis is away.
+    /// The treatment of quotas while Redis is away.
     pub redis_away: RedisAway,
-    /// How many held comments a day the site has people for; statistics are held against it.
+    /// The number of held comments a day the site has people for; statistics are held against it.
     pub holds_per_day: Option<u64>,
-    /// What is kept of each text, where decisions are remembered.
+    /// The part of each text that is kept, where decisions are remembered.
     pub keep: Keep,
-    /// Whether keyed pseudonyms of the author's name and e-mail address are kept with each decision.
+    /// True if keyed pseudonyms of the author's name and e-mail address are kept with each decision.
     pub author_history: bool,
-    /// Which fields must be there, by trust.
+    /// The required fields, by trust.
     pub required: Required,
-    /// How long fields may be.
+    /// The longest lengths of fields.
     pub lengths: Lengths,
     /// A form that comes back sooner was not read by a person.
     pub form_age_min: Duration,
     /// The languages that comments are expected in; none expects any.
     pub languages: Vec<LanguageTag>,
-    /// Which links count, and how many may be there.
+    /// The links that count, and the number that is allowed.
     pub links: LinkPolicy,
-    /// How the past counts.
+    /// The weight of the past.
     pub history: HistoryPolicy,
-    /// Who and what is let through, held or turned away.
+    /// The lists.
     pub lists: Arc<Lists>,
-    /// What each check may do.
+    /// The effect of each check.
     pub effects: Effects,
     /// The quotas, shortest interval first.
     pub quotas: Vec<Quota>,
 }
 
-/// What becomes of quotas while Redis is away.
+/// The treatment of quotas while Redis is away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RedisAway {
     /// This process counts by itself.
@@ -65,10 +65,10 @@ pub enum RedisAway {
     Ignore,
 }
 
-/// What is kept of a text for retraining.
+/// The part of a text that is kept for retraining.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// What the model reads of it, hashed.
+    /// The features that the model reads of it, hashed.
     Features,
     /// The text, without what is personal.
     Text,
@@ -111,7 +111,7 @@ pub struct FieldSet {
 }
 
 impl FieldSet {
-    /// Whether the set holds the field.
+    /// Returns true if the set holds the field.
     pub const fn has(self, field: Field) -> bool {
         self.bits & (1 << field as u8) != 0
     }
@@ -147,16 +147,16 @@ impl FromIterator<Field> for FieldSet {
     }
 }
 
-/// Which fields must be there, by what the caller vouches for.
+/// The required fields, by what the caller vouches for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Required {
-    /// Of anonymous authors.
+    /// The fields required of anonymous authors.
     pub anonymous: FieldSet,
-    /// Of authors who are signed in.
+    /// The fields required of authors who are signed in.
     pub authenticated: FieldSet,
-    /// Of authors whom the site trusts.
+    /// The fields required of authors whom the site trusts.
     pub trusted: FieldSet,
-    /// Of the site's own people.
+    /// The fields required of the site's own people.
     pub staff: FieldSet,
 }
 
@@ -175,17 +175,17 @@ impl Required {
 /// The longest that fields may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lengths {
-    /// In characters (Unicode scalar values), trimmed.
+    /// The most characters (Unicode scalar values), trimmed.
     pub author_name_chars_max: usize,
-    /// In characters, trimmed.
+    /// The most characters, trimmed.
     pub author_email_chars_max: usize,
-    /// In characters, trimmed.
+    /// The most characters, trimmed.
     pub author_url_chars_max: usize,
-    /// In bytes of UTF-8, as submitted.
+    /// The most bytes of UTF-8, as submitted.
     pub content_bytes_max: usize,
 }
 
-/// Which links count, and how many may be there.
+/// The links that count, and the number that is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkPolicy {
     /// So many links are allowed.
@@ -194,11 +194,11 @@ pub struct LinkPolicy {
     pub own_hosts: Hosts,
 }
 
-/// How the past of an author and of a comment counts. Shifts of the classifier's thresholds are in log-odds; one of 0 moves
-/// nothing.
+/// The weight of the past of an author and of a comment. Shifts of the classifier's thresholds are in log-odds; one of
+/// 0 moves nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HistoryPolicy {
-    /// From so many approved comments on an author is known, at least 1.
+    /// The number of approved comments from which on an author is known, at least 1.
     pub known_count: u32,
     /// Both thresholds rise by this for an author who is known, 0 to 10.
     pub known_shift: f64,
@@ -206,11 +206,11 @@ pub struct HistoryPolicy {
     pub new_account_age: Duration,
     /// `hold_at` falls by this for an author who is new, 0 to 10.
     pub new_shift: f64,
-    /// Whether an edit or a recheck starts from what a person said of the decision that it names.
+    /// True if an edit or a recheck starts from what a person said of the decision that it names.
     pub previous_labels: bool,
 }
 
-/// What a check may do.
+/// The effect of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// The check is not made.
@@ -219,7 +219,7 @@ pub enum Effect {
     Pull(Verdict),
 }
 
-/// What each check may do.
+/// The effect of each check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effects {
     /// Missing, malformed or overlong fields.
@@ -256,7 +256,7 @@ pub struct Effects {
     pub classifier_spam: Effect,
     /// Probability of at least `hold_at`.
     pub classifier_unsure: Effect,
-    /// Would be rejected, on too little evidence.
+    /// The effect on a comment that would be rejected, on too little evidence.
     pub classifier_thin_evidence: Effect,
     /// No model.
     pub classifier_unavailable: Effect,

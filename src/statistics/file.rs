@@ -15,23 +15,23 @@ use crate::verdict::{ReasonCode, Verdict};
 const VERSION: u32 = 1;
 const VERDICTS: [Verdict; 3] = [Verdict::Approve, Verdict::Hold, Verdict::Reject];
 
-/// Why counts could not be read or written.
+/// The reason why counts could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StatisticsError {
     /// The disk.
     #[error("use the statistics in {path}: {source}")]
     Disk {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The file is none of ours.
     #[error("read the statistics in {path}: {problem}; move the file away to begin anew")]
     Format {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What was decided, counted by site and day: the numbers that a desk looks at in the morning.
+//! Counts of decisions by site and day: the numbers that a desk looks at in the morning.
 //!
 //! Counts only: no text, no author, not even a decision's name. In memory, bounded by sites and days; with a data
 //! directory they are written there and survive a start. What this room must never do: wait for a disk while a comment
@@ -23,7 +23,7 @@ pub const DAYS_MAX: usize = 35;
 const SITES_MAX: usize = 10_000;
 /// The name of all sites that have none here; no site can be called like this.
 pub const OTHER: &str = "(other)";
-/// How many reasons there are.
+/// The number of reasons.
 const N_REASONS: usize = ReasonCode::ALL.len();
 
 /// A day of UTC, counted from 1970-01-01.
@@ -42,7 +42,7 @@ impl Day {
         Self(self.0.saturating_sub(days))
     }
 
-    /// Whether the day is among those that are kept when it is `today`.
+    /// Returns true if the day is among those that are kept when it is `today`.
     pub const fn is_kept_on(self, today: Self) -> bool {
         (today.0.saturating_sub(self.0) as usize) < DAYS_MAX
     }
@@ -61,7 +61,7 @@ impl Day {
     }
 }
 
-/// What was decided on one site on one day.
+/// The decisions on one site on one day, counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts {
     /// Approved, held, rejected.
@@ -83,12 +83,12 @@ impl Default for Counts {
 }
 
 impl Counts {
-    /// How many comments had this verdict.
+    /// The number of comments with this verdict.
     pub const fn of(&self, verdict: Verdict) -> u64 {
         self.verdicts[verdict as usize]
     }
 
-    /// How many comments there were.
+    /// The number of comments.
     pub fn total(&self) -> u64 {
         self.verdicts.iter().sum()
     }
@@ -114,7 +114,7 @@ type Days = VecDeque<(Day, Counts)>;
 pub struct Statistics {
     sites: RwLock<BTreeMap<String, Arc<Mutex<Days>>>>,
     since: Timestamp,
-    /// Where they are kept, if they are.
+    /// The file that they are kept in, if any.
     file: Option<PathBuf>,
 }
 
@@ -125,7 +125,7 @@ pub struct Line {
     pub site: String,
     /// The day.
     pub day: Day,
-    /// What was counted.
+    /// The counts.
     pub counts: Counts,
 }
 
@@ -156,7 +156,7 @@ impl Statistics {
         }
     }
 
-    /// What was counted from `first` on, of one site or of all, by site and day.
+    /// Reports the counts from `first` on, of one site or of all, by site and day.
     pub fn report(&self, site: Option<&str>, first: Day) -> Vec<Line> {
         let sites = self.sites.read().unwrap_or_else(PoisonError::into_inner);
         let wanted = sites.iter().filter(|(name, _)| site.is_none_or(|site| site == *name));

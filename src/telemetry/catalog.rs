@@ -1,7 +1,7 @@
 //! Every metric with its kind, its labels and what it means, once. `docs/metrics.md` is the same for people, with what
 //! to do about each; a test holds the two together, and another what `/metrics` prints.
 
-/// What kind of number a metric is.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Grows, and starts anew with the process.
@@ -17,11 +17,11 @@ pub enum Kind {
 pub struct Metric {
     /// Its name.
     pub name: &'static str,
-    /// What kind of number it is.
+    /// The metric's kind.
     pub kind: Kind,
     /// Its labels, each from a closed set or from the configuration.
     pub labels: &'static [&'static str],
-    /// What it means.
+    /// The meaning.
     pub help: &'static str,
 }
 

@@ -1,11 +1,11 @@
-//! How many decisions are told in the log.
+//! The number of decisions are told in the log.
 
 /// The shares of decisions that are logged, each from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Events {
-    /// Of those that held or rejected.
+    /// The share of those that held or rejected.
     pub objections: f64,
-    /// Of those that approved.
+    /// The share of those that approved.
     pub approvals: f64,
 }
 
@@ -16,7 +16,7 @@ impl Events {
         approvals: 0.0,
     };
 
-    /// Whether a decision is logged. The same one always is or never: its id decides, which is random.
+    /// Returns true if a decision is logged. The same one always is or never: its id decides, which is random.
     pub fn wants(&self, objection: bool, decision_id: &str) -> bool {
         let share = if objection { self.objections } else { self.approvals };
         if share <= 0.0 || share >= 1.0 {

@@ -17,10 +17,12 @@ use crate::record::Opinion;
 use crate::site::{SiteId, Sites};
 use crate::verdict::{Decision, Degraded, ReasonCode, Verdict};
 
-/// Upper bounds of the latency buckets, in seconds: from a comment judged in memory to the deadline of a patient caller.
+/// Upper bounds of the latency buckets, in seconds: from a comment judged in memory to the deadline of a patient
+/// caller.
 const LATENCY_BUCKETS: [f64; 10] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.3];
 
-/// Upper bounds of the buckets of whole calls, in seconds: each 1.5 times the one before, from 50 µs to a third of a second.
+/// Upper bounds of the buckets of whole calls, in seconds: each 1.5 times the one before, from 50 µs to a third of a
+/// second.
 const CALL_BUCKETS: [f64; 23] = [
     0.000_05, 0.000_075, 0.000_11, 0.000_17, 0.000_25, 0.000_38, 0.000_57, 0.000_85, 0.001_3, 0.001_9, 0.002_9,
     0.004_3, 0.006_5, 0.009_7, 0.015, 0.022, 0.033, 0.049, 0.074, 0.11, 0.17, 0.25, 0.37,
@@ -32,8 +34,8 @@ const PROBABILITY_BUCKETS: [f64; 9] = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.
 /// The label of all sites that are not configured; no site can be named like this.
 const OTHER: &str = "(other)";
 
-/// Why a call was denied, as `moderato_calls_denied_total` labels it: no valid key, another site's, not an administrator's,
-/// too many calls.
+/// The reason why a call was denied, as `moderato_calls_denied_total` labels it: no valid key, another site's, not an
+/// administrator's, too many calls.
 pub const DENIALS: [&str; 4] = ["key", "site", "admin", "calls"];
 
 /// The metrics of one process.
@@ -63,7 +65,7 @@ pub struct Metrics {
     model_failures: Counter,
 }
 
-/// What is counted for each site.
+/// The counters of each site.
 struct SiteMetrics {
     verdicts: [(Verdict, Counter); 3],
     replayed: Counter,

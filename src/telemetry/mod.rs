@@ -23,15 +23,15 @@ pub use traces::{Call, Judged, Traces, TracesError};
 use tracing_subscriber::util::TryInitError;
 pub use transport::TransportMetrics;
 
-/// Why there are no logs.
+/// The reason why there are no logs.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The filter cannot be read.
     #[error("the log filter {filter:?} cannot be read ({message}); try \"info\" or \"info,moderato=debug\"")]
     Filter {
-        /// What was configured.
+        /// The configured filter.
         filter: String,
-        /// What is wrong with it.
+        /// The problem.
         message: String,
     },
     /// Logs were set up before.
@@ -45,8 +45,8 @@ pub struct Logs {
     filter: EnvFilter,
 }
 
-/// Reads the filter. A bare level is for moderato alone; other crates then speak at `warn` at most: what they log is not
-/// ours to vouch for.
+/// Reads the filter. A bare level is for moderato alone; other crates then speak at `warn` at most: what they log is
+/// not ours to vouch for.
 ///
 /// # Errors
 /// The filter is malformed.

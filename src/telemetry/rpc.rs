@@ -1,6 +1,6 @@
 //! The closed sets that a gRPC call is counted by: which method, and how it ended.
 
-/// What gRPC calls its status codes, from 1 on; 0 is OK, and no error.
+/// The names of gRPC's status codes, from 1 on; 0 is OK, and no error.
 pub(super) const CODES: [&str; 16] = [
     "cancelled",
     "unknown",

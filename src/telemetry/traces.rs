@@ -23,7 +23,7 @@ use crate::clock::Timestamp;
 use crate::site::SiteId;
 use crate::verdict::Decision;
 
-/// Where spans go.
+/// The destination of spans.
 #[derive(Debug, Clone, Default)]
 pub enum Traces {
     /// Nowhere; asking costs nothing.
@@ -41,9 +41,9 @@ pub struct Otlp {
 }
 
 impl Traces {
-    /// Sends spans to the collector at `endpoint` by OTLP over gRPC, in batches and in the background: no call waits for
-    /// it, and what it does not take is dropped. A caller that traces decides for its calls; of the others this share,
-    /// from 0 to 1, is traced.
+    /// Sends spans to the collector at `endpoint` by OTLP over gRPC, in batches and in the background: no call waits
+    /// for it, and what it does not take is dropped. A caller that traces decides for its calls; of the others this
+    /// share, from 0 to 1, is traced.
     ///
     /// It must be called where the runtime runs.
     ///
@@ -125,24 +125,24 @@ pub struct Call {
     span: Arc<Mutex<opentelemetry_sdk::trace::Span>>,
 }
 
-/// What a decision tells its span, beside itself.
+/// A decision with what else its span tells.
 #[derive(Debug, Clone, Copy)]
 pub struct Judged<'a> {
-    /// Where the comment was sent.
+    /// The site that the comment was sent to.
     pub site: &'a SiteId,
     /// Names the decision.
     pub decision_id: &'a str,
     /// The decision.
     pub decision: &'a Decision,
-    /// Which model read the text.
+    /// The version of the model that read the text.
     pub model_version: &'a str,
-    /// Which policy judged.
+    /// The version of the policy that judged.
     pub policy_version: &'a str,
     /// It was given before.
     pub replayed: bool,
     /// The beginning and the end of scoring the text; `None` where it was not scored, as for what was decided before.
     pub scored: Option<(Timestamp, Timestamp)>,
-    /// From when to when the quotas were counted, if they were.
+    /// The beginning and the end of counting the quotas, if they were counted.
     pub counted: Option<(Timestamp, Timestamp)>,
 }
 

@@ -20,13 +20,13 @@ use super::markup::{self, Tags};
 pub struct Clean<'a> {
     /// The text.
     pub text: Cow<'a, str>,
-    /// Where each byte of `text` came from in the original, and its end; `None` if nothing moved.
+    /// The origin of each byte of `text`, and of its end; `None` if nothing moved.
     origin: Option<Vec<u32>>,
-    /// What was undone.
+    /// The counts of what was undone.
     pub undone: Undone,
 }
 
-/// How often something was undone that readers do not do.
+/// The counts of what was undone that readers do not do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Undone {
     /// Invisible characters between letters.
@@ -38,7 +38,7 @@ pub struct Undone {
 }
 
 impl Clean<'_> {
-    /// Where byte `at` of the cleaned text came from.
+    /// The origin of byte `at` of the cleaned text.
     pub(super) fn origin(&self, at: usize) -> u32 {
         #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
         self.origin
@@ -46,7 +46,7 @@ impl Clean<'_> {
             .map_or(at as u32, |origin| origin.get(at).copied().unwrap_or(u32::MAX))
     }
 
-    /// Where bytes of the cleaned text stand in `content`, which it was made of, on character boundaries.
+    /// The place of bytes of the cleaned text in `content`, which it was made of, on character boundaries.
     pub(super) fn range(&self, content: &str, start: usize, end: usize) -> Range<usize> {
         let start = (self.origin(start) as usize).min(content.len());
         // The end of the last character, not the beginning of the next: what was left out between them is not meant.
@@ -190,8 +190,8 @@ fn normalize(c: char, undone: &mut Undone, push: &mut dyn FnMut(char)) {
     }
 }
 
-/// Turns borrowed letters into the Latin ones that they pass for: in words that mix them with Latin letters, and in words
-/// made only of them if the text is otherwise written in Latin.
+/// Turns borrowed letters into the Latin ones that they pass for: in words that mix them with Latin letters, and in
+/// words made only of them if the text is otherwise written in Latin.
 fn fold_look_alikes(letters: &mut [(char, u32)], undone: &mut Undone) {
     if !letters.iter().any(|&(c, _)| look_alike(c).is_some()) {
         return;
@@ -250,7 +250,7 @@ fn fold(word: &mut [(char, u32)]) {
     }
 }
 
-/// Which characters belong to a link or a tag: in Latin whatever the text is written in.
+/// Marks the characters of links and tags: in Latin whatever the text is written in.
 fn markup_of(letters: &[(char, u32)]) -> Vec<bool> {
     let text: String = letters.iter().map(|&(c, _)| c).collect();
     let mut spans = Vec::new();

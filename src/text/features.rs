@@ -1,4 +1,4 @@
-//! What a model reads of a comment, without the comment: enough to learn from it and to judge it again.
+//! The features of a comment, without the comment: enough to learn from it and to judge it again.
 //!
 //! The terms are hashed without a key: whoever holds features can test whether a word or a phrase of three words stood
 //! in the comment. They are to be kept as the comment would be kept, and not as long.
@@ -10,10 +10,10 @@ use super::terms::{N_VIEWS, Sink, TEXT_VIEWS, View, emit};
 /// A comment's distinct terms, view by view, and what else the model wants to know of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Features {
-    /// The hashes of each view's distinct terms, ascending; none of the form's and the article's. A hash stands in one view
-    /// only: the first that came.
+    /// The hashes of each view's distinct terms, ascending; none of the form's and the article's. A hash stands in one
+    /// view only: the first that came.
     pub terms: [Vec<u32>; N_VIEWS],
-    /// Of them, those of links and addresses that may name a person, ascending.
+    /// The terms of links and addresses among them that may name a person, ascending.
     pub naming: Vec<u32>,
     /// Words with a letter in them, by hash, ascending, and how often each came.
     pub spoken: Vec<(u32, u32)>,
@@ -21,11 +21,11 @@ pub struct Features {
     pub n_linked: u32,
     /// Links that are written as markup.
     pub n_anchored: u32,
-    /// Are most letters of a script other than Latin?
+    /// True if most letters are of a script other than Latin.
     pub is_foreign: bool,
 }
 
-/// Why bytes are no features.
+/// The reason why bytes are no features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidFeatures {
     /// They were read by other rules.
@@ -40,7 +40,7 @@ pub enum InvalidFeatures {
     /// They are cut short, too long, or out of order.
     #[error("the features are damaged at byte {at}")]
     Damaged {
-        /// Where.
+        /// The byte.
         at: usize,
     },
 }
@@ -56,7 +56,7 @@ const TERMS_PER_BYTE: usize = 3;
 /// Names of link terms that may name a person begin so: domains of addresses, hosts and domains of links.
 const NAMING: [&str; 3] = ["mail at ", "host ", "domain "];
 
-/// May a term of [`View::Links`] with this name be somebody's?
+/// Returns true if a term of [`View::Links`] with this name may be somebody's.
 pub(crate) fn may_name_a_person(name: &str) -> bool {
     NAMING.iter().any(|naming| name.starts_with(naming))
 }
@@ -76,8 +76,8 @@ impl Features {
             n_linked,
             n_anchored,
         } = collector;
-        // The first view that a hash came in keeps it: each term is one number, hash, place and view from the highest bit
-        // on, so that a plain sort of numbers does what a stable sort of pairs did.
+        // The first view that a hash came in keeps it: each term is one number, hash, place and view from the highest
+        // bit on, so that a plain sort of numbers does what a stable sort of pairs did.
         terms.sort_unstable();
         terms.dedup_by_key(|term| *term >> 32);
         let mut out = Self {
@@ -107,12 +107,12 @@ impl Features {
         out
     }
 
-    /// How many distinct terms each view has.
+    /// The number of distinct terms each view has.
     pub fn n_distinct(&self) -> [u32; N_VIEWS] {
         std::array::from_fn(|view| u32::try_from(self.terms[view].len()).unwrap_or(u32::MAX))
     }
 
-    /// Is there nothing in it?
+    /// Returns true if there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.spoken.is_empty() && self.n_linked + self.n_anchored == 0 && self.terms[View::Words as usize].is_empty()
     }
@@ -134,7 +134,7 @@ impl Features {
         out
     }
 
-    /// What [`Features::to_bytes`] wrote.
+    /// Reads what [`Features::to_bytes`] wrote.
     ///
     /// # Errors
     /// [`InvalidFeatures`], if the bytes are of another version, or no features at all.
@@ -187,7 +187,7 @@ const fn view_of(term: u64) -> usize {
 /// Takes everything in the order in which it comes.
 #[derive(Default)]
 struct Collector {
-    /// From the highest bit: the hash, the place among the terms, the view.
+    /// The terms. From a term's highest bit: the hash, the place among the terms, the view.
     terms: Vec<u64>,
     naming: Vec<u32>,
     spoken: Vec<u32>,
@@ -241,7 +241,7 @@ fn put(out: &mut Vec<u8>, mut value: u32) {
     out.push(value as u8);
 }
 
-/// How many, then each less the one before.
+/// Writes how many there are, then each less the one before.
 fn put_ascending(out: &mut Vec<u8>, values: impl ExactSizeIterator<Item = u32>) {
     put(out, u32::try_from(values.len()).unwrap_or(u32::MAX));
     let mut last = 0;

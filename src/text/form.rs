@@ -1,8 +1,8 @@
 //! The author's name, website and e-mail domain as terms: most blog spam carries its sign there and not in the text.
 //!
 //! Every word, run of letters, host, path word and domain of a field may name a person, and is handed out as
-//! [`Sort::Personal`]: a model keeps it only where at least three groups of its training data have it. Counts and shapes
-//! are [`Sort::Shape`]. The local part of an e-mail address is not read at all.
+//! [`Sort::Personal`]: a model keeps it only where at least three groups of its training data have it. Counts and
+//! shapes are [`Sort::Shape`]. The local part of an e-mail address is not read at all.
 
 use std::collections::HashSet;
 
@@ -51,7 +51,8 @@ const PATH_WORDS_MAX: usize = 12;
 /// Letters of the shortest word that is looked for in another field.
 const SHARED_LETTERS_MIN: usize = 3;
 
-/// Hands the terms of the form to the sink. `text` has just read the comment's content, `field` is memory for the fields.
+/// Hands the terms of the form to the sink. `text` has just read the comment's content, `field` is memory for the
+/// fields.
 pub fn emit_form<S: Sink>(form: Form<'_>, text: &Scratch, field: &mut Scratch, sink: &mut S) {
     let website = form.website.map(|website| Website::of(beginning(website.trim())));
     if let Some(name) = form.name {

@@ -102,13 +102,13 @@ fn with_scheme(text: &str, from: usize, colon: usize) -> Option<Span> {
     })
 }
 
-/// May the character stand in a part of a host between dots?
+/// Returns true if the character may stand in a part of a host between dots.
 fn may_be_label(c: char) -> bool {
     // The vowel signs of India, Sri Lanka, Thailand and Laos, and the marks of Arabic, are no letters to Unicode.
     c == '-' || is_alphanumeric(c) || matches!(c, '\u{900}'..='\u{eff}' | '\u{64b}'..='\u{65f}')
 }
 
-/// May the character stand in a path or a query?
+/// Returns true if the character may stand in a path or a query.
 fn may_be_rest(c: char) -> bool {
     !c.is_whitespace()
         && !matches!(
@@ -139,7 +139,7 @@ fn run(text: &str, is_so: impl Fn(char) -> bool) -> usize {
     text.find(|c| !is_so(c)).unwrap_or(text.len())
 }
 
-/// Where the link ends whose host ends at `host_end`: behind its port, its path and its query.
+/// The end of the link whose host ends at `host_end`: behind its port, its path and its query.
 fn rest_end(text: &str, host_end: usize) -> usize {
     let mut end = host_end;
     if let Some(port) = text[end..].strip_prefix(':') {
@@ -153,7 +153,7 @@ fn rest_end(text: &str, host_end: usize) -> usize {
     end
 }
 
-/// Is this a top-level domain behind `before`, and no sentence that begins without a space?
+/// Returns true if this is a top-level domain behind `before`, and no sentence that begins without a space.
 fn is_top_level(label: &str, before: &str, certain: bool) -> bool {
     let lower = if label.chars().any(char::is_uppercase) {
         // A name in capitals is one throughout; "по закону.РФ приняла" is none.

@@ -1,4 +1,4 @@
-//! What a letter looks like, and which script it is of.
+//! The looks of letters, and their scripts.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ const LOOK_ALIKES: &[(&str, &str)] = &[
     ("ᎪᏴᏟᎠᎬᎶᎻᏆᎫᏦᏞᎷᏢᎡᏚᎢᏙᎳᎩᏃ", "ABCDEGHIJKLMPRSTVWYZ"),
 ];
 
-/// Latin letters in another dress that normalisation leaves alone, and the plain one.
+/// Latin letters in another dress that normalization leaves alone, and the plain one.
 const DRESSED: &[(&str, &str)] = &[
     ("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnopqrstuvwyz"),
     ("ɑɡɩɛɔʋɓɗƒꞁɐɘɾʇʌʍʎɯɥ", "agieovbdflaertvwymh"),
@@ -71,14 +71,15 @@ pub(super) fn unmarked(c: char) -> Option<char> {
         .flatten()
 }
 
-/// Is this a character that normalisation turns into a plain letter or digit, and that people do not type?
+/// Returns true if this is a character that normalization turns into a plain letter or digit, and that people do not
+/// type.
 pub(super) fn is_styled(c: char) -> bool {
     matches!(c,
         '\u{ff10}'..='\u{ff19}' | '\u{ff21}'..='\u{ff3a}' | '\u{ff41}'..='\u{ff5a}'
         | '\u{1d400}'..='\u{1d7ff}' | '\u{249c}'..='\u{24e9}' | '\u{1f110}'..='\u{1f149}' | '\u{2102}'..='\u{2138}')
 }
 
-/// Has no shape of its own.
+/// Returns true if the character has no shape of its own.
 pub(super) fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180e}'
@@ -89,7 +90,7 @@ pub(super) fn is_invisible(c: char) -> bool {
 /// Characters below this stand in tables: all living alphabets.
 const N_IN_TABLE: u32 = 0x3000;
 
-/// What is so of each character below [`N_IN_TABLE`].
+/// A property of each character below [`N_IN_TABLE`], a bit each.
 #[derive(Debug)]
 pub(super) struct Bits(Vec<u64>);
 
@@ -182,7 +183,7 @@ impl Script {
         }
     }
 
-    /// Is it written without spaces between words?
+    /// Returns true if it is written without spaces between words.
     pub(super) fn is_unspaced(self) -> bool {
         matches!(self, Self::Thai | Self::Kana | Self::Han)
     }

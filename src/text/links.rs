@@ -61,8 +61,8 @@ pub(super) fn find(text: &str, into: &mut Vec<Span>) {
 /// none.
 const HOST_DOTS_MAX: usize = 12;
 
-/// The text with hyphens for dots where they crowd together as in no host. linkify tries every dot as one of a host, and
-/// each time reads on to the end of what could be one: `a._a._a._…` would cost the square of its length.
+/// The text with hyphens for dots where they crowd together as in no host. linkify tries every dot as one of a host,
+/// and each time reads on to the end of what could be one: `a._a._a._…` would cost the square of its length.
 fn without_crowds(text: &str) -> Cow<'_, str> {
     if text.bytes().filter(|&b| b == b'.').count() <= HOST_DOTS_MAX {
         return Cow::Borrowed(text);
@@ -193,7 +193,7 @@ pub(super) fn plain_host(link: &str, has_scheme: bool) -> Option<String> {
     (!host.is_empty()).then_some(host)
 }
 
-/// What somebody registered of a host; all of an address.
+/// The registered domain of a host; all of an address.
 fn registered(host: &str) -> &str {
     let is_address = host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
     psl::domain_str(host).filter(|_| !is_address).unwrap_or(host)
@@ -207,7 +207,7 @@ const HOSTS_MAX: usize = 256;
 pub struct Hosts(HashSet<String, RandomState>);
 
 impl Hosts {
-    /// From hosts as a site states them, with or without `www.`. What is no host is passed over.
+    /// Reads hosts as a site states them, with or without `www.`. What is no host is passed over.
     pub fn new(hosts: &[String]) -> Self {
         let plain = |host: &String| {
             let host = url::Host::parse(host.trim().trim_end_matches('.')).ok()?.to_string();
@@ -216,8 +216,9 @@ impl Hosts {
         Self(hosts.iter().take(HOSTS_MAX).filter_map(plain).collect())
     }
 
-    /// Does the link lead to one of them, or to a part of its site? `blog.example.org` is a part of `example.org`; nothing
-    /// is a part of a suffix under which anybody may register, or of a site that merely has the same owner.
+    /// Returns true if the link leads to one of them, or to a part of its site. `blog.example.org` is a part of
+    /// `example.org`; nothing is a part of a suffix under which anybody may register, or of a site that merely has the
+    /// same owner.
     pub(super) fn have(&self, host: &str) -> bool {
         if self.0.is_empty() {
             return false;

@@ -40,7 +40,7 @@ pub(super) fn entity(text: &str) -> Option<(char, usize)> {
     named.or((depth > 0).then_some(('&', amps)))
 }
 
-/// What a tag is.
+/// The kinds of tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tag {
     /// An HTML link.
@@ -58,8 +58,8 @@ pub(super) enum Tag {
 /// Tags longer than this are text.
 const TAG_BYTES_MAX: usize = 1_000;
 
-/// Finds the tags of a text. It knows where the next one could end, so that a text of brackets that open and never close
-/// is searched once and not once for each of them.
+/// Finds the tags of a text. It knows where the next one could end, so that a text of brackets that open and never
+/// close is searched once and not once for each of them.
 #[derive(Debug)]
 pub(super) struct Tags<'a> {
     text: &'a str,
@@ -67,7 +67,7 @@ pub(super) struct Tags<'a> {
     squares: Closes,
 }
 
-/// Where the next closing bracket stands, for any place between `from` and there.
+/// The place of the next closing bracket, for any place between `from` and there.
 #[derive(Debug, Default)]
 struct Closes {
     from: usize,
@@ -146,7 +146,7 @@ impl<'a> Tags<'a> {
         }
     }
 
-    /// From a bracket to the one that closes it, both included.
+    /// The length from a bracket to the one that closes it, both included.
     fn len(&mut self, at: usize, is_square: bool) -> Option<usize> {
         let close = if is_square {
             self.squares.behind(self.text, at, ']')

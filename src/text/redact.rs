@@ -1,11 +1,11 @@
 //! Takes out of a text what would tell who wrote it or whom to reach: e-mail addresses, telephone numbers, network
 //! addresses, handles, and the author's own name and accounts. What takes their place reads like them, so that a model
-//! learns from a redacted text what it would have learnt from the text: digits become `0`, which is how digits are read
+//! learns from a redacted text what it would have learned from the text: digits become `0`, which is how digits are read
 //! anyway.
 //!
 //! It is found in the cleaned text ([`super::clean`]), so letters in fancy dress, look-alikes, invisible characters and
-//! entities hide nothing. It takes out too much rather than too little. Other people's names are out of its scope, and so
-//! are numbers in words.
+//! entities hide nothing. It takes out too much rather than too little. Other people's names are out of its scope, and
+//! so are numbers in words.
 
 mod name;
 mod pattern;
@@ -15,18 +15,18 @@ use std::ops::Range;
 
 use super::clean::{Clean, clean};
 
-/// What takes the place of a name, an account or a handle.
+/// The replacement for a name, an account or a handle.
 const SOMEONE: &str = "someone";
 
 /// Taking something out may bring the next together; every text we know is at rest after three rounds.
 const N_ROUNDS: usize = 8;
 
-/// Who wrote the text, as far as is known; what is not known is empty.
+/// The author of the text, as far as is known; what is not known is empty.
 #[derive(Clone, Copy, Default)]
 pub struct Persona<'a> {
     /// The author's name: it is taken out whole and by its parts, whatever their case.
     pub name: &'a str,
-    /// What else the author goes by, such as the account's id and the e-mail address' local part: taken out whole.
+    /// The other names of the author, such as the account's id and the e-mail address' local part: taken out whole.
     pub accounts: &'a [&'a str],
 }
 
@@ -79,7 +79,8 @@ fn apply(content: &str, cleaned: &Clean<'_>, edits: Vec<Edit>) -> Option<String>
         }
         let first = taken.partition_point(|(other, _)| other.end <= range.start);
         let behind = taken.partition_point(|(other, _)| other.start < range.end);
-        // What overlaps becomes one: nothing stays that anybody wanted gone. What it is called by whoever saw most of it.
+        // What overlaps becomes one: nothing stays that anybody wanted gone. What it is called by whoever saw most of
+        // it.
         let before = taken
             .get(first..behind)
             .and_then(|others| Some((others.first()?, others.last()?)));

@@ -1,5 +1,5 @@
-//! The links of a text as a reader sees them: with a scheme or without, and one for each element of markup, whose target
-//! and whose words may both be addresses.
+//! The links of a text as a reader sees them: with a scheme or without, and one for each element of markup, whose
+//! target and whose words may both be addresses.
 
 use super::clean::Clean;
 use super::international;
@@ -10,9 +10,9 @@ use super::markup::{self, Tag, Tags};
 /// A link that a reader sees, or the target behind one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// Where it leads: the host in its ASCII form, lower case, without `www.`.
+    /// The host that it leads to, in its ASCII form, lower case, without `www.`.
     pub host: String,
-    /// Where it looks as if it led, in the same form, if that is somewhere else: without marks, and in Latin letters
+    /// The host that it seems to lead to, in the same form, if that is another one: without marks, and in Latin letters
     /// where those of another script pass for them.
     pub looks_like: Option<String>,
     /// It is one more on the page; not so for the words of a link that are an address themselves.
@@ -20,7 +20,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// Does it lead to one of these hosts, or to a part of such a site?
+    /// Returns true if it leads to one of these hosts, or to a part of such a site.
     pub fn leads_to(&self, hosts: &Hosts) -> bool {
         hosts.have(&self.host)
     }
@@ -35,7 +35,7 @@ impl Link {
     }
 }
 
-/// What of a text's links can be seen.
+/// The links of a text that can be seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
     /// Every link, in order, but for those of `n_unread`.
@@ -50,11 +50,11 @@ pub struct Seen {
     pub is_only_links: bool,
 }
 
-/// Links whose hosts are not plain ASCII, or that are written in an unusual way, are looked at up to this many: each takes
-/// microseconds. No reader writes so many; all others are looked at, however many they are.
+/// Links whose hosts are not plain ASCII, or that are written in an unusual way, are looked at up to this many: each
+/// takes microseconds. No reader writes so many; all others are looked at, however many they are.
 const CLOSE_LOOKS_MAX: usize = 1_024;
 
-/// What a text links to.
+/// Finds the links of a text that can be seen.
 pub fn seen(content: &str) -> Seen {
     if !may_link(content) {
         return Seen::default();
@@ -70,8 +70,8 @@ pub fn seen(content: &str) -> Seen {
     Walk::new(content, &cleaned).over(&spans)
 }
 
-/// Whether it is worth a closer look: markup, an entity, or a dot or colon with something right behind it. A sentence's
-/// stop has a space there, so most comments are done with here.
+/// Returns true if it is worth a closer look: markup, an entity, or a dot or colon with something right behind it. A
+/// sentence's stop has a space there, so most comments are done with here.
 fn may_link(content: &str) -> bool {
     let bytes = content.as_bytes();
     // Most stretches have nothing of the kind. No branch within them, or the compiler would look at byte after byte.
@@ -82,17 +82,18 @@ fn may_link(content: &str) -> bool {
     })
 }
 
-/// Can what is worth a closer look begin with this byte?
+/// Returns true if what is worth a closer look can begin with this byte.
 const fn may_begin(b: u8) -> bool {
     matches!(b, b'[' | b'<' | b'&' | b'.' | b':' | 0xe2 | 0xe3 | 0xef)
 }
 
-/// Whether it begins there.
+/// Returns true if it begins there.
 fn begins(bytes: &[u8], at: usize) -> bool {
     match bytes[at] {
         b'[' | b'<' | b'&' => true,
         b'.' | b':' => bytes.get(at + 1).is_some_and(|next| !next.is_ascii_whitespace()),
-        // What passes for a dot or a colon: \u{2024}, \u{3002}, \u{fe13}, \u{fe52}, \u{fe55}, \u{ff0e}, \u{ff1a}, \u{ff61}.
+        // What passes for a dot or a colon: \u{2024}, \u{3002}, \u{fe13}, \u{fe52}, \u{fe55}, \u{ff0e}, \u{ff1a},
+        // \u{ff61}.
         0xe2 => bytes[at..].starts_with("\u{2024}".as_bytes()),
         0xe3 => bytes[at..].starts_with("\u{3002}".as_bytes()),
         0xef => {
@@ -117,7 +118,7 @@ struct Walk<'a> {
     has_words: bool,
 }
 
-/// Where a link leads.
+/// The destination of a link.
 enum Leads {
     To { host: String, looks_like: Option<String> },
     Nowhere,
@@ -228,7 +229,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// A text as a page shows it: without entities and what has no shape. What else was cleaned a browser reads in its own way.
+/// A text as a page shows it: without entities and what has no shape. What else was cleaned a browser reads in its own
+/// way.
 fn meant(written: &str) -> String {
     let mut text = String::with_capacity(written.len());
     let mut rest = written;

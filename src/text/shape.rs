@@ -1,4 +1,4 @@
-//! What a comment looks like from a distance: its length, capitals, signs, links, markup, scripts and disguises.
+//! The shape of a comment: its length, capitals, signs, links, markup, scripts and disguises.
 
 use super::clean::Undone;
 use super::letters::Script;
@@ -51,7 +51,7 @@ impl Shape {
         self.n_leet + self.n_spaced + self.undone.invisible + self.undone.styled + self.undone.look_alike
     }
 
-    /// Are most letters of a script other than Latin?
+    /// True if most letters are of a script other than Latin.
     pub(super) fn is_foreign(&self) -> bool {
         let foreign = self.scripts.iter().sum::<u32>() - self.scripts[Script::Latin as usize];
         2 * foreign > self.n_letters
@@ -106,7 +106,7 @@ impl Shape {
                 see(what, n.min(3));
             }
         }
-        // Any disguise at all: rare ones are too rare to be learnt alone.
+        // Any disguise at all: rare ones are too rare to be learned alone.
         let disguises = self.n_disguises();
         if disguises > 0 {
             see("disguises", 1 + u32::from(disguises > 2) + u32::from(disguises > 8));

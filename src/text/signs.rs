@@ -204,14 +204,14 @@ struct Lexicon {
     entries: Vec<Entry>,
 }
 
-/// What the automaton's pattern of the same number stands for.
+/// The meaning of the automaton's pattern of the same number.
 struct Entry {
     sign: Sign,
-    /// What must not stand beside it.
+    /// The characters that must not stand beside it.
     bounds: Bounds,
 }
 
-/// Where a word may begin and end around an entry.
+/// The bounds of a word around an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Bounds {
     /// Anywhere: a script that sets no blanks between words, or writes prefixes.
@@ -410,7 +410,7 @@ fn find(cleaned: &str, scratch: &mut Scratch) -> Found {
                 }
             }
             _ if start >= handle_end => {
-                if let Some(sign) = sign_of_digits(scratch.digits(cleaned, token)) {
+                if let Some(sign) = sign_of_digits(scratch.digits(cleaned, *token)) {
                     found.add(sign, at);
                 }
             }
@@ -445,8 +445,8 @@ fn codes(text: &str) -> u32 {
 }
 
 impl Scratch {
-    /// How many letters and digits a token with a digit has in the text; the stream shortens runs of digits.
-    fn digits(&self, cleaned: &str, token: &Token) -> (usize, usize) {
+    /// The number of letters and of digits of a token with a digit in the text; the stream shortens runs of digits.
+    fn digits(&self, cleaned: &str, token: Token) -> (usize, usize) {
         let own = token.start as usize..token.end as usize;
         if !self.codes[own].contains(&DIGIT) {
             return (0, 0);

@@ -1,7 +1,7 @@
 //! One pass over a cleaned text: words, signs, links and markup as one stream of characters.
 //!
-//! The stream holds every token in lower case between single spaces, digits as `0`, links and addresses as one character
-//! each. Views cut their terms from it; each of its characters knows its place in the original.
+//! The stream holds every token in lower case between single spaces, digits as `0`, links and addresses as one
+//! character each. Views cut their terms from it; each of its characters knows its place in the original.
 
 use super::clean::{Clean, clean};
 use super::letters::{Script, is_alphabetic, is_alphanumeric};
@@ -33,7 +33,8 @@ const fn each(byte: u8) -> u64 {
     byte as u64 * 0x0101_0101_0101_0101
 }
 
-/// How many ASCII letters eight bytes begin with. All bytes are looked at together (Warren, Hacker's Delight, 6-1).
+/// The number of ASCII letters that eight bytes begin with. All bytes are looked at together (Warren, Hacker's Delight,
+/// 6-1).
 const fn letters(bytes: [u8; 8]) -> usize {
     let bytes = u64::from_le_bytes(bytes);
     // Lower case, seven bits: then no sum carries into the next byte.
@@ -49,7 +50,7 @@ const fn lowest(n: usize) -> u64 {
     if n < 8 { (1 << (8 * n)) - 1 } else { u64::MAX }
 }
 
-/// Does one of the first `n` of eight bytes come more than [`REPEATS_MAX`] times in a row?
+/// Returns true if one of the first `n` of eight bytes comes more than [`REPEATS_MAX`] times in a row.
 const fn repeats(bytes: [u8; 8], n: usize) -> bool {
     let bytes = u64::from_le_bytes(bytes);
     let differences = bytes ^ (bytes >> 8);
@@ -66,7 +67,7 @@ pub(super) struct Token {
     pub(super) end: u32,
 }
 
-/// What reading one comment needs of memory, to be used again for the next.
+/// Memory for reading one comment, to be used again for the next.
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// The stream, as code points.
@@ -93,11 +94,11 @@ struct Singles {
     first_token: usize,
     last_token: usize,
     n: usize,
-    /// What stands between them.
+    /// The sign between them.
     sign: Option<char>,
-    /// Where the last one ends in the cleaned text.
+    /// The end of the last one in the cleaned text.
     end: usize,
-    /// How many of them are capitals, and whether the last one is.
+    /// The number of capitals among them, and whether the last one is one.
     n_upper: usize,
     last_upper: bool,
 }
@@ -142,7 +143,7 @@ impl Scratch {
         self.push(SPACE, 0);
     }
 
-    /// Were most letters of what was read last of a script other than Latin?
+    /// Returns true if most letters of what was read last are of a script other than Latin.
     pub(crate) fn is_foreign(&self) -> bool {
         self.shape.is_foreign()
     }
@@ -203,9 +204,9 @@ impl Scratch {
         }
     }
 
-    /// Reads the word that begins at `start`, if it needs no second look, and returns its end: two to forty ASCII letters
-    /// and nothing behind them that could belong to them. What it does is what [`Scratch::word`] does, at a quarter of
-    /// the cost.
+    /// Reads the word that begins at `start`, if it needs no second look, and returns its end: two to forty ASCII
+    /// letters and nothing behind them that could belong to them. What it does is what [`Scratch::word`] does, at a
+    /// quarter of the cost.
     fn plain_word(&mut self, bytes: &[u8], start: usize, limit: usize) -> Option<usize> {
         let rest = bytes.get(start..limit)?;
         if let Some(&first) = rest.first_chunk::<8>() {
@@ -241,8 +242,8 @@ impl Scratch {
         Some(start + n)
     }
 
-    /// As [`Scratch::plain_word`], for one that ends within eight bytes, after `n`; `next` stands behind what ends it. Eight
-    /// at a time are written, and those that were too many taken back.
+    /// As [`Scratch::plain_word`], for one that ends within eight bytes, after `n`; `next` stands behind what ends it.
+    /// Eight at a time are written, and those that were too many taken back.
     #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
     fn short_word(&mut self, bytes: [u8; 8], n: usize, next: Option<u8>, start: usize) -> Option<usize> {
         let ends = match bytes[n] {
@@ -308,7 +309,7 @@ impl Scratch {
         }
     }
 
-    /// Are there links from `first` on that begin before `end`, and all of them neutral?
+    /// Returns true if there are links from `first` on that begin before `end`, and all of them neutral.
     fn leads_nowhere_new(&self, first: usize, end: usize) -> bool {
         let mut within = self
             .links
@@ -464,7 +465,7 @@ impl Scratch {
         end
     }
 
-    /// What stands between the last single letter and `start`, if it is one character.
+    /// The character between the last single letter and `start`, if there is exactly one.
     fn sign_before(&self, text: &str, start: usize) -> Option<char> {
         let mut between = text[self.singles.end.min(start)..start].chars();
         between
@@ -511,7 +512,7 @@ impl Scratch {
     }
 }
 
-/// Where the word that begins at `start` ends.
+/// The end of the word that begins at `start`.
 fn word_end(text: &str, start: usize, limit: usize) -> usize {
     let bytes = text.as_bytes();
     let mut pos = start;
@@ -548,7 +549,7 @@ fn word_end(text: &str, start: usize, limit: usize) -> usize {
     pos
 }
 
-/// What is read of a text.
+/// The beginning of a text, which is read.
 fn beginning(text: &str) -> &str {
     let end = (0..=TEXT_BYTES_MAX.min(text.len()))
         .rev()

@@ -25,9 +25,9 @@ pub enum View {
     Chars3,
     /// Six letters in a row, whatever stands between them.
     Letters,
-    /// What links lead to.
+    /// The destinations of links.
     Links,
-    /// What the comment looks like from a distance.
+    /// The shape of the comment.
     Shape,
     /// The author's name: its words, runs of letters and shape.
     Name,
@@ -37,13 +37,13 @@ pub enum View {
     Email,
     /// Words of the name, the host and the path as one vocabulary: an offer is worded alike in all three.
     Offer,
-    /// How much of the text's vocabulary stands in the article and in the comment that it answers.
+    /// The share of the text's vocabulary that stands in the article and in the comment that it answers.
     Article,
     /// The signs of an offer in the text, whatever its language, and each pair of them.
     Signs,
 }
 
-/// How many views there are.
+/// The number of views.
 pub const N_VIEWS: usize = 13;
 
 /// All views, in the order of their numbers.
@@ -164,7 +164,8 @@ pub(super) fn stretches(before: &[u64], behind: &[u64], power: u64) -> impl Iter
         .map(move |(before, behind)| behind.wrapping_sub(before.wrapping_mul(power)))
 }
 
-/// The hashes of what stands before each code, and of all: each is the one before it times [`BASE`] and the code plus one.
+/// The hashes of what stands before each code, and of all: each is the one before it times [`BASE`] and the code plus
+/// one.
 ///
 /// Four at a time, from the hash before them: one after another, each multiplication would wait for the last one.
 pub(super) fn fill_prefix(codes: &[u32], prefix: &mut Vec<u64>) {
@@ -267,7 +268,7 @@ impl Places<'_> {
         (term, place)
     }
 
-    /// Where bytes of the cleaned text stand in the content, on character boundaries.
+    /// The place in the content of bytes of the cleaned text, on character boundaries.
     pub fn range(&self, start: usize, end: usize) -> Range<usize> {
         self.cleaned.range(self.content, start, end)
     }
@@ -371,7 +372,7 @@ pub(super) fn is_letter(code: u32) -> bool {
     (0x61..=0x7a).contains(&code) || (code > 0x7f && is_other(code))
 }
 
-/// What a link leads to: host, registered domain, top-level domain, words of the path.
+/// Hands out the terms of a link's destination: host, registered domain, top-level domain, words of the path.
 fn link_terms<S: Sink>(text: &str, link: links::Span, sink: &mut S) {
     let mut fact = |kind: &str, value: &str| {
         let raw = xxh3_64(kind.as_bytes()).wrapping_mul(BASE) ^ xxh3_64(value.as_bytes());

@@ -23,8 +23,8 @@ pub(super) fn is_leet_sign(c: char) -> bool {
     matches!(c, '@' | '$' | '!' | '|' | '€')
 }
 
-/// Is this word, as typed, one with digits or signs for letters? `fr33`, `v1deo` and `p@ss` are; `mp3`, `2nd`, `80s`,
-/// `user123` and `h264` are not.
+/// Returns true for a word that is typed with digits or signs for letters. `fr33`, `v1deo` and `p@ss` are; `mp3`,
+/// `2nd`, `80s`, `user123` and `h264` are not.
 pub(super) fn is_leet(word: &str) -> bool {
     let is_digit = |c: char| c.is_ascii_digit() || is_leet_sign(c);
     let inner = word.trim_matches(|c: char| is_digit(c));
@@ -53,7 +53,8 @@ pub(super) fn is_leet(word: &str) -> bool {
             .is_some_and(|c| matches!(c, '0' | '1' | '3' | '4' | '5' | '7'))
 }
 
-/// How many single letters in a row, set apart by the same sign, are one word in disguise: `U.S.A.` is not.
+/// The least number of single letters in a row, set apart by the same sign, that are one word in disguise: `U.S.A.` is
+/// not.
 pub(super) const SPACED_FROM: usize = 4;
 /// The same for capitals with dots between them, which are how abbreviations are written: `U.S.S.R.` is not.
 pub(super) const DOTTED_CAPITALS_FROM: usize = 5;

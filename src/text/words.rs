@@ -1,7 +1,7 @@
 //! The words of a text as lists of words know them: one spelling, lower case, single spaces.
 //!
-//! Unlike the model's reading, marks are kept: `ano` and `año` are two words, and a list that names one must not meet the
-//! other. Only a word that mixes scripts, which nobody writes, is read as what it passes for.
+//! Unlike the model's reading, marks are kept: `ano` and `año` are two words, and a list that names one must not meet
+//! the other. Only a word that mixes scripts, which nobody writes, is read as what it passes for.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -13,7 +13,8 @@ use super::clean::clean;
 use super::letters::{Script, is_invisible};
 use super::markup::{self, Tags};
 
-/// Writes the words of `text` into `out`, each with a space before it, and a space after the last. Markup is passed over.
+/// Writes the words of `text` into `out`, each with a space before it, and a space after the last. Markup is passed
+/// over.
 pub fn fold(text: &str, out: &mut String) {
     if fold_plain(text, out) {
         return;
@@ -24,7 +25,7 @@ pub fn fold(text: &str, out: &mut String) {
     }
 }
 
-/// Of any text.
+/// Folds any text.
 fn fold_any(text: Cow<'_, str>, out: &mut String) {
     out.clear();
     out.reserve(text.len() + 2);
@@ -48,8 +49,8 @@ fn fold_any(text: Cow<'_, str>, out: &mut String) {
     end_word(out, &mut word);
 }
 
-/// What a byte of ASCII becomes: letters and digits themselves in lower case, all others a space; 0 where a tag or an entity
-/// may begin.
+/// The folded form of each byte of ASCII: letters and digits in lower case, all others a space; 0 where a tag or an
+/// entity may begin.
 const ASCII: [u8; 128] = {
     let mut folded = [b' '; 128];
     let mut b = 0_u8;
@@ -64,7 +65,7 @@ const ASCII: [u8; 128] = {
     folded
 };
 
-/// What a character of two bytes in UTF-8 becomes in a text that is folded byte by byte.
+/// The folded form of a character of two bytes in UTF-8.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum TwoBytes {
     /// These letters, or this one.
@@ -99,7 +100,7 @@ impl TwoBytes {
     }
 }
 
-/// Of all of them, by number, from U+0080 on.
+/// The folded forms of all characters of two bytes, from U+0080 on.
 static TWO_BYTES: LazyLock<Vec<TwoBytes>> = LazyLock::new(|| ('\u{80}'..='\u{7ff}').map(TwoBytes::of).collect());
 
 /// As [`fold`], if every character of the text can be taken by itself: most texts in Latin, Greek, Cyrillic, Hebrew and
@@ -199,7 +200,7 @@ fn is_greek_or_cyrillic(c: char) -> bool {
     !c.is_ascii() && matches!(Script::of(c), Script::Greek | Script::Cyrillic)
 }
 
-/// Whether a reader could see it, or would have to.
+/// Returns true if a reader could see it, or would have to.
 fn is_written(c: char) -> bool {
     c.is_ascii() || is_common(c) || !(is_invisible(c) || is_optional(c))
 }
@@ -235,7 +236,7 @@ fn is_optional(c: char) -> bool {
     matches!(c, '\u{591}'..='\u{5bd}' | '\u{5bf}'..='\u{5c7}' | '\u{640}' | '\u{64b}'..='\u{65f}' | '\u{670}')
 }
 
-/// Whether a tag or an entity may begin with this.
+/// Returns true if a tag or an entity may begin with this.
 const fn may_be_markup(b: u8) -> bool {
     matches!(b, b'<' | b'[' | b'&')
 }
@@ -262,7 +263,7 @@ fn without_markup(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Whether any of it is written in a script that puts no spaces between words.
+/// Returns true if any of it is written in a script that puts no spaces between words.
 pub fn has_unspaced(text: &str) -> bool {
     text.chars().any(|c| !c.is_ascii() && Script::of(c).is_unspaced())
 }

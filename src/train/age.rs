@@ -22,7 +22,7 @@ pub(super) fn day(text: &str) -> Option<i32> {
     Some(era * 146_097 + day_of_era - 719_468)
 }
 
-/// What evidence from `then` is worth on the day `now`, if it loses half of its worth in every half-life.
+/// The weight on the day `now` of evidence from `then`, if it loses half of its weight in every half-life.
 pub(super) fn worth(then: i32, now: i32, half_life_days: f64) -> f64 {
     0.5_f64.powf(f64::from(now.saturating_sub(then).max(0)) / half_life_days)
 }

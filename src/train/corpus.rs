@@ -1,6 +1,6 @@
-//! The corpus format: JSON Lines, one labelled comment a line.
+//! The corpus format: JSON Lines, one labeled comment a line.
 //!
-//! `label` and `content` are required; what moderators labelled may carry `features` instead of `content`: what
+//! `label` and `content` are required; what moderators labeled may carry `features` instead of `content`: what
 //! [`Features::to_bytes`] gives, in base64 without padding. Labels that say neither spam nor ham (`abuse`, `off_topic`,
 //! `withdrawn`) are counted and teach nothing.
 
@@ -19,7 +19,7 @@ use crate::comment::{Example, Label, Origin};
 use crate::sensitive::Sensitive;
 use crate::text::Features;
 
-/// Why a corpus could not be read.
+/// The reason why a corpus could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum CorpusError {
     /// The file could not be opened or read.
@@ -27,31 +27,31 @@ pub enum CorpusError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// A line is not a labelled comment.
+    /// A line is not a labeled comment.
     #[error("read {path} line {line}: {problem} (--skip-bad counts such lines and goes on)")]
     BadLine {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: u64,
-        /// What is wrong with it, without quoting it.
+        /// The problem, without a quote.
         problem: String,
     },
 }
 
-/// What was read of one file.
+/// The summary of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSummary {
     /// The file's name without its folder: folders say more about the machine than about the data.
     pub name: String,
     /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
-    /// Labelled comments read.
+    /// Labeled comments read.
     pub n_examples: u64,
-    /// Of them, spam.
+    /// The spam among them.
     pub n_spam: u64,
     /// Lines that were skipped because they were bad.
     pub n_bad: u64,
@@ -61,7 +61,7 @@ pub struct FileSummary {
     pub n_neither: u64,
 }
 
-/// Labelled comments, in file order, and what became of the lines that are not among them.
+/// Labeled comments, in file order, and what became of the lines that are not among them.
 #[derive(Debug, Clone, Default)]
 pub struct Corpus {
     /// The comments, in the order of the files and of their lines.
@@ -70,14 +70,14 @@ pub struct Corpus {
     pub files: Vec<FileSummary>,
 }
 
-/// Where labelled comments are.
+/// A source of labeled comments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// In a file.
+    /// A file.
     File(PathBuf),
-    /// In memory.
+    /// Rows in memory.
     Rows {
-        /// What to call them.
+        /// The name of the rows.
         name: String,
         /// The lines, as a file would hold them.
         lines: Vec<u8>,
@@ -121,7 +121,7 @@ struct Row {
     reviewer: Option<String>,
 }
 
-/// What a line holds.
+/// The content of a line.
 enum Line {
     Example(Box<Example>),
     Blank,
@@ -177,9 +177,9 @@ const BATCH_LINES: usize = 4_096;
 /// A batch is read no further once it holds so many bytes.
 const BATCH_BYTES: usize = 8 << 20;
 
-/// Reads one source in batches, and lets the workers share each: in the order of the lines, the first worker has the first
-/// part of it, and so on. `work` takes each comment and `end` comes after a worker's part, both on the worker's thread;
-/// `after` comes after each batch.
+/// Reads one source in batches, and lets the workers share each: in the order of the lines, the first worker has the
+/// first part of it, and so on. `work` takes each comment and `end` comes after a worker's part, both on the worker's
+/// thread; `after` comes after each batch.
 ///
 /// # Errors
 /// [`CorpusError`], naming the source, and the line if one is bad.
@@ -270,7 +270,7 @@ pub(super) fn read_batches<W: Send>(
     })
 }
 
-/// What became of lines.
+/// Counts of lines by outcome.
 #[derive(Default)]
 struct Tally {
     n_examples: u64,
@@ -376,7 +376,7 @@ fn describe(error: &serde_json::Error) -> String {
         serde_json::error::Category::Syntax => "not JSON",
         serde_json::error::Category::Eof => "the JSON ends too early",
         serde_json::error::Category::Data => {
-            "not a labelled comment: `label` and `content` (or `features`) are required, and every field must be text"
+            "not a labeled comment: `label` and `content` (or `features`) are required, and every field must be text"
         }
         serde_json::error::Category::Io => "unreadable",
     };
@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn what_moderators_labelled_may_come_without_its_text() {
+    fn what_moderators_labeled_may_come_without_its_text() {
         let features = Features::read("buy cheap pills", &[], &mut crate::text::Scratch::default());
         let encoded = STANDARD_NO_PAD.encode(features.to_bytes());
         let f = file(&[

@@ -11,7 +11,7 @@ use crate::comment::Example;
 use crate::model::{Reading, ReadingScratch};
 use crate::text::{self, N_VIEWS, Sink, Sort, VIEWS, View, may_name_a_person};
 
-/// What may name a person enters only when so many groups of near-duplicates hold it.
+/// The least number of groups of near-duplicates that must hold a term that may name a person.
 pub(super) const GROUPS_MIN: usize = 3;
 
 /// Every comment's distinct terms, as numbers into one sorted vocabulary.
@@ -21,11 +21,11 @@ pub(super) struct Features {
     pub(super) vocabulary: Vec<u32>,
     /// The view of each term.
     pub(super) view_of: Vec<u8>,
-    /// Where each comment's terms begin in `terms`, and the end.
+    /// The start of each comment's terms in `terms`, and the end.
     pub(super) offsets: Vec<usize>,
     /// Term numbers, comment after comment.
     pub(super) terms: Vec<u32>,
-    /// How many distinct terms each comment has in each view, known or not.
+    /// The number of distinct terms of each comment in each view, known or not.
     pub(super) n_distinct: Vec<[u32; N_VIEWS]>,
 }
 
@@ -34,7 +34,7 @@ impl Features {
         self.n_distinct.len()
     }
 
-    /// Which terms stand in a comment of the given label.
+    /// The terms that stand in a comment of the given label.
     pub(super) fn seen_in(&self, labels: &[bool], label: bool) -> Vec<bool> {
         let mut seen = vec![false; self.vocabulary.len()];
         for i in (0..labels.len()).filter(|&i| labels[i] == label) {
@@ -211,8 +211,8 @@ pub(super) fn read(examples: &[&Example], groups: &[usize]) -> Features {
     read_naming(examples, groups, GROUPS_MIN)
 }
 
-/// The same, with what may name a person if so many groups hold it, at most [`GROUPS_MIN`]: not for a vocabulary that is
-/// kept.
+/// The same, with what may name a person if so many groups hold it, at most [`GROUPS_MIN`]: not for a vocabulary that
+/// is kept.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a corpus that fits into memory has fewer than 2^32 terms"
@@ -290,8 +290,8 @@ mod tests {
     use crate::comment::Label;
     use crate::train::testing::example;
 
-    /// Does the vocabulary hold what stands only in comments with this, if they are of these groups?
-    fn is_learnt(what: &str, groups: &[usize]) -> bool {
+    /// Returns true if the vocabulary holds what stands only in comments with this, if they are of these groups.
+    fn is_learned(what: &str, groups: &[usize]) -> bool {
         let links = |content: &str| -> Vec<u32> {
             let mut distinct = Distinct::default();
             distinct.clear();
@@ -306,20 +306,20 @@ mod tests {
         assert_eq!(features.terms.len(), features.offsets[features.n_rows()]);
         let naming = links(what);
         assert!(!naming.is_empty(), "{what}");
-        let learnt = naming
+        let learned = naming
             .iter()
             .filter(|hash| features.vocabulary.binary_search(hash).is_ok())
             .count();
-        assert!(learnt == 0 || learnt == naming.len());
-        learnt > 0
+        assert!(learned == 0 || learned == naming.len());
+        learned > 0
     }
 
     #[test]
     fn what_may_name_a_person_enters_by_three_groups_only() {
         for what in ["jane@doe-family.example", "see http://jane.doe-family.example/me"] {
-            assert!(!is_learnt(what, &[0, 1]), "{what}");
-            assert!(!is_learnt(what, &[0, 1, 0, 1, 1]), "{what}");
-            assert!(is_learnt(what, &[0, 1, 2]), "{what}");
+            assert!(!is_learned(what, &[0, 1]), "{what}");
+            assert!(!is_learned(what, &[0, 1, 0, 1, 1]), "{what}");
+            assert!(is_learned(what, &[0, 1, 2]), "{what}");
         }
     }
 }

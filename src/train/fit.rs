@@ -1,8 +1,8 @@
-//! Fits a view's naive Bayes through linfa, and reads back what it learnt. The only file that knows linfa-bayes.
+//! Fits a view's naive Bayes through linfa, and reads back what it learned. The only file that knows linfa-bayes.
 //!
 //! A multinomial naive Bayes needs only the sums of the counts of each class, so linfa is given one row a class:
-//! smoothing, logarithms and normalization are its own. What it learnt is private, but serializable, and is read through
-//! a JSON formatter that keeps the numbers and writes nothing.
+//! smoothing, logarithms and normalization are its own. What it learned is private, but serializable, and is read
+//! through a JSON formatter that keeps the numbers and writes nothing.
 //!
 //! Fold fits take [`Weights::closed_form`], which a test pins to this.
 
@@ -23,14 +23,14 @@ use super::features::Features;
 use super::views::{Counts, Weights};
 use crate::text::N_VIEWS;
 
-/// Why linfa could not fit.
+/// The reason why linfa could not fit.
 #[derive(Debug, thiserror::Error)]
 pub enum FitError {
     /// linfa refused.
     #[error("fit the naive Bayes of a view: {0}")]
     Linfa(#[from] linfa_bayes::NaiveBayesError),
-    /// What linfa learnt has another form than it has in version 0.8.1.
-    #[error("read what linfa learnt: expected {expected} classes of {n_terms} terms; is it still version 0.8.1?")]
+    /// The fitted model has another form than in linfa 0.8.1.
+    #[error("read what linfa learned: expected {expected} classes of {n_terms} terms; is it still version 0.8.1?")]
     Form {
         /// Classes that were fitted.
         expected: usize,
@@ -62,11 +62,11 @@ pub(super) fn weights(features: &Features, counts: &Counts, alpha: f64) -> Resul
         if columns.n_terms == 0 {
             continue;
         }
-        let learnt = log_probabilities(columns.matrix(n_kinds, alpha), alpha)?;
+        let learned = log_probabilities(columns.matrix(n_kinds, alpha), alpha)?;
         for (term, column) in columns.column_of {
             for kind in 0..n_kinds {
                 #[expect(clippy::cast_possible_truncation, reason = "weights")]
-                let weight = (learnt[kind][column] - learnt[n_kinds][column]) as f32;
+                let weight = (learned[kind][column] - learned[n_kinds][column]) as f32;
                 cells[term * n_kinds + kind] = weight;
             }
         }
@@ -168,9 +168,9 @@ fn fit(counts: Array2<f64>, alpha: f64) -> Result<MultinomialNb<f64, usize>, Fit
 }
 
 /// linfa-bayes 0.8.1 prints the model to standard error whenever it fits, by a `dbg!` that was left behind. Standard
-/// error leads nowhere while this lives: some milliseconds for the nine fits of a training run. What other threads say in
-/// that time is lost, which is why only `train` does this and never the service. One at a time: of two that overlap, the
-/// later one would take the earlier one's nowhere for standard error, and restore that.
+/// error leads nowhere while this lives: some milliseconds for the nine fits of a training run. What other threads say
+/// in that time is lost, which is why only `train` does this and never the service. One at a time: of two that overlap,
+/// the later one would take the earlier one's nowhere for standard error, and restore that.
 struct Quiet {
     #[cfg(unix)]
     saved: Option<std::os::fd::OwnedFd>,

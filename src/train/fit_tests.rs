@@ -35,13 +35,13 @@ fn log_probabilities_are_those_of_scikit_learn() {
             -0.719_122_666_963_206,
         ],
     ];
-    let learnt = log_probabilities(counts, 0.5).unwrap();
-    for (row, expected) in learnt.iter().zip(expected) {
+    let learned = log_probabilities(counts, 0.5).unwrap();
+    for (row, expected) in learned.iter().zip(expected) {
         for (a, b) in row.iter().zip(expected) {
             assert!((a - b).abs() < 1e-12, "{a} {b}");
         }
     }
-    let first: f64 = [0, 2, 3].iter().map(|&term: &usize| learnt[0][term]).sum();
+    let first: f64 = [0, 2, 3].iter().map(|&term: &usize| learned[0][term]).sum();
     assert!((first - -4.549_388_974_629_805).abs() < 1e-12);
 }
 
@@ -114,11 +114,11 @@ fn distinct_columns_fit_as_all_columns_do_and_as_the_closed_form_does() {
 #[test]
 fn sparse_sums_are_the_dense_differences() {
     let counts = array![[3.0, 0.0, 1.0, 7.0, 2.0], [0.0, 5.0, 2.0, 1.0, 1.0]];
-    let learnt = log_probabilities(counts.clone(), 0.5).unwrap();
+    let learned = log_probabilities(counts.clone(), 0.5).unwrap();
     let model = fit(counts, 0.5).unwrap();
     for document in 0..32_u32 {
         let dense: Vec<f64> = (0..5).map(|term| f64::from(document >> term & 1)).collect();
-        let sparse: f64 = (0..5).map(|t| dense[t] * (learnt[1][t] - learnt[0][t])).sum();
+        let sparse: f64 = (0..5).map(|t| dense[t] * (learned[1][t] - learned[0][t])).sum();
         let row = Array2::from_shape_vec((1, 5), dense).unwrap();
         let joint = model.joint_log_likelihood(row.view());
         let difference = joint[&1][0] - joint[&0][0];

@@ -1,9 +1,9 @@
-//! From the views' log-likelihoods to one probability, and from there back to what each term is worth.
+//! Fuses the views' log-likelihoods to one probability, and folds the result back into each term's weight.
 //!
-//! The fusion is linear in every view's and kind's log-likelihood, and those are linear in the terms, so the whole folds
-//! into one weight a term: `Σ over kinds of fusion weight × (ln P(term | kind) − ln P(term))`. Serving needs no kinds,
-//! and an explanation needs no approximation. (Adding each view's log-sum-exp over its kinds, which is not linear,
-//! gained nothing: see the ablation in the model's notes.)
+//! The fusion is linear in every view's and kind's log-likelihood, and those are linear in the terms, so the whole
+//! folds into one weight a term: `Σ over kinds of fusion weight × (ln P(term | kind) − ln P(term))`. Serving needs no
+//! kinds, and an explanation needs no approximation. (Adding each view's log-sum-exp over its kinds, which is not
+//! linear, gained nothing: see the ablation in the model's notes.)
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -64,8 +64,8 @@ impl Columns {
         }
     }
 
-    /// Fits to these rows, and to each that has optional views again without some of them: a caller may send any subset of
-    /// the fields, and the probability must keep its word for each.
+    /// Fits to these rows, and to each that has optional views again without some of them: a caller may send any subset
+    /// of the fields, and the probability must keep its word for each.
     fn fit(&self, inputs: &[f32], labels: &[bool], rows: impl Iterator<Item = usize>, ridge: f64) -> Logistic {
         let mut standardized = Vec::new();
         let mut own_labels = Vec::new();
@@ -161,7 +161,7 @@ impl Fusion {
     }
 }
 
-/// What each term is worth: its kinds' log-likelihoods by the fusion's factors.
+/// The weight of each term: its kinds' log-likelihoods by the fusion's factors.
 #[expect(clippy::cast_possible_truncation, reason = "weights")]
 pub(super) fn worths(features: &Features, weights: &Weights, factors: &[f64]) -> Vec<f32> {
     let n_kinds = weights.n_kinds;

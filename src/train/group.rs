@@ -1,11 +1,11 @@
-//! Which comments are one and the same but for a name, a link or a number.
+//! Groups comments that are the same but for a name, a link or a number.
 //!
 //! Advertisers send one text a hundred times. Were its copies to stand on both sides of a split, every figure would
 //! flatter. Two comments are of one group if their texts are the same but for links, numbers and punctuation, or if
 //! their sets of character 5-grams overlap by a Jaccard index of at least 0.8. Candidates for the second come from
-//! one-permutation `MinHash` (Li, Owen and Zhang 2012) in 32 bands of 4 rows, which finds a pair at 0.8 with probability
-//! above 0.99999; each candidate is then checked exactly. Of a comment whose text was not kept the runs of six letters are
-//! compared instead, with those of other such comments.
+//! one-permutation `MinHash` (Li, Owen and Zhang 2012) in 32 bands of 4 rows, which finds a pair at 0.8 with
+//! probability above 0.99999; each candidate is then checked exactly. Of a comment whose text was not kept the runs of
+//! six letters are compared instead, with those of other such comments.
 
 use std::collections::HashMap;
 
@@ -91,7 +91,7 @@ fn bands(bins: &[u32; N_BINS]) -> impl Iterator<Item = u64> {
     })
 }
 
-/// What stands for the whole of a comment; leaves the text's skeleton in `text`.
+/// The hash of the whole of a comment; leaves the text's skeleton in `text`.
 fn whole(example: &Example, text: &mut String) -> u64 {
     match &example.features {
         Some(bytes) => xxh3_64(bytes.expose()),
@@ -110,7 +110,8 @@ fn set(example: &Example, text: &str) -> Vec<u32> {
     }
 }
 
-/// What stands for the text where only its features were kept: runs of letters, or everything if there are none.
+/// The hashes that stand for the text where only its features were kept: runs of letters, or everything if there are
+/// none.
 fn letters(kept: &Features) -> Vec<u32> {
     let own = &kept.terms[View::Letters as usize];
     if own.is_empty() {
@@ -184,7 +185,7 @@ fn signature(shingles: &[u32]) -> [u32; N_BINS] {
     bins
 }
 
-/// How much two sorted sets have in common, in [0, 1].
+/// The Jaccard similarity of two sorted sets, in [0, 1].
 pub(super) fn jaccard(a: &[u32], b: &[u32]) -> f64 {
     let (mut i, mut k, mut both) = (0, 0, 0_u32);
     while i < a.len() && k < b.len() {

@@ -29,7 +29,7 @@ pub(super) struct Kinds {
 }
 
 impl Kinds {
-    /// How many kinds of spam, and of ham.
+    /// The number of kinds of spam, and of ham.
     pub(super) fn count(&self) -> (u32, u32) {
         let n_spam = self.is_spam.iter().map(|&spam| u32::from(spam)).sum();
         (n_spam, self.is_spam.iter().map(|&spam| u32::from(!spam)).sum())

@@ -1,4 +1,4 @@
-//! What the card says the model measures, and the texts by which it tests itself.
+//! The measures on the card, and the texts by which the model tests itself.
 
 use crate::comment::{Example, Label, Origin};
 use crate::eval::metrics;
@@ -23,8 +23,9 @@ pub(super) fn self_tests(parts: &Parts) -> Result<Vec<SelfTest>, InvalidParts> {
     Ok(SELF_TESTS.iter().map(answer).collect())
 }
 
-/// Out-of-fold measures. Out of fold are the probabilities; whether evidence is thin is judged by the model itself, which
-/// has seen the comments' words, since no fold's model is kept whole. So fewer are thin here than among new comments.
+/// Out-of-fold measures. Out of fold are the probabilities; whether evidence is thin is judged by the model itself,
+/// which has seen the comments' words, since no fold's model is kept whole. So fewer are thin here than among new
+/// comments.
 #[expect(clippy::cast_precision_loss, reason = "counts")]
 pub(super) fn metrics(examples: &[&Example], out_of_fold: &[f64], parts: &Parts) -> Result<Metrics, InvalidParts> {
     let model = SpamModel::new(parts.clone(), String::new())?;

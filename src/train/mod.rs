@@ -1,4 +1,4 @@
-//! Learns a [`SpamModel`] from labelled comments.
+//! Learns a [`SpamModel`] from labeled comments.
 //!
 //! A pure function of the comments, the parameters and the seed: it reads no clock and draws no random number that the
 //! seed does not decide. It must never let a comment be judged, in anything that is fitted or published, by a model
@@ -45,14 +45,14 @@ use refine::Refinement;
 use thresholds::Readers;
 use views::{Counts, Weights};
 
-/// The most terms a model keeps. Each costs 9 bytes of the artifact on average and 4 to 8 of the table that scoring looks
-/// terms up in.
+/// The most terms a model keeps. Each costs 9 bytes of the artifact on average and 4 to 8 of the table that scoring
+/// looks terms up in.
 const TERMS_MAX: usize = 1_000_000;
 
 /// Fewer of either label teach nothing.
 pub const EXAMPLES_A_LABEL_MIN: usize = 20;
 
-/// Why nothing was learnt.
+/// The reason why nothing was learned.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// A parameter is out of its range.
@@ -60,25 +60,25 @@ pub enum TrainError {
     Param(#[from] InvalidParam),
     /// Too few comments of one label.
     #[error(
-        "train on {n} comments labelled {label}: at least {} of each label are needed, {} more",
+        "train on {n} comments labeled {label}: at least {} of each label are needed, {} more",
         EXAMPLES_A_LABEL_MIN,
         EXAMPLES_A_LABEL_MIN - n
     )]
     TooFew {
         /// The label.
         label: Label,
-        /// How many there are.
+        /// The number of them.
         n: usize,
     },
     /// The comments of a label are copies of one.
     #[error(
-        "train on {n} comments labelled {label} that are all near-duplicates of one: comments that differ are needed, \
+        "train on {n} comments labeled {label} that are all near-duplicates of one: comments that differ are needed, \
          at least 2 groups of near-duplicates of each label"
     )]
     TooFewGroups {
         /// The label.
         label: Label,
-        /// How many comments there are.
+        /// The number of comments.
         n: usize,
     },
     /// No view sees anything that differs.
@@ -87,7 +87,7 @@ pub enum TrainError {
          nothing tells the labels apart; comments that differ in words, links or shape are needed"
     )]
     Indistinct {
-        /// How many comments there are.
+        /// The number of comments.
         n: usize,
     },
     /// The model keeps no counts.
@@ -96,17 +96,17 @@ pub enum TrainError {
     )]
     NoEvidence,
     /// There is nothing new.
-    #[error("go on from a model with no comments labelled spam or ham: there is nothing to learn")]
+    #[error("go on from a model with no comments labeled spam or ham: there is nothing to learn")]
     Nothing,
     /// linfa could not fit a view.
     #[error(transparent)]
     Fit(#[from] FitError),
-    /// What was learnt is no model.
+    /// The result is no model.
     #[error(transparent)]
     Parts(#[from] InvalidParts),
 }
 
-/// What training is at.
+/// The progress of a training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// Near-duplicates are being grouped.
@@ -117,9 +117,9 @@ pub enum Progress {
     Kinds,
     /// A fold is being fitted.
     Fold {
-        /// Which, from 1.
+        /// The number of the fold, from 1.
         number: usize,
-        /// Of how many.
+        /// The number of folds.
         of: usize,
     },
     /// The fusion is being fitted.
@@ -132,17 +132,17 @@ pub enum Progress {
     Thresholds,
 }
 
-/// What was learnt.
+/// The result of a training.
 #[derive(Debug, Clone)]
 pub struct Trained {
-    /// The model's parts; an artefact gives them their version.
+    /// The model's parts; an artifact gives them their version.
     pub parts: Parts,
-    /// What else there is to say of the run.
+    /// The report of the run.
     pub report: TrainReport,
 }
 
 impl Trained {
-    /// The model, to be used without an artefact.
+    /// The model, to be used without an artifact.
     ///
     /// # Errors
     /// Not for what [`train`] returned.
@@ -151,20 +151,20 @@ impl Trained {
     }
 }
 
-/// What there is to say of a run beyond the card.
+/// The report of a run beyond the card.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TrainReport {
-    /// Why there is no promise and so no reject band, if there is none.
+    /// The reason why there is no promise and so no reject band, if there is none.
     pub no_promise: Option<NoPromise>,
-    /// Did the fusion reach its optimum?
+    /// True if the fusion reached its optimum.
     pub fusion_converged: bool,
     /// Comments of the training data that were kept for certification.
     pub n_kept_for_certification: usize,
-    /// What became of the ham that was there to certify.
+    /// The use of the ham that was there to certify.
     pub certifying: Certifying,
 }
 
-/// What became of the ham that was there to certify. Copies are no evidence: an exact binomial bound wants independent
+/// The use of the ham that was there to certify. Copies are no evidence: an exact binomial bound wants independent
 /// comments, and ones that training did not see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Certifying {
@@ -178,7 +178,7 @@ pub struct Certifying {
 
 /// Learns a model.
 ///
-/// `certify` are labelled comments that are kept out of everything but the certification of `reject_at`. If there are
+/// `certify` are labeled comments that are kept out of everything but the certification of `reject_at`. If there are
 /// none, some ham of the examples is kept for it, if that is enough to carry the promise. Near-duplicates of each other
 /// count once, and near-duplicates of training data not at all.
 ///
@@ -217,15 +217,15 @@ pub fn train(
     drop(grouper);
     let fit_on: Vec<&Example> = rows.iter().map(|&i| all[i]).collect();
     let groups: Vec<usize> = rows.iter().map(|&i| groups[i]).collect();
-    let learnt = learn(&fit_on, &groups, params, progress)?;
+    let learned = learn(&fit_on, &groups, params, progress)?;
 
     progress(Progress::Thresholds);
-    let Learnt {
+    let Learning {
         mut parts,
         evidence,
         out_of_fold,
         converged,
-    } = learnt;
+    } = learned;
     let chosen = thresholds::choose(&mut parts, &fit_on, &out_of_fold, &readers, params)?;
     parts.card.metrics = measure::metrics(&fit_on, &out_of_fold, &parts)?;
     parts.card.self_test = measure::self_tests(&parts)?;
@@ -242,8 +242,9 @@ pub fn train(
     })
 }
 
-/// What learning leaves: the model before its thresholds, and every comment's log-odds by a model that did not see it.
-struct Learnt {
+/// The result of learning: the model before its thresholds, and every comment's log-odds by a model that did not see
+/// it.
+struct Learning {
     parts: Parts,
     evidence: Evidence,
     out_of_fold: Vec<f64>,
@@ -255,7 +256,7 @@ fn learn(
     groups: &[usize],
     params: &TrainParams,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Learnt, TrainError> {
+) -> Result<Learning, TrainError> {
     let labels: Vec<bool> = examples.iter().map(|example| example.label == Label::Spam).collect();
     progress(Progress::Reading);
     let features = features::read(examples, groups);
@@ -312,7 +313,7 @@ fn learn(
     for round in &mut rounds {
         round.counts = select::rows(&round.counts, round.is_spam.len(), &kept);
     }
-    Ok(Learnt {
+    Ok(Learning {
         parts: Parts {
             card: card(&view_of, n_kinds, Learned::of(groups, &labels), params),
             base_log_odds: folded.base_log_odds,
@@ -335,8 +336,8 @@ const N_ROUNDS_MAX: usize = 5;
 /// So many comments take one round.
 const ROWS_A_ROUND: usize = 10_000;
 
-/// How many models are averaged. Folds and kinds of few comments are a matter of chance, and rounds over them are cheap;
-/// the models are linear in the terms, so their mean is one of them.
+/// The number of models that are averaged. Folds and kinds of few comments are a matter of chance, and rounds over them
+/// are cheap; the models are linear in the terms, so their mean is one of them.
 fn n_rounds(n_examples: usize) -> usize {
     (ROWS_A_ROUND / n_examples.max(1)).clamp(1, N_ROUNDS_MAX)
 }
@@ -367,7 +368,7 @@ fn out_of_fold_inputs(
     inputs
 }
 
-/// What each term of each comment adds to the log-odds, by views that saw nothing of the comment's fold.
+/// The contribution of each term of each comment to the log-odds, by views that saw nothing of the comment's fold.
 fn out_of_fold_contributions(
     features: &Features,
     kinds: &Kinds,
@@ -396,8 +397,8 @@ fn out_of_fold_contributions(
 /// Halves for the log-odds that thresholds are chosen by: each by factors that saw nothing of it.
 const N_PARTS: usize = 2;
 
-/// Factors fitted to all comments, and every comment's log-odds by factors that saw nothing of its half. The fits go side
-/// by side: each takes seconds.
+/// Factors fitted to all comments, and every comment's log-odds by factors that saw nothing of its half. The fits go
+/// side by side: each takes seconds.
 fn refine(refinement: &Refinement<'_>, folds: &[usize], seed: u64) -> (refine::Factors, Vec<f64>) {
     let part_of = |i: usize| folds[i] % N_PARTS;
     let all = 0..folds.len();
@@ -420,7 +421,7 @@ fn refine(refinement: &Refinement<'_>, folds: &[usize], seed: u64) -> (refine::F
     })
 }
 
-/// How many comments were learnt from.
+/// The number of comments that were learned from.
 #[derive(Debug, Clone, Copy)]
 struct Learned {
     n_examples: u64,

@@ -1,4 +1,4 @@
-//! What decides a training run, checked.
+//! The parameters of a training run, checked.
 
 use crate::eval::threshold::HoldBudget;
 use crate::text::{VIEWS, View};
@@ -22,26 +22,26 @@ pub struct TrainParams {
     pub views: Vec<View>,
     /// The share of readers that may be rejected; in (0, 1).
     pub reject_target: f64,
-    /// How sure that must be; in (0, 1).
+    /// The confidence that the promise must have; in (0, 1).
     pub reject_confidence: f64,
     /// Nothing less probable than this is rejected, whatever the data would carry; in [0, 1].
     pub reject_floor: f64,
     /// The share of each source's readers that is kept out of learning to certify `reject_at`; in [0, 1). At 0 some are
     /// kept only if no comments to certify on are given.
     pub certify_share: f64,
-    /// How much may be held.
+    /// The share or the number of comments that may be held.
     pub hold: Hold,
     /// The share of a comment's words that must be known for a reject on the whole of it; in [0, 1].
     pub evidence_min: f64,
     /// The model's name, for people.
     pub name: String,
-    /// When it is made, if the operator says so.
+    /// The moment at which it is made, if the operator says so.
     pub made_at: Option<String>,
-    /// What comments the promise holds for, in the operator's words.
+    /// The comments that the promise holds for, in the operator's words.
     pub holds_for: Option<String>,
 }
 
-/// How much may be held.
+/// The share or the number of comments that may be held.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Hold {
     /// This share of readers' comments, of those that are like the training data's; in (0, 1).
@@ -82,16 +82,16 @@ impl Default for TrainParams {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{name} is {value}: it must be {range}")]
 pub struct InvalidParam {
-    /// Which.
+    /// Its name.
     pub name: &'static str,
-    /// What it is.
+    /// The value.
     pub value: f64,
-    /// What it may be.
+    /// The range that it must lie in.
     pub range: &'static str,
 }
 
 impl TrainParams {
-    /// Are all parameters in their ranges?
+    /// Checks that all parameters lie in their ranges.
     ///
     /// # Errors
     /// [`InvalidParam`], the first that is not.

@@ -1,4 +1,4 @@
-//! Goes on from a model: what it was learnt from counts on, less as it ages, and new comments are counted with it.
+//! Goes on from a model: what it was learned from counts on, less as it ages, and new comments are counted with it.
 //!
 //! The kinds and the fusion stay as they were: new labels are few, and what a desk labels is no fair sample of what it
 //! receives. New comments are sorted into the kinds that are there. `hold_at` stays too, unless it is asked for anew;
@@ -17,7 +17,7 @@ use crate::comment::{Example, Label};
 use crate::model::{Evidence, Parts, Predecessor, Round};
 use crate::text::View;
 
-/// What training goes on from, and how.
+/// The model that training goes on from, and the way to do it.
 #[derive(Debug, Clone, Copy)]
 pub struct Resume<'a> {
     /// The model, with its evidence.
@@ -28,11 +28,11 @@ pub struct Resume<'a> {
     pub half_life_days: Option<f64>,
     /// Labels of one kind that count from one reviewer, at most.
     pub reviewer_cap: usize,
-    /// Is `hold_at` to be chosen anew, by the new comments?
+    /// True if `hold_at` is to be chosen anew, by the new comments.
     pub choose_hold: bool,
 }
 
-/// What was learnt by going on.
+/// The result of going on from a model.
 #[derive(Debug, Clone)]
 pub struct Resumed {
     /// The new model.
@@ -41,7 +41,7 @@ pub struct Resumed {
     pub used: Vec<usize>,
     /// Log-odds of each of them, by a model that has seen neither it nor a near-duplicate among the new ones.
     pub out_of_fold: Vec<f64>,
-    /// What is left of the old evidence, in [0, 1].
+    /// The factor that is left of the old evidence, in [0, 1].
     pub decay: f64,
 }
 
@@ -190,8 +190,8 @@ fn labeled_on(example: &Example) -> Option<i32> {
     example.labeled_at.as_deref().and_then(age::day)
 }
 
-/// The model's terms and those of the new comments in one vocabulary. What may name a person enters as it always does, by
-/// three groups, unless the model knows it.
+/// The model's terms and those of the new comments in one vocabulary. What may name a person enters as it always does,
+/// by three groups, unless the model knows it.
 fn union(parts: &Parts, old: &Evidence, rows: &[&Example], groups: &[usize]) -> Features {
     let new = features::read(rows, groups);
     let known = parts
@@ -207,7 +207,7 @@ fn union(parts: &Parts, old: &Evidence, rows: &[&Example], groups: &[usize]) -> 
     features::read_naming(rows, groups, 1).over(vocabulary, view_of)
 }
 
-/// Where the model's terms are in the vocabulary.
+/// The positions of the model's terms in the vocabulary.
 fn positions(parts: &Parts, features: &Features) -> Vec<usize> {
     let index = Index::new(&features.vocabulary);
     let find = |hash| index.find(&features.vocabulary, hash);
@@ -253,7 +253,7 @@ const STEPS_SURE: f32 = 8.0;
 /// Corrections beyond this are the noise of a small weight.
 const CORRECTION_MAX: f32 = 8.0;
 
-/// What a round works on.
+/// The data of a round.
 struct Sheet<'a> {
     features: &'a Features,
     rows: &'a [&'a Example],
@@ -265,7 +265,7 @@ struct Sheet<'a> {
     corrections: &'a [f32],
 }
 
-/// What became of a round.
+/// The result of a round.
 struct Next {
     round: Round,
     worths: Vec<f64>,
@@ -324,7 +324,7 @@ impl Sheet<'_> {
         })
     }
 
-    /// What each term is worth, corrected as it was when the model was first trained.
+    /// The weight of each term, corrected as it was when the model was first trained.
     fn worths(&self, weights: &Weights, round: &Round) -> Vec<f32> {
         let mut worths = fusion::worths(self.features, weights, &round.factors);
         worths
@@ -334,7 +334,7 @@ impl Sheet<'_> {
         worths
     }
 
-    /// What the terms of a comment add to its log-odds.
+    /// The sum of a comment's terms.
     fn sum(&self, worths: &[f32], i: usize) -> f64 {
         let damping = self.features.n_distinct[i].map(views::damping);
         let add = |&term: &u32| worths[term as usize] * damping[usize::from(self.features.view_of[term as usize])];

@@ -91,7 +91,7 @@ fn features_teach_as_texts_do() {
 fn old_evidence_fades() {
     let mut base = base();
     base.evidence.as_mut().unwrap().as_of = age::day("2026-01-01");
-    let labelled = |day: &str| Example {
+    let labeled = |day: &str| Example {
         labeled_at: Some(format!("{day}T12:00:00Z")),
         ..example(Label::Spam, "the mayor should answer the school question in public")
     };
@@ -99,13 +99,13 @@ fn old_evidence_fades() {
         half_life_days: Some(30.0),
         ..resume(&base)
     };
-    let resumed = go_on(aged, &[labelled("2026-01-31")]);
+    let resumed = go_on(aged, &[labeled("2026-01-31")]);
     assert!((resumed.decay - 0.5).abs() < 1e-9);
-    let resumed = go_on(aged, &[labelled("2028-01-31")]);
+    let resumed = go_on(aged, &[labeled("2028-01-31")]);
     let parts = resumed.trained.parts;
     assert!(parts.terms.len() < base.terms.len(), "what has faded away is gone");
     assert_eq!(parts.evidence.unwrap().as_of, age::day("2028-01-31"));
-    assert!((go_on(resume(&base), &[labelled("2028-01-31")]).decay - 1.0).abs() < 1e-9);
+    assert!((go_on(resume(&base), &[labeled("2028-01-31")]).decay - 1.0).abs() < 1e-9);
 }
 
 #[test]

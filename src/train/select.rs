@@ -7,8 +7,8 @@ use crate::text::{N_VIEWS, View};
 
 /// The numbers of at most `n_max` terms of the used views, ascending: the heaviest.
 ///
-/// A term's rank is how often it stands somewhere times how much it pulls there. Words that readers write count for that
-/// alone as well: the evidence for a reject is made of them.
+/// A term's rank is how often it stands somewhere times how much it pulls there. Words that readers write count for
+/// that alone as well: the evidence for a reject is made of them.
 pub(super) fn heaviest(
     features: &Features,
     folded: &Folded,

@@ -82,7 +82,7 @@ fn readers() -> Vec<Example> {
         .collect()
 }
 
-/// What thirty comments can carry.
+/// Parameters with a promise that thirty comments can carry.
 fn one_in_ten() -> TrainParams {
     TrainParams {
         reject_target: 0.1,
@@ -145,7 +145,7 @@ fn too_few_of_one_label_is_an_error_that_says_how_many() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("0 comments labelled spam") && error.contains("20 more"),
+        error.contains("0 comments labeled spam") && error.contains("20 more"),
         "{error}"
     );
 }
@@ -177,12 +177,12 @@ fn copies_of_one_comment_teach_nothing() {
     let alike: Vec<Example> = copies(Label::Ham).chain(copies(Label::Spam)).collect();
     let error = refusal(&alike);
     assert!(
-        error.contains("25 comments labelled ham") && error.contains("at least 2 groups"),
+        error.contains("25 comments labeled ham") && error.contains("at least 2 groups"),
         "{error}"
     );
     let ham = sample(25).into_iter().filter(|example| example.label == Label::Ham);
     let error = refusal(&ham.chain(copies(Label::Spam)).collect::<Vec<_>>());
-    assert!(error.contains("labelled spam"), "{error}");
+    assert!(error.contains("labeled spam"), "{error}");
 }
 
 #[test]

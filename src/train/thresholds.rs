@@ -1,4 +1,4 @@
-//! Where the verdicts begin: `hold_at` by share or budget, `reject_at` by a certified promise.
+//! Chooses the thresholds: `hold_at` by share or budget, `reject_at` by a certified promise.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::comment::{Example, Label, Origin};
 use crate::eval::threshold::{certify_reject, hold_at_budget, hold_at_share, reject_candidates, support_needed};
 use crate::model::{CertifiedPlace, InvalidParts, Parts, Promise, SpamModel, SpamProbability};
 
-/// Why there is no promise, and so no reject band.
+/// The reason why there is no promise, and so no reject band.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error(
     "the data cannot carry the promise that at most {target} of readers are rejected, with confidence {confidence}: \
@@ -21,11 +21,11 @@ use crate::model::{CertifiedPlace, InvalidParts, Parts, Promise, SpamModel, Spam
 pub struct NoPromise {
     /// The share that may be rejected.
     pub target: f64,
-    /// How sure it must be.
+    /// The confidence that was asked for, in [0, 1].
     pub confidence: f64,
     /// Readers' comments that could certify: one of a group of near-duplicates, none that training saw.
     pub support: usize,
-    /// How many it takes, none of them rejected.
+    /// The number that it takes, none of them rejected.
     pub needed: usize,
 }
 
@@ -124,7 +124,7 @@ impl<'a> Readers<'a> {
         self
     }
 
-    /// What became of the comments.
+    /// The use of the comments.
     pub(super) fn certifying(&self) -> Certifying {
         Certifying {
             n_used: self.groups.len(),
@@ -133,8 +133,8 @@ impl<'a> Readers<'a> {
         }
     }
 
-    /// One probability a group, the highest: what is promised must hold for the unluckiest of the copies. What evidence is
-    /// too thin to reject on is not rejected at any threshold.
+    /// One probability a group, the highest: what is promised must hold for the unluckiest of the copies. What evidence
+    /// is too thin to reject on is not rejected at any threshold.
     fn probabilities(&self, model: &SpamModel) -> Vec<f64> {
         let probability = |example: &&'a Example| {
             let assessment = model.assess_example(example);
@@ -219,7 +219,7 @@ pub(super) fn choose(
     Ok(certified.is_none().then_some(no_promise))
 }
 
-/// What the certifying comments are: their sources.
+/// The certifying comments' sources.
 fn describe(certify: &Readers<'_>) -> String {
     let mut sources: Vec<&str> = certify
         .groups

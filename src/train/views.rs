@@ -4,14 +4,14 @@ use super::features::Features;
 use super::kinds::Kinds;
 use crate::text::N_VIEWS;
 
-/// What the terms of a view are multiplied by in a comment that has `n` distinct ones: a long comment's words are not so
-/// many independent witnesses.
+/// The factor of a view's terms in a comment that has `n` distinct ones: a long comment's words are not so many
+/// independent witnesses.
 #[expect(clippy::cast_possible_truncation, reason = "a factor in [0, 1]")]
 pub(super) fn damping(n: u32) -> f32 {
     (1.0 / f64::from(n.max(1)).sqrt()) as f32
 }
 
-/// How often each term stands in comments of each kind.
+/// The counts of each term in the comments of each kind.
 #[derive(Debug, Clone)]
 pub(super) struct Counts {
     pub(super) n_kinds: usize,
@@ -90,8 +90,8 @@ impl Weights {
         Self { n_kinds, cells }
     }
 
-    /// The fusion's inputs for one comment: for each view, each kind's log-likelihood against the background, divided by
-    /// the root of the number of distinct terms.
+    /// The fusion's inputs for one comment: for each view, each kind's log-likelihood against the background, divided
+    /// by the root of the number of distinct terms.
     pub(super) fn inputs(&self, features: &Features, i: usize, into: &mut [f32]) {
         into.fill(0.0);
         for &term in features.row(i) {

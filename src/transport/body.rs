@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::overload::CallState;
 
-/// The body of a request, which notes in the call's state when it waits for bytes of its caller, and when that has gone.
+/// The body of a request, which notes in the call's state when it waits for bytes of its caller, and when that has
+/// gone.
 #[derive(Debug)]
 pub struct TimedBody<B> {
     inner: B,

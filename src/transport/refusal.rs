@@ -92,8 +92,8 @@ pub struct Rejections {
 }
 
 impl Rejections {
-    /// The answers to refused calls, given in turn so that callers retry at different times; the one to calls that took too
-    /// long; and the one that calls end with whose caller has gone.
+    /// The answers to refused calls, given in turn so that callers retry at different times; the one to calls that took
+    /// too long; and the one that calls end with whose caller has gone.
     pub const fn new(
         overloaded: Vec<http::Response<()>>,
         too_late: http::Response<()>,

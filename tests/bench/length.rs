@@ -1,11 +1,13 @@
-//! What a long comment costs, whatever it is made of: time of its own for one of 64 KiB, and instructions by length, which
-//! have to grow as the length does; once for the model's score, once for the signals (links, lists, form) that need none.
+//! What a long comment costs, whatever it is made of: time of its own for one of 64 KiB, and instructions by length,
+//! which have to grow as the length does; once for the model's score, once for the signals (links, lists, form) that
+//! need none.
 //!
 //! ```sh
 //! cargo bench --bench length        # needs valgrind for the instructions; without it the times alone
 //! ```
 //!
-//! It ends with 1 if four times the length costs more than five times the instructions, or 64 KiB more than 5 ms for either.
+//! It ends with 1 if four times the length costs more than five times the instructions, or 64 KiB more than 5 ms for
+//! either.
 
 use std::hint::black_box;
 use std::path::Path;

@@ -1,6 +1,7 @@
-//! What a take costs: in memory, in one Redis, in a cluster, beside `redis-benchmark` running the same script in the same
-//! run; what an outage adds; what a million addresses weigh. `cargo bench --bench limiter [-- SECTION…]`, with sections
-//! `memory`, `single`, `cluster`, `outage`, `master`, `weight`. Shared machines are noisy: compare within one run.
+//! What a take costs: in memory, in one Redis, in a cluster, beside `redis-benchmark` running the same script in the
+//! same run; what an outage adds; what a million addresses weigh. `cargo bench --bench limiter [-- SECTION…]`, with
+//! sections `memory`, `single`, `cluster`, `outage`, `master`, `weight`. Shared machines are noisy: compare within one
+//! run.
 
 #![expect(
     clippy::unwrap_used,

@@ -35,7 +35,7 @@ use moderato::telemetry::{Events, Metrics, Traces};
 const TEXTS: [&str; 4] = [
     "I read the whole article and I am still not sure what the council wants to do about the bridge. They said the same \
      thing in 2012, and nothing happened for years. Perhaps somebody should ask the engineers who wrote the report \
-     before another million is spent on paint? My neighbours and I would be glad of an answer.",
+     before another million is spent on paint? My neighbors and I would be glad of an answer.",
     "Ich habe den Artikel zweimal gelesen und verstehe immer noch nicht, warum die Brücke schon wieder gesperrt wird. \
      Für die Anwohner ist das eine Zumutung, denn der Umweg über die Höhenstraße dauert morgens über eine halbe \
      Stunde, und für Fußgänger gibt es überhaupt keine Lösung.",

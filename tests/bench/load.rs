@@ -7,8 +7,8 @@
 //! valgrind --tool=callgrind --toggle-collect='*artifact*embedded*' PROGRAM once
 //! ```
 //!
-//! The first load of a process is told apart: it meets cold caches and memory that the system has yet to hand over, and it
-//! is what a start of the service pays.
+//! The first load of a process is told apart: it meets cold caches and memory that the system has yet to hand over, and
+//! it is what a start of the service pays.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! One master of a cluster is killed under load: what each take cost, whose authors were counted locally, and how soon the
-//! shard is counted by Redis again, beside how soon the cluster itself has a new master for it.
+//! One master of a cluster is killed under load: what each take cost, whose authors were counted locally, and how soon
+//! the shard is counted by Redis again, beside how soon the cluster itself has a new master for it.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -5,8 +5,9 @@
 //! cargo bench --bench million -- 200000        # fewer
 //! ```
 //!
-//! The comments are made up on the fly, none twice: sentences of our own, filled with invented words as frequent as words
-//! are (Zipf), with slips of the pen. The file is some 300 MB in the system's temporary folder, and is gone afterwards.
+//! The comments are made up on the fly, none twice: sentences of our own, filled with invented words as frequent as
+//! words are (Zipf), with slips of the pen. The file is some 300 MB in the system's temporary folder, and is gone
+//! afterwards.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -44,7 +45,7 @@ impl Random {
 const OPENINGS: [&str; 12] = [
     "I read the whole piece and",
     "With all respect to the author,",
-    "My neighbour told me that",
+    "My neighbor told me that",
     "This is not the first time that",
     "Nobody who lives here believes that",
     "For once I agree:",

@@ -16,7 +16,7 @@ use moderato::model::Reading;
 const COMMENTS: [&str; 2] = [
     "I read the whole article and I am still not sure what the council wants to do about the bridge. They said the same \
      thing in 2012, and nothing happened for years. Perhaps somebody should ask the engineers who wrote the report \
-     before another million is spent on paint? My neighbours and I would be glad of an answer.",
+     before another million is spent on paint? My neighbors and I would be glad of an answer.",
     "Hey everyone, check out my new channel for the best covers and free music every week!!! I just uploaded a song \
      that took me three months, so please watch it, leave a comment and SUBSCRIBE if you like it. You can also visit \
      http://www.example.com/music?id=42 for a free download and a chance to win 500 dollars!",

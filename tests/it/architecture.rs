@@ -201,9 +201,9 @@ const EXPOSING: &[&str] = &[
     "operations",        // hands what is kept to the store, and names to the pseudonyms
     "pipeline",          // hands the text to the model and the address to the pseudonyms
     "api/grpc",          // offsets of an explanation are checked against the text
-    "train",             // reads labelled comments
+    "train",             // reads labeled comments
     "feedback",          // redacts what is kept, in recorder.rs
-    "cli/evaluate",      // hands labelled comments to the model
+    "cli/evaluate",      // hands labeled comments to the model
     "cli/train/from.rs", // hands them to the gate
     "config",            // the pseudonym key has an accessor of the same name
     "cli/serve.rs",      // hands that key to the pseudonyms

@@ -149,7 +149,7 @@ fn check_judges_one_comment_for_a_person() {
         stdout(&fine)
     );
     assert!(stdout(&fine).contains("only the text was judged"));
-    assert!(!stdout(&fine).contains('\u{1b}'), "no colours off a terminal");
+    assert!(!stdout(&fine).contains('\u{1b}'), "no colors off a terminal");
 
     let form = run(&[
         "check",

@@ -108,8 +108,8 @@ fn every_key_that_is_documented_is_accepted_alone() {
 
 #[test]
 fn every_key_that_is_accepted_is_documented_with_a_comment() {
-    // What is accepted is the reference's own keys (it is the schema), and those that the reference leaves out, which the
-    // program names when it is asked for a key that there is not.
+    // What is accepted is the reference's own keys (it is the schema), and those that the reference leaves out, which
+    // the program names when it is asked for a key that there is not.
     let documented = documented();
     for optional in ["hold_at", "reject_at"] {
         let commented = |(section, assignment, commented): &(String, String, bool)| {

@@ -1,5 +1,5 @@
-//! The golden desk of `tests/cases/whole`: whole comments as an editor would write them down, sent through the gRPC door
-//! to the shipped model and policy, each case on a site of its own.
+//! The golden desk of `tests/cases/whole`: whole comments as an editor would write them down, sent through the gRPC
+//! door to the shipped model and policy, each case on a site of its own.
 
 use std::fs;
 use std::path::Path;

@@ -9,8 +9,8 @@ use tempfile::TempDir;
 
 use crate::support::process::{run, stderr, stdout};
 
-/// A small labelled set of our own: three sources, both labels, all texts different enough to be no near-duplicates.
-fn labelled(dir: &TempDir, name: &str) -> PathBuf {
+/// A small labeled set of our own: three sources, both labels, all texts different enough to be no near-duplicates.
+fn labeled(dir: &TempDir, name: &str) -> PathBuf {
     let topics = [
         "bridge", "school", "mayor", "harvest", "museum", "railway", "budget", "river", "choir", "library",
     ];
@@ -51,11 +51,11 @@ fn evaluate(data: &Path, more: &[&str]) -> std::process::Output {
 #[test]
 fn the_shipped_model_is_measured_as_text_and_as_json() {
     let dir = TempDir::new().unwrap();
-    let data = labelled(&dir, "labelled.jsonl");
+    let data = labeled(&dir, "labeled.jsonl");
     let text = evaluate(&data, &[]);
     assert_eq!(text.status.code(), Some(0), "{}", stderr(&text));
     for expected in [
-        "the shipped model on labelled.jsonl",
+        "the shipped model on labeled.jsonl",
         "50 ham, 50 spam",
         "MCC",
         "By source",
@@ -90,7 +90,7 @@ fn the_page_goes_to_a_file_and_nothing_to_standard_output() {
     let dir = TempDir::new().unwrap();
     let page = dir.path().join("report.html");
     let output = evaluate(
-        &labelled(&dir, "a.jsonl"),
+        &labeled(&dir, "a.jsonl"),
         &["--format", "html", "--out", page.to_str().unwrap()],
     );
     assert_eq!(
@@ -106,7 +106,7 @@ fn the_page_goes_to_a_file_and_nothing_to_standard_output() {
 #[test]
 fn a_missed_budget_ends_with_5_after_the_report() {
     let dir = TempDir::new().unwrap();
-    let data = labelled(&dir, "a.jsonl");
+    let data = labeled(&dir, "a.jsonl");
     let missed = evaluate(&data, &["--max-calibration-error", "0"]);
     assert_eq!(missed.status.code(), Some(5));
     assert!(stdout(&missed).contains("calibration error at most") && stderr(&missed).contains("missed"));
@@ -117,7 +117,7 @@ fn a_missed_budget_ends_with_5_after_the_report() {
 #[test]
 fn a_bad_line_ends_with_4_and_is_named() {
     let dir = TempDir::new().unwrap();
-    let data = labelled(&dir, "a.jsonl");
+    let data = labeled(&dir, "a.jsonl");
     let mut lines = fs::read_to_string(&data).unwrap();
     lines.push_str("{\"label\": \"maybe\", \"content\": \"secret words\"}\n");
     fs::write(&data, lines).unwrap();
@@ -137,7 +137,7 @@ fn a_bad_line_ends_with_4_and_is_named() {
 #[test]
 fn missing_and_empty_data_and_broken_models_end_with_4() {
     let dir = TempDir::new().unwrap();
-    let data = labelled(&dir, "a.jsonl");
+    let data = labeled(&dir, "a.jsonl");
     assert_eq!(evaluate(&dir.path().join("none.jsonl"), &[]).status.code(), Some(4));
     fs::write(dir.path().join("empty.jsonl"), "").unwrap();
     assert_eq!(evaluate(&dir.path().join("empty.jsonl"), &[]).status.code(), Some(4));
@@ -158,7 +158,7 @@ fn a_model_does_not_differ_from_itself() {
     let dir = TempDir::new().unwrap();
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default.moderato");
     let output = evaluate(
-        &labelled(&dir, "a.jsonl"),
+        &labeled(&dir, "a.jsonl"),
         &["--baseline", shipped.to_str().unwrap(), "--format", "json"],
     );
     let json: Value = serde_json::from_str(&stdout(&output)).unwrap_or_else(|_| panic!("{}", stderr(&output)));
@@ -175,7 +175,7 @@ fn a_model_does_not_differ_from_itself() {
 #[test]
 fn every_fold_tests_what_it_did_not_train_on() {
     let dir = TempDir::new().unwrap();
-    let data = labelled(&dir, "a.jsonl");
+    let data = labeled(&dir, "a.jsonl");
     for more in [
         &["--folds", "4"][..],
         &["--protocol", "publication"],
@@ -207,7 +207,7 @@ fn every_fold_tests_what_it_did_not_train_on() {
 #[test]
 fn cross_validation_trains_and_says_what_it_did() {
     let dir = TempDir::new().unwrap();
-    let data = labelled(&dir, "a.jsonl");
+    let data = labeled(&dir, "a.jsonl");
     let output = evaluate(&data, &["--folds", "2", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
@@ -219,7 +219,7 @@ fn cross_validation_trains_and_says_what_it_did() {
 #[test]
 fn each_place_is_judged_by_a_model_that_has_not_seen_it() {
     let dir = TempDir::new().unwrap();
-    let data = labelled(&dir, "a.jsonl");
+    let data = labeled(&dir, "a.jsonl");
     let mut lines = fs::read_to_string(&data).unwrap();
     for label in ["ham", "spam"] {
         let row = serde_json::json!({
@@ -267,7 +267,7 @@ fn each_place_is_judged_by_a_model_that_has_not_seen_it() {
 #[test]
 fn cross_validation_of_one_class_ends_with_4() {
     let dir = TempDir::new().unwrap();
-    let data = labelled(&dir, "a.jsonl");
+    let data = labeled(&dir, "a.jsonl");
     let ham: String = fs::read_to_string(&data)
         .unwrap()
         .lines()
@@ -296,7 +296,7 @@ fn blind(dir: &TempDir, name: &str, log_odds: f64) -> PathBuf {
 #[test]
 fn the_gate_lets_an_equal_model_pass_and_ends_with_5_for_a_worse_one() {
     let dir = TempDir::new().unwrap();
-    let data = labelled(&dir, "a.jsonl");
+    let data = labeled(&dir, "a.jsonl");
     let (lax, strict) = (blind(&dir, "lax.moderato", -3.0), blind(&dir, "strict.moderato", 5.0));
     let gate = |model: &Path, baseline: &Path, more: &[&str]| {
         let models = [

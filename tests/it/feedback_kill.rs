@@ -23,7 +23,8 @@ fn rounds(short: u32) -> u32 {
     if is_long() { 1_000 } else { short }
 }
 
-/// Numbers that differ from run to run: where a process is killed is to be random. The seed is in the message of a failure.
+/// Numbers that differ from run to run: where a process is killed is to be random. The seed is in the message of a
+/// failure.
 fn seed() -> u64 {
     let nanos = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
     u64::try_from(nanos % u128::from(u64::MAX)).unwrap()

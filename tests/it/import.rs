@@ -1,5 +1,6 @@
-//! `moderato import`, through the built command: each file of `tests/data/import` is one quirk of an export, beside it what
-//! is expected: the arguments, the lines written, the exit code and what is said. `MODERATO_UPDATE=1` writes that anew.
+//! `moderato import`, through the built command: each file of `tests/data/import` is one quirk of an export, beside it
+//! what is expected: the arguments, the lines written, the exit code and what is said. `MODERATO_UPDATE=1` writes that
+//! anew.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -197,7 +198,7 @@ fn compressed_and_encoded_files_are_seen_for_what_they_are() {
     assert_eq!(output.status.code(), Some(2));
 }
 
-/// What is imported can be learnt from.
+/// What is imported can be learned from.
 #[test]
 fn training_reads_what_was_imported() {
     let dir = TempDir::new().unwrap();

@@ -62,8 +62,8 @@ async fn a_fleet_grants_what_one_model_grants() {
         };
         fleet.push(Arc::new(in_redis(patient).await));
     }
-    // Three kinds of authors: one by slow quotas, whose grants are a number; one by a fast one, whose grants are bounded
-    // by Redis' clock; one by a mixture with a shadow.
+    // Three kinds of authors: one by slow quotas, whose grants are a number; one by a fast one, whose grants are
+    // bounded by Redis' clock; one by a mixture with a shadow.
     let slow = [quota("minute", 7, HOUR), quota("hour", 5, HOUR), quota("day", 9, HOUR)];
     let interval = Duration::from_millis(500);
     let fast = [quota("fast", 3, interval)];

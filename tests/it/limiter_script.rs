@@ -13,8 +13,8 @@ use redis::{Connection, Script};
 
 use crate::support::redis::RedisServer;
 
-/// The script with the test's time instead of Redis', and the lifetime of its key written down instead of obeyed, so that
-/// Redis' own clock does not take part.
+/// The script with the test's time instead of Redis', and the lifetime of its key written down instead of obeyed, so
+/// that Redis' own clock does not take part.
 fn script() -> Script {
     let text = include_str!("../../src/limit/take.lua");
     let timed = text.replace("redis.call('TIME')", "redis.call('MGET', 'now:s', 'now:us')");

@@ -59,9 +59,10 @@ fn no_reader_is_rejected_on_a_guess() {
     }
 }
 
-/// Advertisements are nearly all that training read in these scripts. A reader who links to nothing is not held for that.
+/// Advertisements are nearly all that training read in these scripts. A reader who links to nothing is not held for
+/// that.
 #[test]
-fn readers_in_scripts_hardly_learnt_are_approved() {
+fn readers_in_scripts_hardly_learned_are_approved() {
     let model = shipped();
     for content in [
         "Спасибо, очень помогло!",
@@ -83,8 +84,8 @@ fn readers_in_scripts_hardly_learnt_are_approved() {
     }
 }
 
-/// Stock thanks without anything else are what flattery spam says in these languages: a person may look, and where name and
-/// website are known they decide. They must never be rejected.
+/// Stock thanks without anything else are what flattery spam says in these languages: a person may look, and where name
+/// and website are known they decide. They must never be rejected.
 #[test]
 fn stock_thanks_without_a_form_are_never_rejected() {
     let model = shipped();
@@ -162,7 +163,7 @@ fn the_card_keeps_its_budgets() {
         "{}",
         card.metrics.calibration_error
     );
-    // Spam in scripts that were hardly learnt is held, which is most of what is not rejected.
+    // Spam in scripts that were hardly learned is held, which is most of what is not rejected.
     assert!(card.metrics.spam_rejected >= 0.75 && card.metrics.spam_rejected_or_held >= 0.93);
     assert!(card.metrics.ham_held <= 0.005 && card.metrics.ham_rejected <= 0.001);
     let promise = card.promise.as_ref().expect("the shipped model promises");

@@ -1,4 +1,4 @@
-//! Going on from a model with what moderators labelled: a new kind of spam is learnt, a flood of wrong labels is not.
+//! Going on from a model with what moderators labeled: a new kind of spam is learned, a flood of wrong labels is not.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

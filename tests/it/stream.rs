@@ -1,4 +1,5 @@
-//! `ModerateStream`, through a real connection: order, errors of items, a reader that does not read, the end of the house.
+//! `ModerateStream`, through a real connection: order, errors of items, a reader that does not read, the end of the
+//! house.
 
 use moderato::api::grpc::proto::moderate_stream_response::Result as Outcome;
 use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClient;

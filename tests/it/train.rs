@@ -24,7 +24,7 @@ const OPINIONS: [&str; 7] = [
     "will cost us more than the council has told anyone",
     "made my children laugh, which is worth something",
     "was discussed last year, and nothing came of it",
-    "needs neighbours who care, not another committee",
+    "needs neighbors who care, not another committee",
 ];
 const OFFERS: [&str; 8] = [
     "cheap watches",
@@ -108,13 +108,13 @@ fn a_model_is_trained_stored_and_used() {
         "--format",
         "json",
         "--content",
-        "The old mill needs neighbours who care",
+        "The old mill needs neighbors who care",
     ];
     let answer: Value = serde_json::from_str(&stdout(&run(&ham))).unwrap();
     assert_eq!(answer[0]["verdict"], "approve", "{answer}");
     // A model holds no text and no name.
     let bytes = std::fs::read(&one).unwrap();
-    for text in ["followers", "neighbours", "Somebody"] {
+    for text in ["followers", "neighbors", "Somebody"] {
         assert!(
             !bytes.windows(text.len()).any(|window| window == text.as_bytes()),
             "{text}"
@@ -139,7 +139,7 @@ fn a_bad_line_is_named_and_nothing_is_written() {
     let output = train(&data);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(
-        stdout(&output).contains("learnt from 112 comments"),
+        stdout(&output).contains("learned from 112 comments"),
         "{}",
         stdout(&output)
     );

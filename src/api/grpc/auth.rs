@@ -107,8 +107,8 @@ pub(super) fn admin<T>(operations: &Operations, request: &Request<T>) -> Result<
         .map_err(|denied| refuse(operations, denied))
 }
 
-/// What is asked by a decision's id alone: whoever has a site's key says which site, and it is compared with the
-/// decision's.
+/// Checks the stated site of a call that names a decision by its id alone: a caller with a site's key says which site,
+/// and it is compared with the decision's.
 pub(super) fn stated_site<T>(operations: &Operations, request: &Request<T>, site: &str) -> Result<(), Status> {
     let caller = caller(request.extensions())?;
     if caller.opens_all() {

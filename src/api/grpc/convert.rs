@@ -1,5 +1,5 @@
-//! Translates between the wire and the pipeline. Personal fields are wrapped here, on the way in; everything the calling program did wrong is
-//! collected here, and what the author did wrong passes.
+//! Translates between the wire and the pipeline. Personal fields are wrapped here, on the way in; everything the
+//! calling program did wrong is collected here, and what the author did wrong passes.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use super::{fields, proto};
 use crate::clock::Timestamp;
 use crate::comment::{Action, Author, Comment, Kind, Trust};
 use crate::model::{Contribution, Explanation};
-use crate::pipeline::{Explained, Judgement, RequestId, Submission};
+use crate::pipeline::{Explained, Judgment, RequestId, Submission};
 use crate::policy::{self, Summary};
 use crate::sensitive::Sensitive;
 use crate::site::{InvalidSiteId, SiteId};
@@ -21,7 +21,7 @@ use crate::verdict::{Handling, QuotaState, Reason, Verdict};
 /// The longest request id, in bytes.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
-/// How many contributions an explanation lists; the rest is given as a sum.
+/// The most contributions that an explanation lists; the rest is given as a sum.
 const CONTRIBUTIONS_MAX: usize = 12;
 
 /// Reads a request, or says everything that is wrong with it.
@@ -84,7 +84,8 @@ fn request_id(request: &proto::ModerateRequest, violations: &mut Vec<FieldViolat
         );
         violations.push(FieldViolation::new("request_id", what));
     }
-    // A call that timed out may be repeated as a recheck. The encoding of a message is canonical: fields in order, no maps.
+    // A call that timed out may be repeated as a recheck. The encoding of a message is canonical: fields in order, no
+    // maps.
     let body = proto::ModerateRequest {
         action: 0,
         ..request.clone()
@@ -229,15 +230,15 @@ fn trust(trust: i32, violations: &mut Vec<FieldViolation>) -> Trust {
 }
 
 /// Writes an answer; `content` is what the explanation's offsets point into.
-pub(super) fn response(judgement: Judgement, content: &str) -> proto::ModerateResponse {
-    let Judgement {
+pub(super) fn response(judgment: Judgment, content: &str) -> proto::ModerateResponse {
+    let Judgment {
         decision_id,
         decision,
         model_version,
         policy_version,
         replayed,
         explanation,
-    } = judgement;
+    } = judgment;
     proto::ModerateResponse {
         decision_id,
         verdict: verdict(decision.verdict).into(),

@@ -1,5 +1,5 @@
-//! Answers admitted calls: by the services as tonic generates them, and `Moderate`, which is nearly every
-//! call, in a way of its own, on the same codec. It makes one small allocation for each call where the generated service makes
+//! Answers admitted calls: by the services as tonic generates them, and `Moderate`, which is nearly every call, in a
+//! way of its own, on the same codec. It makes one small allocation for each call where the generated service makes
 //! four, and drops the request as soon as it is read: smaller waiting calls mean fewer cache misses on resume.
 
 use std::convert::Infallible;

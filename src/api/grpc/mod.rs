@@ -62,8 +62,8 @@ pub fn check(
     unknown: FieldSet,
 ) -> Result<proto::ModerateResponse, tonic::Status> {
     let submission = convert::submission(request).map_err(status::invalid)?;
-    let judgement = pipeline::check(deps, &submission, unknown).map_err(|refusal| status::refused(&refusal))?;
-    Ok(convert::response(judgement, submission.comment.content.expose()))
+    let judgment = pipeline::check(deps, &submission, unknown).map_err(|refusal| status::refused(&refusal))?;
+    Ok(convert::response(judgment, submission.comment.content.expose()))
 }
 
 /// Bounds on what one process takes on.

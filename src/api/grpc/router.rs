@@ -162,9 +162,9 @@ fn service(path: &str) -> &str {
 pub struct ResponseFuture<B>(Routed<B>);
 
 enum Routed<B> {
-    /// From a service of ours.
+    /// The future of a service of ours.
     Ours(InstrumentedFuture<AuthenticatedFuture<AdmissionFuture<B>, B>>),
-    /// From another.
+    /// The future of another service.
     Others(BoxFuture<http::Response<Body>, Infallible>),
 }
 

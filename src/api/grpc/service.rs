@@ -62,10 +62,10 @@ pub(super) async fn judge(
     submission: &Submission,
     patience: Duration,
 ) -> Result<ModerateResponse, Status> {
-    let judgement = pipeline::moderate(deps, submission, patience)
+    let judgment = pipeline::moderate(deps, submission, patience)
         .await
         .map_err(|refusal| status::refused(&refusal))?;
-    Ok(convert::response(judgement, submission.comment.content.expose()))
+    Ok(convert::response(judgment, submission.comment.content.expose()))
 }
 
 /// The sender of a comment, as far as the request's head tells.

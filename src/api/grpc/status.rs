@@ -1,4 +1,4 @@
-//! What the calling program did wrong, as gRPC statuses. The texts hold what operators and programs wrote, never what
+//! The gRPC statuses of the calling program's mistakes. Their texts hold what operators and programs wrote, never what
 //! an author typed.
 
 use std::time::Duration;
@@ -12,8 +12,8 @@ use crate::operations::FeedbackRefusal;
 use crate::pipeline::Refusal;
 use crate::transport::{Denied, Rejections};
 
-/// When callers that were turned away for overload may come back: so many ms and up to as many more, each of them at
-/// another time.
+/// The moment at which callers that were turned away for overload may come back: so many ms and up to as many more,
+/// each of them at another time.
 const RETRY_DELAY_MS: u32 = 100;
 
 /// `INVALID_ARGUMENT` with every violation.
@@ -107,7 +107,7 @@ fn head(status: Status) -> http::Response<()> {
     status.into_http::<Body>().map(drop)
 }
 
-/// What streams without an end of their own end with when the process stops.
+/// The trailers that streams without an end of their own end with when the process stops.
 pub(super) fn stopping() -> http::HeaderMap {
     head(Status::unavailable("the service is stopping"))
         .into_parts()

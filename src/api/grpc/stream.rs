@@ -22,18 +22,18 @@ use super::proto::moderate_stream_response::Result as Outcome;
 use super::proto::{ModerateRequest, ModerateResponse, ModerateStreamRequest, ModerateStreamResponse};
 use super::status;
 
-/// What a stream may do, and what streams share.
+/// The bounds of a stream.
 #[derive(Debug, Clone, Copy)]
 pub struct StreamBounds {
     /// Items of one stream under way at once.
     pub in_flight_max: usize,
-    /// How long a stream may send nothing while all its items are answered.
+    /// The longest time that a stream may send nothing while all its items are answered.
     pub idle_timeout: Duration,
-    /// How long a stream may last.
+    /// The longest duration of a stream.
     pub age_max: Duration,
 }
 
-/// What ends streams, and what their items share.
+/// The end of streams, and the permits that their items share.
 #[derive(Debug, Clone)]
 pub(super) struct Streams {
     bounds: StreamBounds,
@@ -79,9 +79,9 @@ pub struct Answers<S> {
     /// Resolves when the stream has to end, with what it ends with.
     cut: Boxed<Status>,
     end: End,
-    /// How the call ends, as far as is known.
+    /// The call's status, as far as it is known.
     code: Code,
-    /// Is told that, at the end.
+    /// Receives that status at the end.
     ended: Option<Box<dyn FnOnce(Code) + Send>>,
 }
 
@@ -97,7 +97,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// Whether items are still read; if not, what the stream ends with after the items under way.
+/// The state of a stream's end: items are still read, or it ends in a stated way after the items under way.
 enum End {
     Open,
     Done,
@@ -234,13 +234,13 @@ where
     }
 }
 
-/// What an item's error says, as the status that `Moderate` would have ended with.
+/// The status of an item's error: the one that `Moderate` would have ended with.
 pub fn item_status(error: &tonic_types::pb::Status) -> Status {
     let details = error.encode_to_vec().into();
     Status::with_details(error.code.into(), error.message.clone(), details)
 }
 
-/// When whoever was turned away with this status may come back, if it says so.
+/// The moment at which whoever was turned away with this status may come back, if it says so.
 pub fn retry_delay(status: &Status) -> Option<Duration> {
     status.get_details_retry_info()?.retry_delay
 }

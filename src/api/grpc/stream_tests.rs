@@ -21,7 +21,7 @@ struct Bench {
     answers: Answers<UnboundedReceiverStream<Result<ModerateStreamRequest, Status>>>,
     stop: watch::Sender<bool>,
     begun: Arc<AtomicUsize>,
-    /// How it ended.
+    /// The status that it ended with.
     ended: oneshot::Receiver<Code>,
 }
 
@@ -150,7 +150,7 @@ async fn whoever_does_not_read_is_not_read() {
     }
 }
 
-/// What the stream ends with, after answers to so many items.
+/// The status that the stream ends with, after answers to so many items.
 async fn ends_with(
     answers: &mut (impl Stream<Item = Result<ModerateStreamResponse, Status>> + Unpin),
     items: usize,

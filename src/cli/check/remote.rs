@@ -141,7 +141,8 @@ impl Remote {
             .map(tonic::Response::into_inner)
     }
 
-    /// Judges many comments over a stream, and hands them on in their order. `inputs` are read as there is room for them.
+    /// Judges many comments over a stream, and hands them on in their order. `inputs` are read as there is room for
+    /// them.
     ///
     /// # Errors
     /// The first comment that could not be judged, or read; all before it were handed on.
@@ -250,7 +251,7 @@ async fn judge_all(
 
 /// What an answer was.
 enum Put {
-    /// A judgement.
+    /// A judgment.
     Answer,
     /// The service has too much to do, or our key's quota is spent: the comment may come again after this time.
     TurnedAway(Duration),

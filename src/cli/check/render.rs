@@ -14,7 +14,7 @@ use crate::cli::{Failure, output};
 pub(super) struct Printer {
     format: Format,
     explain: Option<Explain>,
-    colour: bool,
+    color: bool,
     /// For [`Format::Json`], which is one array.
     held_back: Vec<Value>,
 }
@@ -24,14 +24,14 @@ impl Printer {
         Self {
             format,
             explain,
-            colour: io::stdout().is_terminal(),
+            color: io::stdout().is_terminal(),
             held_back: Vec::new(),
         }
     }
 
     pub(super) fn print(&mut self, checked: &Checked) -> Result<(), Failure> {
         match self.format {
-            Format::Text => output::line(&text(checked, self.explain, self.colour)),
+            Format::Text => output::line(&text(checked, self.explain, self.color)),
             Format::Jsonl => output::line(&json(checked).to_string()),
             Format::Json => {
                 self.held_back.push(json(checked));
@@ -99,14 +99,14 @@ fn explanation_json(explanation: &proto::Explanation) -> Value {
     })
 }
 
-fn text(checked: &Checked, explain: Option<Explain>, colour: bool) -> String {
+fn text(checked: &Checked, explain: Option<Explain>, color: bool) -> String {
     let answer = &checked.answer;
     let paint = match answer.verdict() {
         proto::Verdict::Approve => "\u{1b}[32m",
         proto::Verdict::Hold => "\u{1b}[33m",
         _ => "\u{1b}[31m",
     };
-    let (on, off) = if colour { (paint, "\u{1b}[0m") } else { ("", "") };
+    let (on, off) = if color { (paint, "\u{1b}[0m") } else { ("", "") };
     let mut text = format!("{on}{}{off}", verdict_word(answer));
     if let Some(probability) = answer.spam_probability {
         let _ = write!(text, "  spam probability {probability:.4}");

@@ -36,7 +36,7 @@ pub(super) struct Args {
     /// Forget only what was decided longer ago than this, such as 90d
     #[arg(long, value_name = "AGE")]
     older_than: Option<String>,
-    /// Artefacts, or directories of them: say which of these models were trained from what is forgotten
+    /// Artifacts, or directories of them: say which of these models were trained from what is forgotten
     #[arg(long, value_name = "PATH")]
     models: Vec<PathBuf>,
     /// How to print

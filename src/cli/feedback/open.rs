@@ -18,7 +18,8 @@ const SEGMENT_BYTES: u64 = 16 << 20;
 /// Redis may take this long for an answer; nobody's comment waits for it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Calls in flight at one Redis process: a page of 256 decisions for each of several administrative calls, and the queue.
+/// Calls in flight at one Redis process: a page of 256 decisions for each of several administrative calls, and the
+/// queue.
 const IN_FLIGHT_MAX: usize = 4_096;
 
 /// Where feedback is. Who needs it requires the group `place`.

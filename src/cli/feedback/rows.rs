@@ -55,7 +55,8 @@ pub(in crate::cli) fn labeled(
         }
     })?;
     Ok(Left {
-        // Now, not before: a label that came in while the store was read may be among them, and forgetting must name them.
+        // Now, not before: a label that came in while the store was read may be among them, and forgetting must name
+        // them.
         at: Clock::System.now(),
         n_stale,
     })

@@ -99,7 +99,8 @@ impl Args {
         }))
     }
 
-    /// Notes in the store that a model has these rows, as an export is noted, so that `feedback forget` names the model.
+    /// Notes in the store that a model has these rows, as an export is noted, so that `feedback forget` names the
+    /// model.
     ///
     /// # Errors
     /// The store cannot be written.

@@ -15,7 +15,7 @@ use crate::train::corpus::{Corpus, FileSummary, Source};
 use crate::train::{self, Resume, Resumed, Trained, split};
 
 /// What going on gave.
-pub(super) struct Learnt {
+pub(super) struct Continued {
     pub(super) trained: Trained,
     pub(super) files: Vec<FileSummary>,
     pub(super) verdict: Verdict,
@@ -36,7 +36,7 @@ pub(super) fn learn(
     data: &[Source],
     certify: &Corpus,
     bar: &ProgressBar,
-) -> Result<Learnt, Failure> {
+) -> Result<Continued, Failure> {
     let (old, version) = artifact::load_parts(from).map_err(|error| Failure::new(Exit::Data, error))?;
     let data = read_all(data, args.skip_bad)?;
     let held_out = read(&args.holdout, args.skip_bad)?;
@@ -73,7 +73,7 @@ pub(super) fn learn(
     if let Some(from) = card.from.as_mut().filter(|_| !verdict.may_pass()) {
         from.forced.clone_from(&args.force);
     }
-    Ok(Learnt {
+    Ok(Continued {
         trained: resumed.trained,
         files: data.files,
         verdict,
@@ -134,7 +134,7 @@ fn thresholds(model: &SpamModel) -> ThresholdsUsed {
     }
 }
 
-/// The model's answers; what it has learnt from is judged by models that have not.
+/// The model's answers; what it has learned from is judged by models that have not.
 fn scored<'a>(examples: &[&'a Example], model: &SpamModel, unseen: Option<&dyn Fn(usize) -> f64>) -> Vec<Scored<'a>> {
     let owned: Vec<Example> = examples.iter().map(|example| (*example).clone()).collect();
     let groups = split::groups(&owned);

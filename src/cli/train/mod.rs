@@ -1,4 +1,4 @@
-//! `moderato train`: from labelled comments to a model file, with its report.
+//! `moderato train`: from labeled comments to a model file, with its report.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,13 +28,14 @@ mod report;
 
 A line of data: {\"label\": \"spam\" or \"ham\", \"content\": \"…\", \"source\": \"…\"}. At least 20 of each label.")]
 pub(super) struct Args {
-    /// Labelled comments, JSON Lines; may be given again
+    /// Labeled comments, JSON Lines; may be given again
     #[arg(long, required_unless_present = "feedback", value_name = "F", num_args = 1..)]
     data: Vec<PathBuf>,
     /// Where to write the model
     #[arg(long, value_name = "M")]
     out: PathBuf,
-    /// Go on from this model: --data and --feedback hold only what is new. The new model is written only if it is not worse than this one
+    /// Go on from this model: --data and --feedback hold only what is new. The new model is written only if it is not
+    /// worse than this one
     #[arg(long, value_name = "M")]
     from: Option<PathBuf>,
     /// With --from: evidence loses half of its worth in so many days, by the dates of the labels
@@ -43,17 +44,17 @@ pub(super) struct Args {
     /// With --from or --feedback: of one reviewer's labels of one kind, this many count, the newest
     #[arg(long, value_name = "N", default_value_t = 100)]
     reviewer_cap: usize,
-    /// With --from: labelled comments for the comparison alone
+    /// With --from: labeled comments for the comparison alone
     #[arg(long, value_name = "F", num_args = 1.., requires = "from")]
     holdout: Vec<PathBuf>,
     /// With --from: write the model although it is worse, for this reason, which goes into its card
     #[arg(long, value_name = "REASON", requires = "from")]
     force: Option<String>,
-    /// Labelled comments that are kept out of everything but the certification of the reject threshold
+    /// Labeled comments that are kept out of everything but the certification of the reject threshold
     #[arg(long, value_name = "F", num_args = 1..)]
     certify: Vec<PathBuf>,
-    /// The share of each source's readers in --data that is kept out of learning, to certify the reject threshold on all of
-    /// these places
+    /// The share of each source's readers in --data that is kept out of learning, to certify the reject threshold on
+    /// all of these places
     #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
     certify_share: f64,
     /// Decides folds, clusters, and which comments certify

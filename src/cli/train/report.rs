@@ -21,7 +21,7 @@ pub(super) fn refuse(args: &Args, verdict: &Verdict) -> Result<(), Failure> {
     output::line(&lines.join("\n"))
 }
 
-/// Prints what was learnt, from which files, and how it compares with the model that it went on from.
+/// Prints what was learned, from which files, and how it compares with the model that it went on from.
 pub(super) fn print(
     args: &Args,
     files: &[FileSummary],
@@ -83,7 +83,7 @@ fn text_report(args: &Args, files: &[FileSummary], trained: &Trained, model: &Sp
         for (n, what) in [
             (file.n_bad, "bad lines skipped"),
             (file.n_blank, "without text left out"),
-            (file.n_neither, "labelled neither spam nor ham left out"),
+            (file.n_neither, "labeled neither spam nor ham left out"),
         ] {
             if n > 0 {
                 line.push_str(&format!(", {n} {what}"));
@@ -92,7 +92,7 @@ fn text_report(args: &Args, files: &[FileSummary], trained: &Trained, model: &Sp
         lines.push(line);
     }
     lines.push(format!(
-        "learnt from {} comments in {} groups of near-duplicates: {} kinds of spam, {} of ham, {} views",
+        "learned from {} comments in {} groups of near-duplicates: {} kinds of spam, {} of ham, {} views",
         training.n_examples,
         training.n_groups,
         training.n_kinds_spam,

@@ -48,7 +48,7 @@ fn words_of_name(contribution: &Contribution) -> Option<&str> {
         .map(str::trim)
 }
 
-/// Where words or letters stand: the name's words in a row that hold them.
+/// The place of words or letters: the name's words in a row that hold them.
 fn place(term: &str, words: &[Range<usize>], lower: &[String]) -> Option<Range<usize>> {
     let mut pieces = term.split(' ');
     let first = pieces.next().filter(|piece| !piece.is_empty())?;
@@ -79,7 +79,7 @@ pub(super) fn of_website(website: &str, pulls: &[(&Contribution, f64)]) -> Vec<S
     }
 }
 
-/// Is it `website` and a registered domain?
+/// Returns true if it is `website` and a registered domain.
 fn is_domain(term: &str) -> bool {
     term.strip_prefix("website ")
         .is_some_and(|rest| rest.contains('.') && !rest.contains(' '))

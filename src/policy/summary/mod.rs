@@ -112,7 +112,7 @@ impl Side {
         if log_odds < 0.0 { Self::Reader } else { Self::Spam }
     }
 
-    /// How far log-odds pull to this side; below zero, to the other.
+    /// The pull of log-odds to this side; below zero, to the other.
     fn pull(self, log_odds: f64) -> f64 {
         match self {
             Self::Spam => log_odds,

@@ -55,8 +55,8 @@ pub(super) fn host(link: &str) -> &str {
     rest.strip_prefix("www.").unwrap_or(rest)
 }
 
-/// The words of a text, in order: what stands between blanks, brackets and quotation marks, without the signs around it.
-/// A sign of a script that sets no blanks between words is a word.
+/// The words of a text, in order: what stands between blanks, brackets and quotation marks, without the signs around
+/// it. A sign of a script that sets no blanks between words is a word.
 pub(super) fn words(text: &str) -> Vec<Range<usize>> {
     let mut words = Vec::new();
     let mut chunk: Option<Range<usize>> = None;
@@ -94,7 +94,7 @@ fn is_ideograph(c: char) -> bool {
         && matches!(c, '\u{3041}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// Is it a link or an address?
+/// Returns true if it is a link or an address.
 fn is_link(word: &str) -> bool {
     let ends_in_label = |(_, end): (&str, &str)| end.len() > 1 && end.chars().all(char::is_alphabetic);
     word.contains(['@', '/'])
@@ -146,7 +146,7 @@ pub(super) fn merged(
     listed
 }
 
-/// Are words with this between them neighbors in one line?
+/// Returns true if words with this between them are neighbors in one line.
 fn are_neighbors(gap: &str) -> bool {
     gap.chars().count() <= 3 && gap.chars().all(|c| matches!(c, ' ' | '\u{a0}' | '-'))
 }

@@ -130,7 +130,7 @@ const fn itself(kind: PartKind) -> &'static str {
     }
 }
 
-/// How well the model knows such texts, by the share of the words that training saw readers write.
+/// The words for how well the model knows such texts, by the share of the words that training saw readers write.
 const fn knowledge(evidence: f64) -> &'static str {
     match evidence {
         share if share >= 0.7 => "the model knows most of these words",

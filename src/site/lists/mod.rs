@@ -50,12 +50,12 @@ pub struct People {
 }
 
 impl People {
-    /// Whether the account is listed. Case counts: it is the site's own id.
+    /// Returns true if the account is listed. Case counts: it is the site's own id.
     pub fn has_account(&self, id: &str) -> bool {
         !self.accounts.is_empty() && self.accounts.contains(id.trim())
     }
 
-    /// Whether the address is listed.
+    /// Returns true if the address is listed.
     pub fn has_address(&self, address: IpAddr) -> bool {
         self.networks.has(address)
     }
@@ -66,14 +66,14 @@ impl People {
 }
 
 impl Lists {
-    /// How many entries there are.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         let people = [&self.block, &self.moderate, &self.allow].map(People::len);
         let names = [&self.block_hosts, &self.moderate_hosts, &self.disposable].map(Names::len);
         people.iter().chain(&names).sum::<usize>() + self.words.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -97,7 +97,7 @@ impl fmt::Debug for People {
     }
 }
 
-/// Why a text cannot stand in a list. Each says what to write instead.
+/// The reason why a text cannot stand in a list. Each says what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEntry {
     /// A host that is none.
@@ -106,7 +106,7 @@ pub enum InvalidEntry {
     /// An address where a host belongs.
     #[error("{found:?} is more than a host; write {host}")]
     MoreThanHost {
-        /// What was found.
+        /// The finding.
         found: String,
         /// The host in it.
         host: String,
@@ -120,7 +120,7 @@ pub enum InvalidEntry {
     /// A network whose address has bits behind its prefix.
     #[error("{found:?} has bits behind its prefix; write {network} for the network or {address} for the address")]
     HostBits {
-        /// What was found.
+        /// The finding.
         found: String,
         /// The network it lies in.
         network: String,

@@ -50,12 +50,12 @@ impl Names {
         self.find(&ascii(host).ok()?)
     }
 
-    /// How many there are.
+    /// The number of them.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -77,7 +77,7 @@ fn ascii(host: &str) -> Result<String, ()> {
     Ok(host.strip_prefix("www.").map_or_else(|| host.clone(), str::to_owned))
 }
 
-/// What to write instead.
+/// The message that says what to write instead.
 fn not_a_host(entry: &str) -> InvalidEntry {
     let with_scheme = if entry.contains("://") {
         entry.to_owned()

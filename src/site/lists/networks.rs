@@ -16,7 +16,8 @@ pub struct Networks {
 }
 
 impl Networks {
-    /// From networks in CIDR form, or single addresses; the second value holds the mistakes with their places in `entries`.
+    /// Reads networks in CIDR form, or single addresses; the second value holds the mistakes with their places in
+    /// `entries`.
     pub fn new<'a>(entries: impl IntoIterator<Item = &'a str>) -> (Self, Vec<(usize, InvalidEntry)>) {
         let (mut networks, mut mistakes) = (Self::default(), Vec::new());
         for (at, entry) in entries.into_iter().enumerate() {
@@ -32,7 +33,7 @@ impl Networks {
         (networks, mistakes)
     }
 
-    /// Whether an address lies in one of them. IPv4 inside IPv6 is IPv4.
+    /// Returns true if an address lies in one of them. IPv4 inside IPv6 is IPv4.
     pub fn has(&self, address: IpAddr) -> bool {
         match address.to_canonical() {
             IpAddr::V4(v4) => covers(&self.v4, v4.into()),
@@ -40,12 +41,12 @@ impl Networks {
         }
     }
 
-    /// How many were written down.
+    /// The number of were written down.
     pub const fn len(&self) -> usize {
         self.n
     }
 
-    /// Whether there are none.
+    /// Returns true if there are none.
     pub const fn is_empty(&self) -> bool {
         self.n == 0
     }

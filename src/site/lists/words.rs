@@ -1,7 +1,7 @@
 //! Words and phrases that match whole words only, and parts of words, which match anywhere.
 //!
-//! A look-up of a word is one step in a hash table, however long the list. Scripts that put no spaces between words have
-//! no whole words: their entries are searched as parts, all in one pass.
+//! A look-up of a word is one step in a hash table, however long the list. Scripts that put no spaces between words
+//! have no whole words: their entries are searched as parts, all in one pass.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -166,19 +166,19 @@ impl Words {
         self.part_texts.get(found.pattern().as_usize()).map(|part| &**part)
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub const fn len(&self) -> usize {
         self.n
     }
 
-    /// Whether there are none.
+    /// Returns true if there are none.
     pub const fn is_empty(&self) -> bool {
         self.n == 0
     }
 }
 
-/// The length and the first eight bytes of the words that entries begin with, as a set that may have others in it. It is
-/// small enough to stay near the processor, where the table with the entries does not.
+/// The length and the first eight bytes of the words that entries begin with, as a set that may have others in it. It
+/// is small enough to stay near the processor, where the table with the entries does not.
 #[derive(Clone, Default)]
 struct Sieve {
     bits: Vec<u64>,
@@ -206,7 +206,8 @@ impl Sieve {
         sieve
     }
 
-    /// The word that begins at `start`: where its space stands, and what is looked at of it. `None` at the end of the text.
+    /// The word that begins at `start`: where its space stands, and what is looked at of it. `None` at the end of the
+    /// text.
     fn word(text: &[u8], start: usize) -> Option<(usize, u64)> {
         let rest = text.get(start..)?;
         let Some(chunk) = rest.first_chunk() else {
@@ -238,7 +239,7 @@ impl Sieve {
         (kept ^ (length as u64) << 58).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
-    /// Where the bit is. There are two to the power of something bits, 64 at least.
+    /// The place of the bit. The number of bits is a power of two, 64 at least.
     fn place(&self, mark: u64) -> (usize, u64) {
         let place = mark >> (u64::BITS - (self.bits.len() * 64).trailing_zeros());
         (usize::try_from(place / 64).unwrap_or(usize::MAX), 1 << (place % 64))
@@ -286,8 +287,8 @@ impl Gate {
         Some(start + found)
     }
 
-    /// Where the bit of the last three of these bytes is: a multiplicative hash (Knuth, The Art of Computer Programming 3,
-    /// 6.4).
+    /// The place of the bit of the last three of these bytes: a multiplicative hash (Knuth, The Art of Computer
+    /// Programming 3, 6.4).
     const fn place(bytes: u32) -> usize {
         ((bytes << 8).wrapping_mul(0x9e37_79b1) >> (32 - GATE_BITS)) as usize
     }

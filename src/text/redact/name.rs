@@ -16,7 +16,7 @@ const INSIDE_FROM: usize = 6;
 /// Letters set apart are read as a word from so many on.
 const SPELLED_FROM: usize = 4;
 
-/// What the author goes by, folded.
+/// The author's names, folded.
 pub(super) struct Own {
     /// Parts of the name that name somebody.
     parts: Vec<Part>,
@@ -39,12 +39,12 @@ struct Words {
     words: Vec<Place>,
 }
 
-/// Where a word stands.
+/// The place of a word.
 struct Place {
-    /// In [`Words::letters`].
+    /// The range in [`Words::letters`].
     letters: Range<usize>,
     is_latin: bool,
-    /// In the text.
+    /// The offset in the text.
     start: usize,
     end: usize,
 }
@@ -119,7 +119,7 @@ impl Own {
         self.spelled(&words, edits);
     }
 
-    /// In scripts without spaces a name stands inside of a run.
+    /// Finds a name inside of a run, as it stands in scripts without spaces.
     fn inside(&self, text: &str, word: Word<'_>, edits: &mut Vec<Edit>) {
         for part in self
             .parts
@@ -200,7 +200,8 @@ const fn someone(start: usize, end: usize) -> Edit {
     }
 }
 
-/// Is the word the name's part: itself, with digits around it, in the genitive, declined, or inside of it?
+/// Returns true if the word is the name's part: itself, with digits around it, in the genitive, declined, or inside of
+/// it.
 fn is_named(
     word: &[char],
     Part {

@@ -1,4 +1,4 @@
-//! What an e-mail address, a handle, a network address and a telephone number look like, also spelled out.
+//! The patterns of e-mail addresses, handles, network addresses and telephone numbers, also spelled out.
 
 use std::net::Ipv6Addr;
 use std::sync::LazyLock;

@@ -1,5 +1,6 @@
-//! A caller that costs next to nothing: HTTP/2 frames written and read by hand, so that on shared cores it is the server
-//! that has too much to do. It knows no more of HTTP/2 (RFC 9113) than a server of ours says to well-formed calls.
+//! A caller that costs next to nothing: HTTP/2 frames written and read by hand, so that on shared cores it is the
+//! server that has too much to do. It knows no more of HTTP/2 (RFC 9113) than a server of ours says to well-formed
+//! calls.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -29,8 +30,8 @@ const FRAME_HEAD: usize = 9;
 /// How often calls are made that are due.
 const TICK: Duration = Duration::from_millis(1);
 
-/// How long the n-th caller that was turned away rests: as the server's `RetryInfo` says, between 100 and 200 ms, spread
-/// over them.
+/// How long the n-th caller that was turned away rests: as the server's `RetryInfo` says, between 100 and 200 ms,
+/// spread over them.
 fn rest(n: u32) -> Duration {
     Duration::from_millis(100) + Duration::from_micros((u64::from(n.wrapping_mul(0x9e37_79b1) >> 16) * 100_000) >> 16)
 }
@@ -44,8 +45,8 @@ pub(crate) struct Flood {
     pub(crate) refused: Vec<u32>,
 }
 
-/// Calls by so many callers at once for some seconds. A caller that is answered calls again at once; one that is turned away
-/// rests as it is told.
+/// Calls by so many callers at once for some seconds. A caller that is answered calls again at once; one that is turned
+/// away rests as it is told.
 pub(crate) async fn flood(address: &str, callers: usize, seconds: u32) -> Flood {
     let mut connections = JoinSet::new();
     for n in 0..CONNECTIONS {
@@ -201,8 +202,8 @@ impl Connection {
     }
 }
 
-/// The fields of a call's head, in HPACK (RFC 7541): from the static table where they stand in it, else as literals that
-/// are not remembered.
+/// The fields of a call's head, in HPACK (RFC 7541): from the static table where they stand in it, else as literals
+/// that are not remembered.
 fn head(address: &str) -> Vec<u8> {
     let mut head = vec![0x83, 0x86];
     let mut literal = |name: &[u8], value: &str| {

@@ -1,4 +1,5 @@
-//! Latency, at the client's side, at half of the load that a server can bear: beside the baseline, each at half of its own.
+//! Latency, at the client's side, at half of the load that a server can bear: beside the baseline, each at half of its
+//! own.
 
 use std::time::Instant;
 

@@ -117,8 +117,8 @@ impl Load {
 }
 
 impl Load {
-    /// Calls at a steady rate (a second) for some seconds, whether the earlier ones are answered or not; the latencies in
-    /// µs, sorted.
+    /// Calls at a steady rate (a second) for some seconds, whether the earlier ones are answered or not; the latencies
+    /// in µs, sorted.
     pub(crate) fn paced(&mut self, open: &Open, rate: usize, seconds: u32) -> Vec<u32> {
         let first = self.authors.load(Ordering::Relaxed);
         let (latencies, made) = self.runtime.block_on(async {

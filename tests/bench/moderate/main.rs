@@ -9,10 +9,10 @@
 //!     cargo bench --bench moderate -- calls --to 127.0.0.1:50051 --calls 2000   calls to a server that runs in a profiler
 //!
 //! Every variant is a process of its own with one worker thread; this process is the client, over loopback, with 16
-//! connections of 32 streams. CPU time is what the kernel has booked on the threads of the server's process, so the client
-//! and other work on the machine do not count. Variants take turns within a round, ratios are taken within rounds, and
-//! rounds are many and short: the machine's drift hits both sides. What is printed is the median of the rounds, and
-//! between which values the middle half of them lies.
+//! connections of 32 streams. CPU time is what the kernel has booked on the threads of the server's process, so the
+//! client and other work on the machine do not count. Variants take turns within a round, ratios are taken within
+//! rounds, and rounds are many and short: the machine's drift hits both sides. What is printed is the median of the
+//! rounds, and between which values the middle half of them lies.
 
 #![expect(
     clippy::expect_used,
