@@ -9,6 +9,8 @@
 //! is told; it never changes the flow. Each request works on one snapshot of the policy and one of the model. A
 //! protocol translates and does nothing else.
 //!
+//! `docs/design.md` tells how a comment becomes a probability, how a quota is exact, and why.
+//!
 //! # The path of one comment
 //!
 //! [`api::grpc`] reads the request and wraps what is personal → [`pipeline::moderate`] takes the snapshots →
@@ -40,9 +42,9 @@
 //! - [`limit`]: quotas, in memory and in Redis.
 //! - [`artifact`]: models as files, their versions in a directory, and the one at work.
 //! - [`import`]: exports of past moderation as labeled comments.
-//! - [`feedback`]: the store of decisions and of labels, in files and in Redis.
 //! - [`train`]: from labeled comments to a model; the only user of linfa.
 //! - [`statistics`]: counts of decisions, by site and day.
+//! - [`feedback`]: the store of decisions and of labels, in files and in Redis.
 //! - [`telemetry`]: logs and metrics, and what may not be in them.
 //!
 //! The service:

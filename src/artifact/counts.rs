@@ -16,7 +16,7 @@
 //!
 //! A count is kept as the nearest of 255 levels: in quarters up to 4, whole up to 32, and by steps of 6 % beyond.
 
-use super::format::{FormatError, Input};
+use super::input::{FormatError, Input};
 use crate::model::{Evidence, Round};
 use crate::text::N_VIEWS;
 

@@ -4,8 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::format::{Evidence, FormatError, decode, decode_parts, encode};
+use super::format::{Evidence, decode, decode_parts, encode};
 use super::history::HistoryError;
+use super::input::FormatError;
 use super::{EMBEDDED, SHIPPED};
 use crate::model::{Parts, SpamModel};
 

@@ -10,14 +10,16 @@ mod directory;
 mod file;
 mod format;
 mod history;
+mod input;
 mod live;
 mod terms;
 
 pub use diff::{Diff, TermChange, TermCounts, diff};
 pub use directory::{ModelDir, ModelDirError, Promotion, Target};
 pub use file::{LoadModelError, SaveModelError, load, load_parts, save};
-pub use format::{FORMAT_VERSION, FormatError, decode, encode};
+pub use format::{decode, encode};
 pub use history::{Action, Entry, History, HistoryError};
+pub use input::{FORMAT_VERSION, FormatError};
 pub use live::{Live, LoadedModel, Reload, ReloadError, Source};
 
 use std::path::Path;

@@ -106,11 +106,20 @@ pub fn support_needed(misses: usize, target: f64, confidence: f64) -> usize {
     high
 }
 
+/// The probability at which spam and ham are as likely.
+const EVEN_ODDS: f64 = 0.5;
+
 /// The lowest threshold at which at most `share` of readers' comments are held or rejected. `ham` holds the spam
-/// probabilities of readers' comments that the model did not learn from.
+/// probabilities of readers' comments that the model did not learn from. So few of them that not one may be held say
+/// where these readers end and nothing of others: then nothing below even odds is held.
 pub fn hold_at_share(ham: &[f64], share: f64) -> f64 {
     let allowed = share * ham.len() as f64;
-    lowest(|threshold| count_from(ham, threshold) as f64 <= allowed)
+    let threshold = lowest(|threshold| count_from(ham, threshold) as f64 <= allowed);
+    if allowed < 1.0 {
+        threshold.max(EVEN_ODDS)
+    } else {
+        threshold
+    }
 }
 
 /// The lowest threshold whose holds a desk can read, for comments like these in the mix that the budget states.

@@ -29,6 +29,7 @@ use score::{Rows, Seen, Tally};
 use table::{Table, Unfit};
 pub use types::ReadingScratch;
 
+pub(crate) use crate::text::{NUMBER_OF_SIGNS, SIGN};
 pub(crate) use table::Worth;
 
 /// The parts of a model, as its artifact holds them.

@@ -61,7 +61,7 @@ pub async fn moderate(deps: &Deps, submission: &Submission, patience: Duration) 
     } else {
         QuotaSubject::of(&operations.pseudonymizer, submission, policy)
     };
-    proxies::watch(deps, submission, policy, subject);
+    proxies::watch(&deps.proxies, operations, submission, policy, subject);
     let duplicate_key = duplicate::key(&operations.pseudonymizer, submission);
     let stopwatch = Stopwatch::of(submission, operations.clock());
     let scoring = ScoringInput {

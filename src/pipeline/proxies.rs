@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use super::deps::Deps;
 use super::subject::{QuotaSubject, is_account};
 use super::submission::Submission;
 use crate::comment::{Action, AuthorKey, Trust};
 use crate::limit::{Change, Dominance};
+use crate::operations::Operations;
 use crate::site::{SiteId, SitePolicy};
 use crate::telemetry::Metrics;
 
@@ -16,7 +16,13 @@ use crate::telemetry::Metrics;
 const SITES_MAX: usize = 1_024;
 
 /// Watches the address of a submission, whether or not it is counted.
-pub(super) fn watch(deps: &Deps, submission: &Submission, policy: &SitePolicy, subject: QuotaSubject) {
+pub(super) fn watch(
+    proxies: &Proxies,
+    operations: &Operations,
+    submission: &Submission,
+    policy: &SitePolicy,
+    subject: QuotaSubject,
+) {
     let author = &submission.comment.author;
     if submission.dry_run || submission.action != Action::Submit || author.trust == Trust::Staff {
         return;
@@ -24,15 +30,14 @@ pub(super) fn watch(deps: &Deps, submission: &Submission, policy: &SitePolicy, s
     let Some(address) = author.address.as_ref().map(|address| *address.expose()) else {
         return;
     };
-    let operations = &deps.operations;
     let seen = match subject {
         QuotaSubject::Author(network) if !is_account(author) => QuotaSubject::Author(network),
         // An account's address is watched too, and that of a form that goes back.
         _ => QuotaSubject::network(&operations.pseudonymizer, &submission.site, address, policy),
     };
     match seen {
-        QuotaSubject::Author(network) => deps.proxies.public(&submission.site, network, &operations.metrics),
-        _ => deps.proxies.not_public(&submission.site, &operations.metrics),
+        QuotaSubject::Author(network) => proxies.public(&submission.site, network, &operations.metrics),
+        _ => proxies.not_public(&submission.site, &operations.metrics),
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! redis://[[user]:password@]host[:port][/db]                        rediss://… with TLS
 //! unix:///path/to/socket[?db=1&user=u&pass=p]                       also redis+unix://
-//! redis+sentinel://[[user]:password@]h1[:26379][,h2…]/master[/db]   rediss+sentinel://… with TLS to sentinels and master
+//! redis+sentinel://[[user]:password@]h1[:26379][,h2…]/master[/db]   rediss+sentinel://… with TLS to all of them
 //!     [?sentinel_user=u&sentinel_password=p]
 //! redis+cluster://[[user]:password@]h1[:6379][,h2…]                 rediss+cluster://… with TLS
 //! ```

@@ -3,9 +3,9 @@
 //! The terms are hashed without a key: whoever holds features can test whether a word or a phrase of three words stood
 //! in the comment. They are to be kept as the comment would be kept, and not as long.
 
-use super::form::Sort;
 use super::stream::Scratch;
-use super::terms::{N_VIEWS, Sink, TEXT_VIEWS, View, emit};
+use super::terms::emit;
+use super::view::{N_VIEWS, Sink, Sort, TEXT_VIEWS, View};
 
 /// A comment's distinct terms, view by view, and what else the model wants to know of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -9,10 +9,11 @@ use std::collections::HashSet;
 use foldhash::fast::FixedState;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::hash::{BASE, POWERS, fill_prefix, mix, stretch, stretches};
 use super::letters::is_alphabetic;
 use super::links;
-use super::stream::{LINK, Scratch, Token};
-use super::terms::{BASE, POWERS, Sink, View, fill_prefix, is_letter, mix, stretch, stretches};
+use super::stream::{LINK, Scratch, Token, is_letter};
+use super::view::{Sink, Sort, View};
 
 /// The fields of the form beside the text. `None` is a field that the caller did not send: it adds no term. An empty
 /// string is a field that its author left empty, which is a fact.
@@ -31,15 +32,6 @@ impl Form<'_> {
     pub fn is_unknown(&self) -> bool {
         self.name.is_none() && self.website.is_none() && self.email_domain.is_none()
     }
-}
-
-/// Tells terms that may name a person from those that cannot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
-    /// A word, a run of letters, a host or a domain.
-    Personal,
-    /// A count, a script, a top-level domain.
-    Shape,
 }
 
 /// Bytes of a field beyond these are not read: WordPress stores at most 245 of a name and 200 of a website.

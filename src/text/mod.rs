@@ -14,6 +14,7 @@
 pub mod clean;
 mod features;
 mod form;
+mod hash;
 mod international;
 mod letters;
 mod links;
@@ -25,17 +26,19 @@ mod signs;
 mod stream;
 mod terms;
 mod undo;
+mod view;
 mod words;
 
 pub(crate) use features::may_name_a_person;
 pub use features::{Features, InvalidFeatures};
-pub use form::{Article, Form, Sort, emit_article, emit_form};
+pub use form::{Article, Form, emit_article, emit_form};
 pub use links::Hosts;
 pub use redact::{Persona, redact};
 pub use seen::{Link, Seen, seen};
 pub(crate) use signs::{NUMBER_OF_SIGNS, SIGN};
 pub use stream::Scratch;
-pub use terms::{N_VIEWS, Places, Sink, TEXT_VIEWS, VIEWS, View, emit, emit_with_places};
+pub use terms::{Places, emit, emit_with_places};
+pub use view::{N_VIEWS, Sink, Sort, TEXT_VIEWS, VIEWS, View};
 pub use words::{fold, has_unspaced};
 
 /// The version of this reading. A model holds the one that it was trained with, and is refused if [`n_views_of`] does

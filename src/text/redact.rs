@@ -1,6 +1,6 @@
 //! Takes out of a text what would tell who wrote it or whom to reach: e-mail addresses, telephone numbers, network
 //! addresses, handles, and the author's own name and accounts. What takes their place reads like them, so that a model
-//! learns from a redacted text what it would have learned from the text: digits become `0`, which is how digits are read
+//! learns from a redacted text what it would have learned from the text: digits become `0`, as digits are read
 //! anyway.
 //!
 //! It is found in the cleaned text ([`super::clean`]), so letters in fancy dress, look-alikes, invisible characters and

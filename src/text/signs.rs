@@ -9,9 +9,10 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
+use super::hash::mix;
 use super::letters::{Script, is_alphabetic};
 use super::stream::{EMAIL, LINK, Scratch, Token};
-use super::terms::{Sink, View, mix};
+use super::view::{Sink, View};
 
 /// One sign of an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -60,6 +60,13 @@ const fn repeats(bytes: [u8; 8], n: usize) -> bool {
     like_next & (like_next >> 8) & (like_next >> 16) != 0
 }
 
+/// Letters, links and addresses; no digits, no signs.
+#[inline]
+pub(super) fn is_letter(code: u32) -> bool {
+    let is_other = |code| matches!(code, LINK | EMAIL | ANCHOR) || char::from_u32(code).is_some_and(is_alphabetic);
+    (0x61..=0x7a).contains(&code) || (code > 0x7f && is_other(code))
+}
+
 /// A token's place in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Token {

@@ -1,200 +1,21 @@
-//! The views of a comment, and the terms of each.
+//! The terms of each view of a text.
 
 use std::ops::Range;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::clean::Clean;
-use super::form::Sort;
+use super::hash::{BASE, POWERS, fill_prefix, mix, stretch, stretches};
 use super::letters::is_alphabetic;
 use super::links;
 use super::signs::emit_signs;
-use super::stream::{ANCHOR, EMAIL, LINK, SPACE, Scratch, Token};
-
-/// One way of reading a comment, with its own naive Bayes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum View {
-    /// Words, links, signs.
-    Words,
-    /// Two in a row.
-    Pairs,
-    /// Three in a row.
-    Triples,
-    /// Three characters in a row, within a word.
-    Chars3,
-    /// Six letters in a row, whatever stands between them.
-    Letters,
-    /// The destinations of links.
-    Links,
-    /// The shape of the comment.
-    Shape,
-    /// The author's name: its words, runs of letters and shape.
-    Name,
-    /// The author's website: its host, its path and their shape.
-    Website,
-    /// The domain of the author's e-mail address.
-    Email,
-    /// Words of the name, the host and the path as one vocabulary: an offer is worded alike in all three.
-    Offer,
-    /// The share of the text's vocabulary that stands in the article and in the comment that it answers.
-    Article,
-    /// The signs of an offer in the text, whatever its language, and each pair of them.
-    Signs,
-}
-
-/// The number of views.
-pub const N_VIEWS: usize = 13;
-
-/// All views, in the order of their numbers.
-pub const VIEWS: [View; N_VIEWS] = [
-    View::Words,
-    View::Pairs,
-    View::Triples,
-    View::Chars3,
-    View::Letters,
-    View::Links,
-    View::Shape,
-    View::Name,
-    View::Website,
-    View::Email,
-    View::Offer,
-    View::Article,
-    View::Signs,
-];
-
-/// The views of the text alone, in the order in which features are kept.
-pub const TEXT_VIEWS: [View; 8] = [
-    View::Words,
-    View::Pairs,
-    View::Triples,
-    View::Chars3,
-    View::Letters,
-    View::Links,
-    View::Shape,
-    View::Signs,
-];
-
-impl View {
-    /// The view's name, as explanations and reports spell it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Words => "words",
-            Self::Pairs => "pairs",
-            Self::Triples => "triples",
-            Self::Chars3 => "chars3",
-            Self::Letters => "letters",
-            Self::Links => "links",
-            Self::Shape => "shape",
-            Self::Name => "name",
-            Self::Website => "website",
-            Self::Email => "email",
-            Self::Offer => "offer",
-            Self::Article => "article",
-            Self::Signs => "signs",
-        }
-    }
-}
-
-/// Takes the terms of a comment. A term may come more than once.
-pub trait Sink {
-    /// A term that stands in the text: the stream's characters from `start` to `end`.
-    fn piece(&mut self, view: View, hash: u32, start: u32, end: u32);
-
-    /// Terms that stand in a row, and where each stands, as in [`Sink::piece`].
-    #[inline]
-    fn row(&mut self, view: View, hashes: &[u32], places: impl Iterator<Item = (u32, u32)>) {
-        for (&hash, (start, end)) in hashes.iter().zip(places) {
-            self.piece(view, hash, start, end);
-        }
-    }
-
-    /// A term that is an observation; `place` is the bytes of the cleaned text that it is about, if any.
-    fn fact(&mut self, view: View, hash: u32, place: Option<(usize, usize)>, name: impl FnOnce() -> String);
-
-    /// A term of a form field or of the article, by its name.
-    fn field(&mut self, view: View, hash: u32, sort: Sort, name: impl FnOnce() -> String);
-
-    /// A word with a letter in it, by its hash in [`View::Words`], each time that it comes.
-    fn spoken(&mut self, hash: u32);
-
-    /// A link or an address that stands in the text.
-    fn linked(&mut self);
-
-    /// A link that is written as markup.
-    fn anchored(&mut self);
-}
+use super::stream::{ANCHOR, EMAIL, LINK, SPACE, Scratch, Token, is_letter};
+use super::view::{Sink, View};
 
 /// Characters a term of [`View::Chars3`].
 const N_CHARS: usize = 3;
 /// Letters a term of [`View::Letters`].
 const N_LETTERS: usize = 6;
-/// The longest stretch that is hashed by its prefix hashes.
-const N_POWERS: usize = 48;
-pub(super) const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
-
-pub(super) const POWERS: [u64; N_POWERS] = {
-    let mut powers = [1_u64; N_POWERS];
-    let mut i = 1;
-    while i < N_POWERS {
-        powers[i] = powers[i - 1].wrapping_mul(BASE);
-        i += 1;
-    }
-    powers
-};
-
-/// The 32-bit hash of a term of a view.
-#[inline]
-pub(super) const fn mix(view: View, raw: u64) -> u32 {
-    let x = (raw ^ (view as u64 + 1).wrapping_mul(0xd6e8_feb8_6659_fd93)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    ((x ^ (x >> 32)).wrapping_mul(0xc4ce_b9fe_1a85_ec53) >> 32) as u32
-}
-
-/// The hash of `prefix`'s stretch from `start` to `end`, at most [`N_POWERS`] long.
-#[inline]
-pub(super) fn stretch(prefix: &[u64], start: usize, end: usize) -> u64 {
-    prefix[end].wrapping_sub(prefix[start].wrapping_mul(POWERS[(end - start) % N_POWERS]))
-}
-
-/// The hashes of all stretches of one length, from the prefix hashes before and behind them.
-pub(super) fn stretches(before: &[u64], behind: &[u64], power: u64) -> impl Iterator<Item = u64> {
-    before
-        .iter()
-        .zip(behind)
-        .map(move |(before, behind)| behind.wrapping_sub(before.wrapping_mul(power)))
-}
-
-/// The hashes of what stands before each code, and of all: each is the one before it times [`BASE`] and the code plus
-/// one.
-///
-/// Four at a time, from the hash before them: one after another, each multiplication would wait for the last one.
-pub(super) fn fill_prefix(codes: &[u32], prefix: &mut Vec<u64>) {
-    // What is left of an earlier text is overwritten.
-    prefix.resize(codes.len() + 1, 0);
-    prefix[0] = 0;
-    let times = |hash: u64, n: usize| hash.wrapping_mul(POWERS[n]);
-    let (fours, rest) = codes.as_chunks::<4>();
-    let mut hash = 0_u64;
-    let (places, _) = prefix[1..].as_chunks_mut::<4>();
-    for (four, places) in fours.iter().zip(places) {
-        let [a, b, c, d] = four.map(|code| u64::from(code) + 1);
-        let ab = times(a, 1).wrapping_add(b);
-        let abc = times(ab, 1).wrapping_add(c);
-        let abcd = times(ab, 2).wrapping_add(times(c, 1)).wrapping_add(d);
-        *places = [
-            times(hash, 1).wrapping_add(a),
-            times(hash, 2).wrapping_add(ab),
-            times(hash, 3).wrapping_add(abc),
-            times(hash, 4).wrapping_add(abcd),
-        ];
-        hash = places[3];
-    }
-    for (code, place) in rest.iter().zip(&mut prefix[1 + 4 * fours.len()..]) {
-        hash = times(hash, 1).wrapping_add(u64::from(*code) + 1);
-        *place = hash;
-    }
-}
-
 /// Reads a comment and hands every term of every view to the sink. Links to `article_hosts` are passed over.
 pub fn emit<S: Sink>(content: &str, article_hosts: &[String], scratch: &mut Scratch, sink: &mut S) {
     emit_with_places(content, article_hosts, scratch, sink);
@@ -364,14 +185,6 @@ fn letters<S: Sink>(scratch: &mut Scratch, sink: &mut S) {
     );
 }
 
-/// Letters, links and addresses; no digits, no signs.
-#[inline]
-pub(super) fn is_letter(code: u32) -> bool {
-    let is_other =
-        |code| char::from_u32(code).is_some_and(|c| is_alphabetic(c) || ('\u{e000}'..='\u{e002}').contains(&c));
-    (0x61..=0x7a).contains(&code) || (code > 0x7f && is_other(code))
-}
-
 /// Hands out the terms of a link's destination: host, registered domain, top-level domain, words of the path.
 fn link_terms<S: Sink>(text: &str, link: links::Span, sink: &mut S) {
     let mut fact = |kind: &str, value: &str| {
@@ -413,6 +226,7 @@ fn link_terms<S: Sink>(text: &str, link: links::Span, sink: &mut S) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::view::Sort;
     use super::*;
     use proptest::prelude::*;
 

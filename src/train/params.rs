@@ -53,7 +53,7 @@ pub enum Hold {
 /// The share of readers that is held unless an operator says otherwise. One in two hundred should be held at most, and
 /// readers of places that training never saw are held several times as often as those of the training data (figures in
 /// models/README.md).
-pub const HOLD_SHARE: f64 = 0.0022;
+pub const HOLD_SHARE: f64 = 0.0018;
 
 impl Default for TrainParams {
     fn default() -> Self {

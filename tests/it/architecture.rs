@@ -1,4 +1,4 @@
-//! The rules of the house, held against the source: who imports whom, which library lives where, who may look at what
+//! The rules of the structure, held against the source: who imports whom, which library lives where, who may look at what
 //! belongs to a reader. An exception needs a line, with its reason, in the tables here.
 
 use std::collections::BTreeMap;
@@ -184,13 +184,136 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml::", &["config"]),
     ("hmac::", &["privacy.rs"]),
     ("email_address::", &["signals/form.rs"]),
-    ("aho_corasick::", &["site/lists"]),
+    ("aho_corasick::", &["site/lists", "text/signs.rs"]),
     ("memmap2::", &["model/slots.rs"]),
     ("bytemuck::", &["model/slots.rs"]),
     ("hyper::", &["transport/connection.rs"]),
     ("hyper_util::", &["transport/connection.rs"]),
     ("tokio_rustls::", &["transport/tls.rs"]),
     ("rustls::", &["cli/mod.rs", "config", "transport/tls.rs"]),
+    ("tonic_prost::", &["api/grpc"]),
+    ("tonic_reflection::", &["api/grpc", "server"]),
+    ("tonic_health::", &["api/grpc", "server"]),
+    ("tonic_types::", &["api/grpc"]),
+    ("prost_types::", &["api/grpc"]),
+    (
+        "tokio::",
+        &[
+            "api",
+            "cli",
+            "feedback",
+            "limit",
+            "operations",
+            "pipeline",
+            "redis",
+            "server",
+            "telemetry",
+            "transport",
+        ],
+    ),
+    ("tokio_stream::", &["api/grpc", "cli/check", "server", "transport"]),
+    ("http_body::", &["api/grpc", "transport"]),
+    (
+        "tracing::",
+        &[
+            "api",
+            "cli",
+            "feedback",
+            "operations",
+            "pipeline",
+            "server",
+            "telemetry",
+            "transport",
+        ],
+    ),
+    // A module of `eval` has the same name.
+    ("metrics::", &["telemetry", "eval", "train/measure.rs"]),
+    ("metrics_exporter_prometheus::", &["api/ops.rs", "server", "telemetry"]),
+    ("axum::", &["api/ops.rs", "server"]),
+    ("crc32fast::", &["feedback/file"]),
+    ("url::", &["site/lists", "signals/form.rs", "text/links.rs"]),
+    ("linkify::", &["eval/facts.rs", "text/links.rs"]),
+    ("psl::", &["site/lists", "text"]),
+    ("regex::", &["text/redact"]),
+    ("unicode_normalization::", &["text"]),
+    ("unicode_script::", &["eval/facts.rs"]),
+    ("unicode_properties::", &["signals/form.rs", "text/words.rs"]),
+    ("ipnet::", &["privacy.rs", "site/lists"]),
+    ("getrandom::", &["config/secrets.rs"]),
+    (
+        "base64::",
+        &["config/secrets.rs", "feedback/export.rs", "train/corpus.rs"],
+    ),
+    ("hashbrown::", &["limit/memory"]),
+    ("strsim::", &["config/raw.rs"]),
+    (
+        "tempfile::",
+        &[
+            "artifact/file.rs",
+            "cli/import.rs",
+            "config",
+            "feedback/file",
+            "statistics/file.rs",
+            "train/corpus.rs",
+        ],
+    ),
+    (
+        "arc_swap::",
+        &[
+            "artifact",
+            "cli/serve.rs",
+            "operations",
+            "telemetry",
+            "transport/tls.rs",
+        ],
+    ),
+    ("subtle::", &["site/caller.rs"]),
+    ("rustix::", &["cli/serve.rs", "train/fit.rs"]),
+    ("mimalloc::", &["main.rs"]),
+    ("encoding_rs_io::", &["import"]),
+];
+
+/// Libraries that any room may name: hashes, encodings, errors and derived code, none of which does anything by itself.
+const COMMON: &[&str] = &[
+    "foldhash",
+    "hex",
+    "serde",
+    "serde_json",
+    "sha2",
+    "thiserror",
+    "xxhash-rust",
+];
+
+/// Rooms whose files may import each other in a circle, with the reason.
+const CIRCLES: &[(&str, &str)] = &[(
+    "eval",
+    "the report is the document: it names its parts, and they its figures",
+)];
+
+/// Everything that may stand at the top level of the repository.
+const TOP_LEVEL: &[&str] = &[
+    ".cargo",
+    ".ci",
+    ".clippy.toml",
+    ".git",
+    ".github",
+    ".gitignore",
+    ".rustfmt.toml",
+    "CHANGELOG.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "SECURITY.md",
+    "build.rs",
+    "deploy",
+    "docs",
+    "models",
+    "proto",
+    "src",
+    "target",
+    "tests",
 ];
 
 /// Who may look inside [`moderato::sensitive::Sensitive`].
@@ -399,4 +522,103 @@ fn every_reason_code_is_explained_to_operators() {
             code.as_str()
         );
     }
+}
+
+#[test]
+fn the_map_names_every_room_in_the_order_that_holds() {
+    let map = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
+    let named: Vec<&str> = map
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! - [`")?.split('`').next())
+        .collect();
+    let rooms: Vec<&str> = ROOMS.iter().map(|(room, _)| *room).collect();
+    assert_eq!(named, rooms);
+}
+
+#[test]
+fn every_library_has_a_home_here() {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let own = manifest.split("\n[dependencies]\n").nth(1).unwrap();
+    let own = own.split("\n[").next().unwrap();
+    let names = own
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once(" = "));
+    let mut n = 0;
+    for (name, _) in names {
+        let path = name.replace('-', "_");
+        let has_home = HOMES
+            .iter()
+            .any(|(home, _)| path.starts_with(home.trim_end_matches("::")));
+        assert!(has_home || COMMON.contains(&name), "{name} has no home in HOMES");
+        n += 1;
+    }
+    assert!(n > 40, "found {n} dependencies");
+}
+
+#[test]
+fn nothing_unknown_stands_at_the_top_level() {
+    for entry in fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(
+            TOP_LEVEL.contains(&name.as_str()),
+            "{name} does not belong at the top level"
+        );
+    }
+}
+
+/// The files of a room that a file names through `super::` or `crate::room::`, without the room's `mod.rs`.
+fn neighbors(source: &Source, all: &[Source]) -> Vec<String> {
+    let dir = source.path.rsplit_once('/').map_or("", |(dir, _)| dir);
+    let in_dir = |dir: &str, name: &str| format!("{dir}/{name}.rs");
+    let crate_path = format!("crate::{}::", dir.replace('/', "::"));
+    let mut found = Vec::new();
+    for mark in ["super::", crate_path.as_str()] {
+        for (at, _) in source.code.match_indices(mark) {
+            let before = &source.code[..at];
+            if before.ends_with("super::") || before.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+                continue;
+            }
+            let rest = &source.code[at + mark.len()..];
+            let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let path = in_dir(dir, &name);
+            if path != source.path && all.iter().any(|other| other.path == path) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_two_files_of_a_room_import_each_other() {
+    let all = sources();
+    let edges: BTreeMap<&str, Vec<String>> = all
+        .iter()
+        .filter(|source| !source.path.ends_with("mod.rs"))
+        .map(|source| (source.path.as_str(), neighbors(source, &all)))
+        .collect();
+    assert!(
+        edges["text/signs.rs"].contains(&"text/view.rs".to_owned()),
+        "the test finds imports"
+    );
+    let mut wrong = Vec::new();
+    for start in edges.keys() {
+        let room = start.split(['/', '.']).next().unwrap();
+        if CIRCLES.iter().any(|(known, _)| *known == room) {
+            continue;
+        }
+        let (mut seen, mut open) = (Vec::new(), edges[start].clone());
+        while let Some(path) = open.pop() {
+            if path == *start {
+                wrong.push(format!("{start} imports itself through its neighbors"));
+                break;
+            }
+            if !seen.contains(&path) {
+                open.extend(edges.get(path.as_str()).into_iter().flatten().cloned());
+                seen.push(path);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

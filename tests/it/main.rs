@@ -37,6 +37,7 @@ mod models;
 mod ops;
 mod pressure;
 mod privacy;
+mod prose;
 mod quality;
 mod reload;
 mod retrain;

@@ -73,7 +73,7 @@ pub(super) struct Args {
     #[arg(long)]
     require_promise: bool,
     /// The share of real readers' comments that may be held, of comments like the data's; it is taken at its word, and
-    /// readers of places that training never saw are held several times as often [default: 0.0022, for their sake]
+    /// readers of places that training never saw are held several times as often [default: 0.0018, for their sake]
     #[arg(long, value_name = "SHARE", conflicts_with = "hold_budget")]
     hold_share: Option<f64>,
     /// How many comments the desk can read, as 40/day

@@ -39,6 +39,14 @@ fn candidates_fall_from_near_certain_to_even() {
 }
 
 #[test]
+fn few_readers_say_nothing_of_others() {
+    let few = vec![0.001; 50];
+    assert!((hold_at_share(&few, 0.01) - 0.5).abs() < 1e-12);
+    let enough = vec![0.001; 100];
+    assert!(hold_at_share(&enough, 0.01) < 0.002);
+}
+
+#[test]
 fn holds_stay_within_their_share() {
     let ham: Vec<f64> = (0..1000).map(|i| f64::from(i) / 1000.0).collect();
     let at = hold_at_share(&ham, 0.01);

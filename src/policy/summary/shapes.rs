@@ -1,6 +1,6 @@
 //! Observations in words: `words a link 5` is "one link in about five words".
 
-use crate::text::{NUMBER_OF_SIGNS, SIGN};
+use crate::model::{NUMBER_OF_SIGNS, SIGN};
 
 /// A term that is an observation, in words; `None` for a term that is quoted instead, or that words would not tell more
 /// of.

@@ -6,7 +6,7 @@
 //!     cargo bench --bench moderate -- half --seconds 5        latency at half of saturation, beside the baseline's
 //!     cargo bench --bench moderate -- half --only Redis --rounds 30 --seconds 1
 //!     cargo bench --bench moderate -- overload --seconds 30   far more calls than there are places
-//!     cargo bench --bench moderate -- calls --to 127.0.0.1:50051 --calls 2000   calls to a server that runs in a profiler
+//!     cargo bench --bench moderate -- calls --to 127.0.0.1:50051 --calls 2000   calls to a server in a profiler
 //!
 //! Every variant is a process of its own with one worker thread; this process is the client, over loopback, with 16
 //! connections of 32 streams. CPU time is what the kernel has booked on the threads of the server's process, so the
