@@ -255,6 +255,8 @@ pub(crate) fn unredacted(
     } else {
         Vec::new()
     };
+    // Links to the site itself are no evidence, here as in scoring.
+    let own_hosts = policy.links.own_hosts.names().map(str::to_owned);
     UnredactedDecision {
         id,
         site: site.clone(),
@@ -263,7 +265,7 @@ pub(crate) fn unredacted(
         judged,
         keep: policy.keep,
         content: comment.content.clone(),
-        article_hosts: comment.article_hosts.clone(),
+        article_hosts: comment.article_hosts.iter().cloned().chain(own_hosts).collect(),
         name: author.name.clone(),
         accounts: vec![author.id.clone(), Sensitive::new(mailbox)],
         authors,

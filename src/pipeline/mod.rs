@@ -36,7 +36,7 @@ use events::Stopwatch;
 use measured::Measured;
 use quota::QuotaQuery;
 use replay::ReplayRecord;
-use scoring::{ScoringInput, reading};
+use scoring::{ScoringInput, neutral_hosts, reading};
 use subject::{QuotaScope, QuotaSubject};
 
 pub use deps::Deps;
@@ -239,7 +239,8 @@ fn judgment(
         .flatten()
         .filter(|loaded| loaded.model.version() == record.model_version)
         .map(|loaded| {
-            let reading = reading(&submission.comment);
+            let hosts = neutral_hosts(&submission.comment, policy);
+            let reading = reading(&submission.comment, &hosts);
             let explanation = loaded.model.explain(&reading);
             let summary = policy::summarize(&explanation, &reading);
             Explained { explanation, summary }

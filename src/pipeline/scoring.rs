@@ -1,5 +1,7 @@
 //! Scores a submission's text by the model, and gathers what else a repetition of the request is to be told.
 
+use std::borrow::Cow;
+
 use super::events::Stopwatch;
 use super::replay::ReplayRecord;
 use super::subject::QuotaScope;
@@ -66,7 +68,7 @@ fn classify(model: Option<&LoadedModel>, comment: &Comment, policy: &SitePolicy)
     let Some(loaded) = model else {
         return Classifier::Unavailable;
     };
-    let assessment = loaded.model.assess(&reading(comment));
+    let assessment = loaded.model.assess(&reading(comment, &neutral_hosts(comment, policy)));
     Classifier::Scored(assessment, thresholds(loaded.model.thresholds(), policy))
 }
 
@@ -88,13 +90,23 @@ fn thresholds(model: Thresholds, policy: &SitePolicy) -> Thresholds {
     Thresholds { hold_at, reject_at }
 }
 
-/// The parts of a comment that the model reads. Of the e-mail address that is the domain; the network address is not
+/// The hosts whose links are no evidence: those that the article links to, and the site's own.
+pub(super) fn neutral_hosts<'a>(comment: &'a Comment, policy: &SitePolicy) -> Cow<'a, [String]> {
+    let own = &policy.links.own_hosts;
+    if own.is_empty() {
+        return Cow::Borrowed(&comment.article_hosts);
+    }
+    let own = own.names().map(str::to_owned);
+    Cow::Owned(own.chain(comment.article_hosts.iter().cloned()).collect())
+}
+
+/// The parts of a comment that the model reads; `neutral_hosts` is what [`neutral_hosts`] gave. Of the e-mail address that is the domain; the network address is not
 /// read.
-pub(super) fn reading(comment: &Comment) -> Reading<'_> {
+pub(super) fn reading<'a>(comment: &'a Comment, neutral_hosts: &'a [String]) -> Reading<'a> {
     let known = |text: &'_ str| !text.trim().is_empty();
     Reading {
         content: comment.content.expose(),
-        article_hosts: &comment.article_hosts,
+        article_hosts: neutral_hosts,
         parent_content: Some(comment.parent_content.expose().as_str()).filter(|parent| known(parent)),
         form: Form {
             name: Some(comment.author.name.expose().as_str()).filter(|name| known(name)),

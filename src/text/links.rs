@@ -216,6 +216,16 @@ impl Hosts {
         Self(hosts.iter().take(HOSTS_MAX).filter_map(plain).collect())
     }
 
+    /// Returns true if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The hosts, in no particular order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Returns true if the link leads to one of them, or to a part of its site. `blog.example.org` is a part of
     /// `example.org`; nothing is a part of a suffix under which anybody may register, or of a site that merely has the
     /// same owner.

@@ -55,6 +55,54 @@ pub(super) enum Tag {
     BbCode,
 }
 
+/// Schemes of what a browser does not open as a page.
+const NO_PAGES: [&str; 3] = ["mailto:", "tel:", "sms:"];
+
+/// Returns true for an opening `<a …>`, from bracket to bracket, that leads to no other host: without an address, to a
+/// place on the page or on its own host, to a mailbox or a telephone.
+pub(super) fn leads_to_no_host(anchor: &str) -> bool {
+    let Some(address) = attribute(anchor, "href") else {
+        return true;
+    };
+    let address = address.trim();
+    if NO_PAGES.into_iter().any(|scheme| {
+        let start = address.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    }) {
+        return true;
+    }
+    let mut first = address.bytes();
+    match (first.next(), first.next()) {
+        (None | Some(b'#' | b'?'), _) => true,
+        // Two slashes, either way round, begin a host.
+        (Some(b'/'), second) => !matches!(second, Some(b'/' | b'\\')),
+        (Some(b'\\'), _) => false,
+        // A path, unless a scheme stands before it, or something that passes for a host.
+        _ => {
+            let end = address.find(['/', '?', '#']).unwrap_or(address.len());
+            !address[..end].contains([':', '.', '\\'])
+        }
+    }
+}
+
+/// The value of an attribute of a tag, as it is written.
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let lower = tag.to_ascii_lowercase();
+    let is_name = |at: &usize| {
+        let before = lower.as_bytes()[..*at].last();
+        before.is_some_and(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'/'))
+            && lower[at + name.len()..].trim_start().starts_with('=')
+    };
+    let at = lower.match_indices(name).map(|(at, _)| at).find(is_name)?;
+    let value = tag[at + name.len()..].trim_start().strip_prefix('=')?.trim_start();
+    let end = |value: &str, is_end: fn(char) -> bool| value.find(is_end).unwrap_or(value.len());
+    Some(match value.as_bytes().first() {
+        Some(b'"') => &value[1..][..end(&value[1..], |c| c == '"')],
+        Some(b'\'') => &value[1..][..end(&value[1..], |c| c == '\'')],
+        _ => &value[..end(value, |c| c.is_whitespace() || c == '>')],
+    })
+}
+
 /// Tags longer than this are text.
 const TAG_BYTES_MAX: usize = 1_000;
 

@@ -6,7 +6,7 @@
 use super::clean::{Clean, clean};
 use super::letters::{Script, is_alphabetic, is_alphanumeric};
 use super::links::{self, Hosts, Span};
-use super::markup::{Tag, Tags};
+use super::markup::{self, Tag, Tags};
 use super::shape::Shape;
 use super::undo::{DOTTED_CAPITALS_FROM, SPACED_FROM, is_leet, is_leet_sign, leet_letter};
 
@@ -186,7 +186,7 @@ impl Scratch {
             } else if matches!(b, b'<' | b'[')
                 && let Some((tag, n)) = tags.at(pos)
             {
-                if !self.leads_nowhere_new(link, pos + n) {
+                if !self.leads_nowhere_new(link, tag, (pos, &text[pos..pos + n])) {
                     self.tag(tag, pos, bytes[pos + 1] == b'/');
                 }
                 // Links inside the tag count, but are not part of what is read.
@@ -316,15 +316,19 @@ impl Scratch {
         }
     }
 
-    /// Returns true if there are links from `first` on that begin before `end`, and all of them neutral.
-    fn leads_nowhere_new(&self, first: usize, end: usize) -> bool {
-        let mut within = self
-            .links
-            .iter()
-            .skip(first)
-            .take_while(|span| span.start < end)
-            .peekable();
-        within.peek().is_some() && within.all(|span| span.is_neutral)
+    /// Returns true for a tag that is read as if it were not there: it has links (those from `first` on), all of them
+    /// neutral, or is an anchor that leads to no other host.
+    fn leads_nowhere_new(&self, first: usize, tag: Tag, (at, written): (usize, &str)) -> bool {
+        let within = || {
+            let rest = self.links.iter().skip(first);
+            rest.take_while(|span| span.start < at + written.len())
+        };
+        if within().next().is_some() && within().all(|span| span.is_neutral) {
+            return true;
+        }
+        // One that never ends is what a cut-off advertisement leaves.
+        let opens = tag == Tag::Anchor && !written.starts_with("</") && written.ends_with('>');
+        opens && within().all(|span| span.is_neutral || span.is_email) && markup::leads_to_no_host(written)
     }
 
     fn tag(&mut self, tag: Tag, at: usize, closes: bool) {
@@ -609,6 +613,44 @@ mod tests {
         assert_eq!(beginning("воля"), "воля");
         let long = format!("x{}", "я".repeat(TEXT_BYTES_MAX));
         assert_eq!(beginning(&long).len(), TEXT_BYTES_MAX - 1);
+    }
+
+    #[test]
+    fn an_anchor_that_leads_to_no_other_host_is_read_as_its_words() {
+        let read = |text: &str, hosts: &[String]| {
+            let mut scratch = Scratch::default();
+            scratch.read(text, hosts);
+            (scratch.codes, format!("{:?}", scratch.shape))
+        };
+        let own = ["gazette.example".to_owned()];
+        for target in [
+            "href=\"/u/ann\"",
+            "href='#comment-7'",
+            "href=?page=2",
+            "class=\"mention\" href=\"\"",
+            "name=top",
+            "href=\"mailto:ann@gazette.example\"",
+            "href=\"tel:+15550104477\"",
+            "href=\"page/two\"",
+            "HREF = \"https://gazette.example/@ann\"",
+            "href=\"//www.gazette.example/x\"",
+        ] {
+            let marked = format!("<a {target}>ann</a>, where can I buy it?");
+            assert_eq!(read(&marked, &own), read("ann, where can I buy it?", &own), "{marked}");
+        }
+        for target in [
+            "href=\"//cheap-pills.com/x\"",
+            "href=\"https://cheap-pills.com\"",
+            "href=\"/\\cheap-pills.com\"",
+            "href=\"cheap-pills.com\"",
+            "href=\"http:cheap-pills\"",
+            "href=\"\\\\cheap-pills\"",
+        ] {
+            let marked = format!("<a {target}>ann</a>");
+            let codes = read(&marked, &own).0;
+            assert!(codes.contains(&ANCHOR), "{marked}");
+        }
+        assert!(read("<a href=\"/x", &[]).0.contains(&ANCHOR), "one that never ends");
     }
 
     #[test]
