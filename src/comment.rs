@@ -1,7 +1,7 @@
 //! A comment to judge, with its author and its place, and labeled examples to learn from.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
@@ -127,6 +127,33 @@ impl LanguageTag {
     pub fn is_within(&self, range: &Self) -> bool {
         let rest = self.0.strip_prefix(&range.0);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+}
+
+/// The IPv4 address that an IPv6 address holds, with the place of its first bit: mapped (RFC 4291), translated (RFC 7915),
+/// compatible (RFC 4291, deprecated), behind a NAT64 (RFC 6052, RFC 8215) or of a 6to4 router (RFC 3056).
+pub fn embedded_ipv4(address: Ipv6Addr) -> Option<(Ipv4Addr, u8)> {
+    let at = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        Ipv4Addr::new(a, b, c, d)
+    };
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x64, 0xff9b, 1, _, _, _, high, low]
+        // Not `::` and `::1`, nor others that begin with a zero.
+        | [0, 0, 0, 0, 0, 0, high @ 0x100..=0xffff, low] => Some((at(high, low), 96)),
+        [0x2002, high, low, ..] => Some((at(high, low), 16)),
+        _ => None,
+    }
+}
+
+/// An address as it is counted and listed: IPv4 inside IPv6 is IPv4.
+pub fn canonical(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => embedded_ipv4(v6).map_or(address, |(v4, _)| IpAddr::V4(v4)),
+        IpAddr::V4(_) => address,
     }
 }
 

@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use ipnet::{Ipv4Net, Ipv6Net};
 use sha2::Sha256;
 
-use crate::comment::AuthorKey;
+use crate::comment::{AuthorKey, canonical};
 use crate::site::SiteId;
 
 /// Makes pseudonyms under one secret key.
@@ -169,8 +169,8 @@ impl fmt::Debug for Clicker<'_> {
 }
 
 /// An address' version and octets; IPv4 inside IPv6 is IPv4.
-const fn octets_of(address: IpAddr) -> (u8, [u8; 16]) {
-    match address.to_canonical() {
+fn octets_of(address: IpAddr) -> (u8, [u8; 16]) {
+    match canonical(address) {
         IpAddr::V4(address) => (4, address.to_ipv6_mapped().octets()),
         IpAddr::V6(address) => (6, address.octets()),
     }
@@ -184,7 +184,7 @@ impl Network {
     /// The network of so many leading bits that `address` lies in. IPv4 inside IPv6 is IPv4. A prefix beyond the
     /// address's length counts as its whole length.
     pub fn of(address: IpAddr, ipv4_prefix: u8, ipv6_prefix: u8) -> Self {
-        Self(match address.to_canonical() {
+        Self(match canonical(address) {
             IpAddr::V4(v4) => IpAddr::V4(Ipv4Net::new(v4, ipv4_prefix.min(32)).map_or(v4, |net| net.network())),
             IpAddr::V6(v6) => IpAddr::V6(Ipv6Net::new(v6, ipv6_prefix.min(128)).map_or(v6, |net| net.network())),
         })
@@ -201,7 +201,7 @@ impl fmt::Debug for Network {
 /// unique-local, carrier-grade NAT, unspecified, multicast) was most likely a proxy's, passed on for the reader's.
 /// Addresses reserved for documentation count as public: examples and tests use them.
 pub fn is_public(address: IpAddr) -> bool {
-    match address.to_canonical() {
+    match canonical(address) {
         IpAddr::V4(v4) => is_public_v4(v4),
         IpAddr::V6(v6) => is_public_v6(v6),
     }
@@ -242,7 +242,17 @@ mod tests {
     fn ipv6_counts_by_64_and_mapped_ipv4_as_ipv4() {
         assert_eq!(network("2001:db8:1:2:3::4"), network("2001:db8:1:2:ffff::1"));
         assert_ne!(network("2001:db8:1:2::"), network("2001:db8:1:3::"));
-        assert_eq!(network("::ffff:203.0.113.9"), network("203.0.113.9"));
+        for inside in [
+            "::ffff:203.0.113.9",
+            "::ffff:0:203.0.113.9",
+            "::203.0.113.9",
+            "64:ff9b::203.0.113.9",
+            "64:ff9b:1::203.0.113.9",
+            "2002:cb00:7109::1",
+        ] {
+            assert_eq!(network(inside), network("203.0.113.9"), "{inside}");
+        }
+        assert_ne!(network("64:ff9b::203.0.113.8"), network("64:ff9b::203.0.113.9"));
         assert_ne!(network("203.0.113.8"), network("203.0.113.9"));
     }
 
@@ -271,7 +281,8 @@ mod tests {
     #[test]
     fn proxies_are_not_readers() {
         let hidden = "10.0.0.1 172.16.5.5 192.168.1.1 127.0.0.1 169.254.0.9 100.64.0.1 0.0.0.0 255.255.255.255 \
-                      ::1 fe80::1 fd00::7 ::ffff:10.0.0.1 :: ff02::1";
+                      ::1 fe80::1 fd00::7 ::ffff:10.0.0.1 :: ff02::1 64:ff9b::192.168.1.1 ::ffff:0:127.0.0.1 ::10.1.2.3 \
+                      2002:a00:1::1";
         for address in hidden.split_whitespace() {
             assert!(!is_public(address.parse().unwrap()), "{address}");
         }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::InvalidEntry;
+use crate::comment::{canonical, embedded_ipv4};
 
 /// A set of addresses, written as networks.
 #[derive(Clone, Default)]
@@ -35,13 +36,13 @@ impl Networks {
 
     /// Returns true if an address lies in one of them. IPv4 inside IPv6 is IPv4.
     pub fn has(&self, address: IpAddr) -> bool {
-        match address.to_canonical() {
+        match canonical(address) {
             IpAddr::V4(v4) => covers(&self.v4, v4.into()),
             IpAddr::V6(v6) => covers(&self.v6, v6.into()),
         }
     }
 
-    /// The number of were written down.
+    /// The number of entries that were written down.
     pub const fn len(&self) -> usize {
         self.n
     }
@@ -79,7 +80,7 @@ fn covers<T: Ord + Copy>(ranges: &[(T, T)], address: T) -> bool {
 fn network(entry: &str) -> Result<IpNet, InvalidEntry> {
     let invalid = || InvalidEntry::Network(entry.to_owned());
     let net = match entry.split_once('/') {
-        None => IpNet::from(entry.parse::<IpAddr>().map_err(|_| invalid())?.to_canonical()),
+        None => IpNet::from(canonical(entry.parse::<IpAddr>().map_err(|_| invalid())?)),
         Some(_) => entry.parse::<IpNet>().map_err(|_| invalid())?,
     };
     if net.prefix_len() == 0 {
@@ -94,10 +95,16 @@ fn network(entry: &str) -> Result<IpNet, InvalidEntry> {
     }
     // IPv4 written inside IPv6 is IPv4, as in the addresses that are looked up.
     if let IpNet::V6(v6) = net
-        && let (Some(v4), Some(bits)) = (v6.addr().to_ipv4_mapped(), v6.prefix_len().checked_sub(96))
-        && let Ok(v4) = ipnet::Ipv4Net::new(v4, bits)
+        && let Some((v4, first_bit)) = embedded_ipv4(v6.addr())
+        && let Some(bits) = v6.prefix_len().checked_sub(first_bit)
     {
-        return Ok(v4.into());
+        // All of IPv4, by whatever way it comes.
+        if bits == 0 {
+            return Err(InvalidEntry::Everybody(entry.to_owned()));
+        }
+        if let Ok(v4) = ipnet::Ipv4Net::new(v4, bits.min(32)) {
+            return Ok(v4.into());
+        }
     }
     Ok(net)
 }
@@ -112,6 +119,24 @@ mod tests {
         let (networks, mistakes) = Networks::new(entries.iter().copied());
         assert!(mistakes.is_empty(), "{mistakes:?}");
         networks.has(address.parse().unwrap())
+    }
+
+    #[test]
+    fn ipv4_is_listed_however_ipv6_holds_it() {
+        for address in [
+            "64:ff9b::203.0.113.9",
+            "::ffff:0:203.0.113.9",
+            "::203.0.113.9",
+            "2002:cb00:7109::1",
+        ] {
+            assert!(has(&["203.0.113.0/24"], address), "{address}");
+            assert!(!has(&["203.0.114.0/24"], address), "{address}");
+        }
+        assert!(has(&["64:ff9b::203.0.113.0/120"], "203.0.113.9"));
+        assert!(has(&["2002:cb00:7109::/48"], "203.0.113.9"));
+        for all in ["64:ff9b::/96", "::ffff:0:0/96", "2002::/16"] {
+            assert_eq!(Networks::new([all]).1.len(), 1, "{all} is everybody");
+        }
     }
 
     #[test]
