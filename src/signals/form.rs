@@ -43,7 +43,7 @@ pub(super) fn faults(comment: &Comment, required: FieldSet, lengths: &Lengths) -
         &mut fault,
     );
 
-    let url = shown(author.url_or_empty().expose());
+    let url = without_prefill(shown(author.url_or_empty().expose()));
     if url.is_empty() {
         if required.has(Field::AuthorUrl) {
             fault(ReasonCode::AuthorUrlMissing, Vec::new());
@@ -89,6 +89,16 @@ pub(super) fn too_fast(comment: &Comment, min: Duration) -> Option<Signal> {
 /// Without what cannot be seen at either end: pasting brings it along.
 fn shown(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || is_ignorable(c))
+}
+
+/// A website without what many forms fill in before anybody has typed.
+fn without_prefill(url: &str) -> &str {
+    let lower = url.to_ascii_lowercase();
+    let is_prefill = matches!(
+        lower.as_str(),
+        "http" | "http:" | "http:/" | "http://" | "https:" | "https:/" | "https://"
+    ) || matches!(lower.as_str(), "http://www." | "https://www." | "www.");
+    if is_prefill { "" } else { url }
 }
 
 fn too_long(
@@ -165,6 +175,9 @@ fn is_ignorable(c: char) -> bool {
         || c.is_control()
 }
 
+/// The longest local part that the library takes (RFC 5321); what is longer is read up to here.
+const LOCAL_BYTES_MAX: usize = 64;
+
 /// Syntax only (RFC 5321 and RFC 6531: other scripts are welcome on both sides of the @); nothing is looked up.
 fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else {
@@ -181,15 +194,22 @@ fn is_email(text: &str) -> bool {
     if !domain.contains('.') || !domain.split('.').all(is_label) || top.bytes().all(|b| b.is_ascii_digit()) {
         return false;
     }
-    // The library knows the grammar, but not all letters of other scripts (marks that follow a letter, for one).
+    // The library knows the grammar, but not all letters of other scripts (marks that follow a letter, for one), nor the
+    // mailboxes of carriers that allow dots anywhere, nor relays whose names are longer than RFC 5321 says.
     let letter = |c: char| {
-        if c.is_ascii() || c.is_whitespace() || is_ignorable(c) {
+        if c != '.' && (c.is_ascii() || c.is_whitespace() || is_ignorable(c)) {
             c
         } else {
             'x'
         }
     };
+    let is_quoted = local.starts_with('"');
     let local: String = local.chars().map(letter).collect();
+    let local = if is_quoted {
+        &*local
+    } else {
+        &local[..local.floor_char_boundary(LOCAL_BYTES_MAX)]
+    };
     let options = Options::default()
         .with_required_tld()
         .without_domain_literal()
@@ -261,6 +281,14 @@ mod tests {
         assert!(codes(" Ann ", " ann@example.org ", "", "Hello").is_empty());
         assert!(codes("Ann", "a@b.cd", "\u{feff}https://example.org", "Hi").is_empty());
         assert!(codes("Ann", "a@b.cd", "\u{200b}", "Hi").is_empty());
+        for prefill in ["http://", "HTTPS://", " http:// ", "www.", "http://www."] {
+            assert!(codes("Ann", "a@b.cd", prefill, "Hi").is_empty(), "{prefill}");
+        }
+        for mailbox in ["taro..yama.@docomo.ne.jp", ".taro@docomo.ne.jp"] {
+            assert!(codes("Taro", mailbox, "", "Hi").is_empty(), "{mailbox}");
+        }
+        let relay = format!("{}@relay.example.org", "a".repeat(70));
+        assert!(codes("Ann", &relay, "", "Hi").is_empty());
         assert!(codes("Ζωή", "ζωή@παράδειγμα.ελ", "example.org", "!").is_empty());
     }
 
