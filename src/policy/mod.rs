@@ -117,7 +117,29 @@ fn meaning(code: ReasonCode, effects: Effects) -> (Stage, Effect, Handling) {
         R::LanguageUnexpected => doubt(effects.language_unexpected),
         R::ReferrerForeign => doubt(effects.referrer_foreign),
         R::KindPingback | R::KindTrackback => doubt(effects.pingback),
-        _ => (Stage::Objects, effects.form, Handling::ReturnToAuthor),
+        R::AuthorNameMissing
+        | R::AuthorNameTooLong
+        | R::AuthorEmailMissing
+        | R::AuthorEmailInvalid
+        | R::AuthorEmailTooLong
+        | R::AuthorUrlMissing
+        | R::AuthorUrlInvalid
+        | R::AuthorUrlTooLong
+        | R::ContentMissing
+        | R::ContentTooLong => (Stage::Objects, effects.form, Handling::ReturnToAuthor),
+        // These are the judge's own: no signal has them.
+        R::PreviousSpamByPerson
+        | R::PreviousApprovedByPerson
+        | R::RateLimitExceeded
+        | R::RateLimitWouldExceed
+        | R::RateLimitUnavailable
+        | R::AuthorTrusted
+        | R::AuthorKnown
+        | R::AuthorNew
+        | R::ClassifierSpam
+        | R::ClassifierUnsure
+        | R::ClassifierThinEvidence
+        | R::ClassifierUnavailable => (Stage::Doubts, Effect::Off, Handling::Queue),
     }
 }
 
