@@ -10,6 +10,7 @@ use moderato::telemetry::{CATALOG, Kind};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::support::home;
+use crate::support::process::{Service, moderato, run, stdout};
 use crate::support::redis::RedisServer;
 
 fn path(name: &str) -> PathBuf {
@@ -45,6 +46,18 @@ fn is_printed(series: &str) -> bool {
             .any(|part| series == format!("{}{part}", metric.name)),
         Kind::Counter | Kind::Gauge => series == metric.name,
     })
+}
+
+#[test]
+fn a_dead_process_raises_an_alert() {
+    let rules = rules();
+    let dead = rules
+        .iter()
+        .find(|rule| rule["alert"].as_str() == Some("ModeratoDown"))
+        .unwrap();
+    let expression = dead["expr"].as_str().unwrap();
+    assert!(expression.contains("up{job=\"moderato\"} == 0") && expression.contains("absent(up{job=\"moderato\"})"));
+    assert_eq!(dead["labels"]["severity"].as_str(), Some("page"));
 }
 
 #[test]
@@ -115,6 +128,44 @@ fn compose_runs_without_rights_on_a_root_that_cannot_be_written() {
         dockerfile.contains(&toolchain),
         "the image is not built with the Rust of Cargo.toml"
     );
+}
+
+/// The container's command line, with the environment that image and compose file give it, on free ports.
+#[test]
+fn the_container_starts_as_it_is_shipped() {
+    let dockerfile = fs::read_to_string(path("Dockerfile")).unwrap();
+    let line = |start: &str| dockerfile.lines().find_map(|line| line.strip_prefix(start)).unwrap();
+    let command: Vec<String> = serde_json::from_str(line("CMD ")).unwrap();
+    let args: Vec<String> = command.iter().map(|arg| arg.replace(":50051", ":0")).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut process = moderato(&args);
+    for setting in dockerfile.lines().filter_map(|line| line.strip_prefix("ENV ")) {
+        let (name, value) = setting.split_once('=').unwrap();
+        process.env(name, value.replace(":9464", ":0"));
+    }
+    let file = yaml("compose.yaml");
+    let key = stdout(&run(&["key", "new"]));
+    for (name, value) in file["services"]["moderato"]["environment"].as_hash().unwrap() {
+        let name = name.as_str().unwrap();
+        // What the operator exports; Redis is not there, and it starts without.
+        let value = if name == "MODERATO_PSEUDONYM_KEY" {
+            key.trim()
+        } else {
+            value.as_str().unwrap()
+        };
+        process.env(name, value);
+    }
+    let service = Service::start_from(&mut process);
+    assert!(service.address.starts_with("0.0.0.0:"), "{}", service.address);
+    let (code, _, logs) = service.stop();
+    assert_eq!(code, Some(0), "{logs}");
+    for port in file["services"]["moderato"]["ports"].as_vec().unwrap() {
+        let port = port.as_str().unwrap();
+        assert!(
+            port.starts_with("127.0.0.1:"),
+            "{port} is published to everybody, without keys"
+        );
+    }
 }
 
 /// What is acknowledged in the Redis of the compose file survives its death, and is not evicted.
