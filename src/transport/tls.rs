@@ -34,7 +34,7 @@ pub struct TlsIncoming<I, T> {
 }
 
 impl<I, T> TlsIncoming<I, T> {
-    /// Does the handshakes of `incoming`; those that fail are counted in `metrics`.
+    /// Makes the handshakes of `incoming`; those that fail are counted in `metrics`.
     pub fn new(incoming: I, tls: Tls, handshake_timeout: Duration, metrics: TransportMetrics) -> Self {
         Self {
             incoming,
