@@ -5,11 +5,11 @@
 //! 1   number of rounds
 //! …   view of each term, two a byte, low bits first
 //!     for each round:
-//! 1   number of kinds
-//! …   label of each kind, one byte: 1 is spam
+//! 1   number of clusters
+//! …   label of each cluster, one byte: 1 is spam
 //! 8   base log-odds, f64
 //! …   factors, f64 each
-//!     for each kind:
+//!     for each cluster:
 //! …   terms that are counted, one bit each
 //! …   their counts, one byte each: a level
 //! ```
@@ -61,21 +61,21 @@ pub(super) fn put(out: &mut Vec<u8>, evidence: &Evidence) {
             .map(|two| two[0] | two.get(1).map_or(0, |view| view << 4)),
     );
     for round in &evidence.rounds {
-        let n_kinds = round.is_spam.len();
-        out.push(byte(n_kinds));
+        let n_clusters = round.is_spam.len();
+        out.push(byte(n_clusters));
         out.extend(round.is_spam.iter().map(|&spam| u8::from(spam)));
         out.extend_from_slice(&round.base_log_odds.to_le_bytes());
         round
             .factors
             .iter()
             .for_each(|factor| out.extend_from_slice(&factor.to_le_bytes()));
-        for kind in 0..n_kinds {
+        for cluster in 0..n_clusters {
             let coded = || {
                 round
                     .counts
                     .iter()
-                    .skip(kind)
-                    .step_by(n_kinds)
+                    .skip(cluster)
+                    .step_by(n_clusters)
                     .map(|&n| level(&levels, n))
             };
             let codes: Vec<u8> = coded().collect();
@@ -113,9 +113,9 @@ pub(super) fn get(bytes: &[u8], n_terms: usize, n_views: usize) -> Result<Eviden
         rounds: Vec::new(),
     };
     for _ in 0..n_rounds {
-        let n_kinds = usize::from(input.array::<1>("the number of kinds")?[0]);
+        let n_clusters = usize::from(input.array::<1>("the number of clusters")?[0]);
         let is_spam: Vec<bool> = input
-            .take(n_kinds, "the labels of the kinds")?
+            .take(n_clusters, "the labels of the clusters")?
             .iter()
             .map(|&n| n == 1)
             .collect();
@@ -124,21 +124,21 @@ pub(super) fn get(bytes: &[u8], n_terms: usize, n_views: usize) -> Result<Eviden
         }
         let base_log_odds = f64::from_le_bytes(input.array("a round's base log-odds")?);
         let mut factors = Vec::new();
-        for _ in 0..n_views * n_kinds {
+        for _ in 0..n_views * n_clusters {
             factors.push(f64::from_le_bytes(input.array("a factor")?));
         }
         // Views that an older reading did not have say nothing.
-        factors.resize(N_VIEWS * n_kinds, 0.0);
-        // A bit stands for each term and kind, so at most 32 times the bytes are asked for.
+        factors.resize(N_VIEWS * n_clusters, 0.0);
+        // A bit stands for each term and cluster, so at most 32 times the bytes are asked for.
         let mut marks = Vec::new();
         let mut cells = Vec::new();
-        for _ in 0..n_kinds {
+        for _ in 0..n_clusters {
             let bits = input.take(n_terms.div_ceil(8), "which terms are counted")?;
             let n = bits.iter().map(|bits| bits.count_ones() as usize).sum();
             marks.push(bits);
             cells.push(input.take(n, "the counts")?.iter());
         }
-        let mut counts = Vec::with_capacity(n_terms * n_kinds);
+        let mut counts = Vec::with_capacity(n_terms * n_clusters);
         for term in 0..n_terms {
             for (bits, codes) in marks.iter().zip(&mut cells) {
                 let code = if bits[term / 8] >> (term % 8) & 1 == 1 {

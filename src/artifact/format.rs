@@ -33,7 +33,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::counts;
 use super::input::{FORMAT_VERSION, FormatError, Input, WITHOUT_EVIDENCE};
 use super::terms::{Hashes, Terms};
-use crate::model::{Card, InvalidParts, Parts, SpamModel, Term, Worth};
+use crate::model::{Card, InvalidParts, Parts, SpamModel, Term, Weight};
 use crate::text::{READING_VERSION, n_views_of};
 
 const MAGIC: &[u8; 8] = b"MODERATO";
@@ -130,7 +130,7 @@ pub(super) fn decode_parts(bytes: &[u8], evidence: Evidence) -> Result<(Parts, S
         return Err(InvalidParts::Reading { expected, found }.into());
     };
     let (base_log_odds, weight_step) = scale;
-    let term = |(hash, worth): (u32, Worth)| Term {
+    let term = |(hash, worth): (u32, Weight)| Term {
         hash,
         weight: f32::from(worth.steps) * weight_step,
         in_ham: worth.in_ham,

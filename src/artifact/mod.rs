@@ -2,8 +2,9 @@
 //!
 //! It must never hand out a half-loaded model, never panic on any bytes, never take more memory than the bytes justify,
 //! and never leave a half-written file where a model stood. Start reading at [`mod@format`], for versions at
-//! [`ModelDir`], for the model at work at [`Live`].
+//! [`ModelDir`], for the model at work at [`ActiveModel`].
 
+mod active;
 mod counts;
 mod diff;
 mod directory;
@@ -11,16 +12,15 @@ mod file;
 mod format;
 mod history;
 mod input;
-mod live;
 mod terms;
 
+pub use active::{ActiveModel, LoadedModel, Reload, ReloadError, Source};
 pub use diff::{Diff, TermChange, TermCounts, diff};
 pub use directory::{ModelDir, ModelDirError, Promotion, Target};
 pub use file::{LoadModelError, SaveModelError, load, load_parts, save};
 pub use format::{decode, encode};
 pub use history::{Action, Entry, History, HistoryError};
 pub use input::{FORMAT_VERSION, FormatError};
-pub use live::{Live, LoadedModel, Reload, ReloadError, Source};
 
 use std::path::Path;
 

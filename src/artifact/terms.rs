@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::Worth;
+use crate::model::Weight;
 
 /// The hashes of a model's terms, ascending, in halves.
 pub(super) struct Hashes<'a> {
@@ -103,7 +103,7 @@ impl<'a> Terms<'a> {
 }
 
 impl Iterator for Terms<'_> {
-    type Item = (u32, Worth);
+    type Item = (u32, Weight);
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
@@ -112,7 +112,7 @@ impl Iterator for Terms<'_> {
             self.left = get_varint(self.upper, &mut self.at)?;
         }
         let (lower, weight) = (self.lower.next()?, self.weights.next()?);
-        let worth = Worth {
+        let worth = Weight {
             steps: i16::from_le_bytes([weight[0], weight[1]]),
             in_ham: self.marks.get(self.next / 8)? >> (self.next % 8) & 1 == 1,
         };
@@ -183,7 +183,7 @@ mod tests {
                 prop_assert_eq!(read.count(), Some(hashes.len()));
                 let terms: Vec<_> = Terms::new(&read, &weights, &marks).collect();
                 let expected = hashes.iter().zip(-7_i16..).map(|(&hash, steps)| {
-                    (hash, Worth { steps, in_ham: steps % 2 != 0 })
+                    (hash, Weight { steps, in_ham: steps % 2 != 0 })
                 });
                 prop_assert_eq!(terms, expected.collect::<Vec<_>>());
             }

@@ -9,7 +9,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 
 use super::{CommandResult, Exit, Failure, feedback, output};
-use crate::artifact::{self, Live, LoadModelError, ModelDir};
+use crate::artifact::{self, ActiveModel, LoadModelError, ModelDir};
 use crate::clock::Clock;
 use crate::config::{self, Config, Loaded, PseudonymKey, Source};
 use crate::feedback::Recorder;
@@ -249,13 +249,13 @@ fn lines(grpc: &Listeners, ops: Option<&Listeners>) -> Vec<String> {
 }
 
 /// The model to start with, and where others come from.
-fn models(args: &Args, clock: &Clock) -> Result<Live, Failure> {
+fn models(args: &Args, clock: &Clock) -> Result<ActiveModel, Failure> {
     let source = match (&args.model, &args.model_dir) {
         (_, Some(dir)) => artifact::Source::Directory(ModelDir::new(dir)),
         (Some(file), None) => artifact::Source::File(file.clone()),
         (None, None) => artifact::Source::BuiltIn,
     };
-    Live::start(source, clock.now()).map_err(|error| match (error, &args.model_dir) {
+    ActiveModel::start(source, clock.now()).map_err(|error| match (error, &args.model_dir) {
         (LoadModelError::History(error), Some(dir)) if !dir.is_dir() => {
             let what = format!(
                 "--model-dir {}: make the directory, or promote a model to it",
@@ -328,7 +328,7 @@ fn failure(error: ServerError) -> Failure {
 }
 
 /// `--check`: what a start would find.
-fn describe(config: &Config, models: &Live, format: Format) -> CommandResult {
+fn describe(config: &Config, models: &ActiveModel, format: Format) -> CommandResult {
     let model = models.current();
     let mut resolved = config.resolved.clone();
     if let Some(loaded) = &model {

@@ -76,10 +76,12 @@ pub struct Training {
     pub ridge: f64,
     /// Folds for the fusion's inputs.
     pub n_folds: u32,
-    /// Kinds of spam.
-    pub n_kinds_spam: u32,
-    /// Kinds of ham.
-    pub n_kinds_ham: u32,
+    /// Clusters of spam.
+    #[serde(rename = "n_kinds_spam")]
+    pub n_clusters_spam: u32,
+    /// Clusters of ham.
+    #[serde(rename = "n_kinds_ham")]
+    pub n_clusters_ham: u32,
     /// Comments that it learned from.
     pub n_examples: u64,
     /// The spam among them.

@@ -11,16 +11,16 @@ pub struct Evidence {
     pub rounds: Vec<Round>,
 }
 
-/// One way of sorting the comments into kinds, with what followed from it.
+/// One way of sorting the comments into clusters, with what followed from it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Round {
-    /// The label of every kind.
+    /// The label of every cluster.
     pub is_spam: Vec<bool>,
     /// Log-odds before anything is read.
     pub base_log_odds: f64,
-    /// The factor of each view's and kind's log-likelihood: view after view, kind after kind.
+    /// The factor of each view's and cluster's log-likelihood: view after view, cluster after cluster.
     pub factors: Vec<f64>,
-    /// The number of comments of each kind that hold each term: term after term, kind after kind.
+    /// The number of comments of each cluster that hold each term: term after term, cluster after cluster.
     pub counts: Vec<f32>,
 }
 

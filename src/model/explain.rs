@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use super::score::{Rows, weigh};
-use super::thin::evidence;
+use super::low_support::evidence;
+use super::score::{Rows, weight_of};
 use super::{Contribution, Explanation, Memory, Reading, SpamModel, with_memory};
 use crate::text::{Places, Scratch, Sink, Sort, VIEWS, View};
 
@@ -91,12 +91,12 @@ pub(super) fn explain(model: &SpamModel, reading: &Reading<'_>) -> Explanation {
         seen.prepare(named.len());
         let named = named.into_iter().filter(|term| seen.insert(term.hash));
         let damping = VIEWS.map(|view| tally.damping(view) * model.step);
-        let worth_of_spam_alone = tally.worth_of_spam_alone(model.evidence_min);
+        let spam_only_discount = tally.spam_only_discount(model.evidence_min);
         let mut contributions: Vec<Contribution> = named
             .filter_map(|term| {
-                let steps = weigh(&model.table, term.hash, parent)?;
+                let steps = weight_of(&model.table, term.hash, parent)?;
                 let is_in_ham = model.table.find(term.hash).is_some_and(|worth| worth.in_ham);
-                let counts_for = if is_in_ham { 1.0 } else { worth_of_spam_alone };
+                let counts_for = if is_in_ham { 1.0 } else { spam_only_discount };
                 let (name, span) = spell(&places, &scratch.text, term.place);
                 Some(Contribution {
                     view: term.view.name(),

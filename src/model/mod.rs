@@ -10,12 +10,12 @@ use std::cell::RefCell;
 mod card;
 mod evidence;
 mod explain;
+mod low_support;
 mod quoted;
-mod recall;
+mod rescore;
 mod score;
 mod slots;
 mod table;
-mod thin;
 mod types;
 
 pub use card::{
@@ -30,7 +30,7 @@ use table::{Table, Unfit};
 pub use types::ReadingScratch;
 
 pub(crate) use crate::text::{NUMBER_OF_SIGNS, SIGN};
-pub(crate) use table::Worth;
+pub(crate) use table::Weight;
 
 /// The parts of a model, as its artifact holds them.
 #[derive(Debug, Clone, PartialEq)]
@@ -149,7 +149,7 @@ impl SpamModel {
             )]
             let steps = (term.weight / weight_step).round() as i16;
             let in_ham = term.in_ham;
-            (term.hash, Worth { steps, in_ham })
+            (term.hash, Weight { steps, in_ham })
         });
         Self::of_terms(card, (base_log_odds, weight_step), &worths, version)
     }
@@ -159,7 +159,7 @@ impl SpamModel {
     pub(crate) fn of_terms(
         card: Card,
         (base_log_odds, weight_step): (f64, f32),
-        terms: &(impl ExactSizeIterator<Item = (u32, Worth)> + Clone),
+        terms: &(impl ExactSizeIterator<Item = (u32, Weight)> + Clone),
         version: String,
     ) -> Result<Self, InvalidParts> {
         if crate::text::n_views_of(card.reading).is_none() {
@@ -267,20 +267,20 @@ impl SpamModel {
     }
 
     fn log_odds(&self, tally: &Tally) -> f64 {
-        self.base_log_odds + self.step * tally.sum(tally.worth_of_spam_alone(self.evidence_min))
+        self.base_log_odds + self.step * tally.sum(tally.spam_only_discount(self.evidence_min))
     }
 
     fn conclude(&self, tally: &Tally) -> Assessment {
         let probability = SpamProbability::from_log_odds(self.log_odds(tally));
-        let scale = thin::Scale {
+        let scale = low_support::Scale {
             base_log_odds: self.base_log_odds,
             step: self.step,
             evidence_min: self.evidence_min,
         };
         Assessment {
             probability,
-            evidence: thin::evidence(tally),
-            thin: thin::is_thin(tally, &scale),
+            evidence: low_support::evidence(tally),
+            thin: low_support::is_thin(tally, &scale),
         }
     }
 }

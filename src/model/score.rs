@@ -142,7 +142,7 @@ impl Rows {
             tally.sums[v] = match parent {
                 None => table.sum(row),
                 Some(_) => {
-                    row.retain(|&hash| weigh(table, hash, parent) != Some(0));
+                    row.retain(|&hash| weight_of(table, hash, parent) != Some(0));
                     table.sum(row)
                 }
             };
@@ -154,7 +154,7 @@ impl Rows {
 
 /// The addition of a term before damping, in steps, or `None` if it is unknown. What speaks against the author and
 /// stands in the parent adds nothing.
-pub(crate) fn weigh(table: &Table, hash: u32, parent: Option<&Seen>) -> Option<i16> {
+pub(crate) fn weight_of(table: &Table, hash: u32, parent: Option<&Seen>) -> Option<i16> {
     let steps = table.find(hash)?.steps;
     let is_repeated = steps > 0 && parent.is_some_and(|parent| parent.contains(hash));
     Some(if is_repeated { 0 } else { steps })
@@ -232,7 +232,7 @@ impl Tally {
     /// looks like an advertisement. What spam alone was seen to say counts there only as far as readers were seen to
     /// say the rest; `enough` is the share of words from which on it counts in full. Links speak for themselves: hardly
     /// any spam in such scripts does without, and hardly any reader's comment has one.
-    pub(crate) fn worth_of_spam_alone(&self, enough: f64) -> f64 {
+    pub(crate) fn spam_only_discount(&self, enough: f64) -> f64 {
         if !self.is_foreign || self.n_linked + self.n_anchored > 0 {
             return 1.0;
         }
@@ -245,13 +245,13 @@ impl Tally {
     }
 
     /// The sum over the views, in steps, if that is what terms seen in spam alone count for.
-    pub(crate) fn sum(&self, worth_of_spam_alone: f64) -> f64 {
+    pub(crate) fn sum(&self, spam_only_discount: f64) -> f64 {
         let all = self.over(&VIEWS, |sum| sum.steps);
-        if worth_of_spam_alone >= 1.0 {
+        if spam_only_discount >= 1.0 {
             return all;
         }
         let in_ham = self.over(&VIEWS, |sum| sum.steps_in_ham);
-        in_ham + worth_of_spam_alone * (all - in_ham)
+        in_ham + spam_only_discount * (all - in_ham)
     }
 
     /// The sum of one view, in steps.
@@ -335,7 +335,7 @@ mod tests {
             n_known: 4,
         };
         let counts = |tally: &Tally, expected: f64| {
-            let worth = tally.worth_of_spam_alone(0.4);
+            let worth = tally.spam_only_discount(0.4);
             assert!((worth - expected).abs() < 1e-12, "{worth}");
             let sum = tally.sum(worth);
             assert!((sum - (-10.0 + 110.0 * expected)).abs() < 1e-9, "{sum}");

@@ -8,7 +8,7 @@ use super::slots::Slots;
 
 /// A term's worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Worth {
+pub(crate) struct Weight {
     /// The addition to the log-odds, before its view is damped, in the model's steps.
     pub(crate) steps: i16,
     /// True if it was seen in ham.
@@ -60,7 +60,7 @@ const HOME_BITS_MAX: u32 = 27;
 
 impl Table {
     /// A table of distinct hashes in ascending order.
-    pub(crate) fn new(terms: &(impl ExactSizeIterator<Item = (u32, Worth)> + Clone)) -> Result<Self, Unfit> {
+    pub(crate) fn new(terms: &(impl ExactSizeIterator<Item = (u32, Weight)> + Clone)) -> Result<Self, Unfit> {
         let n_terms = terms.len();
         // Half full at most: hardly a term stands further than two slots from home.
         let fits = (2 * n_terms).next_power_of_two().trailing_zeros();
@@ -75,7 +75,7 @@ impl Table {
         made
     }
 
-    fn fill(home_bits: u32, terms: impl ExactSizeIterator<Item = (u32, Worth)>) -> Result<Self, Unfit> {
+    fn fill(home_bits: u32, terms: impl ExactSizeIterator<Item = (u32, Weight)>) -> Result<Self, Unfit> {
         let n_terms = terms.len();
         let distance_max = (1_usize << distance_bits(home_bits)) - 2;
         let slots = Slots::filled((1 << home_bits) + distance_max + 1, |slots| {
@@ -167,9 +167,9 @@ impl Table {
 
     /// The weight of the term, if it is known.
     #[inline]
-    pub(crate) fn find(&self, hash: u32) -> Option<Worth> {
+    pub(crate) fn find(&self, hash: u32) -> Option<Weight> {
         let found = self.look_up(self.slots.get(), hash);
-        (found <= KNOWN_MAX).then(|| Worth {
+        (found <= KNOWN_MAX).then(|| Weight {
             steps: steps(found),
             in_ham: found & HAM != 0,
         })
@@ -275,15 +275,15 @@ mod tests {
 
     use super::*;
 
-    fn worth(hash: u32) -> Worth {
-        Worth {
+    fn worth(hash: u32) -> Weight {
+        Weight {
             steps: (hash % 65_535) as u16 as i16,
             in_ham: hash.is_multiple_of(3),
         }
     }
 
     fn table(hashes: &[u32]) -> Result<Table, Unfit> {
-        let terms: BTreeMap<u32, Worth> = hashes.iter().map(|&hash| (hash, worth(hash))).collect();
+        let terms: BTreeMap<u32, Weight> = hashes.iter().map(|&hash| (hash, worth(hash))).collect();
         Table::new(&terms.into_iter().collect::<Vec<_>>().into_iter())
     }
 

@@ -12,7 +12,7 @@ mod status;
 
 use std::sync::Arc;
 
-use crate::artifact::Live;
+use crate::artifact::ActiveModel;
 use crate::clock::Clock;
 use crate::feedback::Recorder;
 use crate::limit::Limiter;
@@ -35,7 +35,7 @@ pub struct Parts {
     /// Every site's policy.
     pub sites: Arc<Sites>,
     /// The spam model at work, and where others come from.
-    pub models: Live,
+    pub models: ActiveModel,
     /// Counts the authors' quotas.
     pub limiter: Limiter,
     /// Makes pseudonyms.

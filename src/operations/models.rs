@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::artifact::{Live, LoadedModel, Reload, ReloadError};
+use crate::artifact::{ActiveModel, LoadedModel, Reload, ReloadError};
 use crate::clock::Clock;
 use crate::record::Export;
 use crate::telemetry::Metrics;
@@ -12,13 +12,13 @@ use crate::telemetry::Metrics;
 /// The spam model at work and its successors. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Models {
-    live: Arc<Live>,
+    live: Arc<ActiveModel>,
     clock: Clock,
     metrics: Arc<Metrics>,
 }
 
 impl Models {
-    pub(super) fn new(live: Live, clock: Clock, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(live: ActiveModel, clock: Clock, metrics: Arc<Metrics>) -> Self {
         Self {
             live: Arc::new(live),
             clock,

@@ -12,21 +12,21 @@
 //! Start reading at [`terms::emit`].
 
 pub mod clean;
+mod deobfuscate;
 mod features;
 mod form;
 mod hash;
-mod international;
+mod idn_links;
 mod letters;
 mod links;
 mod markup;
 mod redact;
-mod seen;
 mod shape;
 mod signs;
 mod stream;
 mod terms;
-mod undo;
 mod view;
+mod visible_links;
 mod words;
 
 pub(crate) use features::may_name_a_person;
@@ -34,11 +34,11 @@ pub use features::{Features, InvalidFeatures};
 pub use form::{Article, Form, emit_article, emit_form};
 pub use links::Hosts;
 pub use redact::{Persona, redact};
-pub use seen::{Link, Seen, seen};
 pub(crate) use signs::{NUMBER_OF_SIGNS, SIGN};
 pub use stream::Scratch;
 pub use terms::{Places, emit, emit_with_places};
 pub use view::{N_VIEWS, Sink, Sort, TEXT_VIEWS, VIEWS, View};
+pub use visible_links::{Link, Seen, seen};
 pub use words::{fold, has_unspaced};
 
 /// The version of this reading. A model holds the one that it was trained with, and is refused if [`n_views_of`] does

@@ -4,11 +4,11 @@
 //! character each. Views cut their terms from it; each of its characters knows its place in the original.
 
 use super::clean::{Clean, clean};
+use super::deobfuscate::{DOTTED_CAPITALS_FROM, SPACED_FROM, is_leet, is_leet_sign, leet_letter};
 use super::letters::{Script, is_alphabetic, is_alphanumeric};
 use super::links::{self, Hosts, Span};
 use super::markup::{self, Tag, Tags};
 use super::shape::Shape;
-use super::undo::{DOTTED_CAPITALS_FROM, SPACED_FROM, is_leet, is_leet_sign, leet_letter};
 
 /// Stands in the stream for a link.
 pub(super) const LINK: u32 = 0xe000;

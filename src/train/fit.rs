@@ -39,7 +39,7 @@ pub enum FitError {
     },
 }
 
-/// Every term's weight for every kind, by one fit a view: a row for each kind, and one for the background.
+/// Every term's weight for every cluster, by one fit a view: a row for each cluster, and one for the background.
 ///
 /// What a term's probability is depends on its counts alone, and most of a million terms share theirs with others. So
 /// linfa is given one column for each distinct column of counts, and one with the mass of all that are not there, which
@@ -48,11 +48,11 @@ pub enum FitError {
 /// # Errors
 /// [`FitError`] if linfa refuses or has changed.
 pub(super) fn weights(features: &Features, counts: &Counts, alpha: f64) -> Result<Weights, FitError> {
-    let n_kinds = counts.n_kinds;
+    let n_clusters = counts.n_clusters;
     let mut cells = vec![0.0; counts.cells.len()];
     for view in 0..N_VIEWS {
         let seen = |term: usize| {
-            counts.cells[term * n_kinds..(term + 1) * n_kinds]
+            counts.cells[term * n_clusters..(term + 1) * n_clusters]
                 .iter()
                 .any(|&n| n > 0.0)
         };
@@ -62,16 +62,16 @@ pub(super) fn weights(features: &Features, counts: &Counts, alpha: f64) -> Resul
         if columns.n_terms == 0 {
             continue;
         }
-        let learned = log_probabilities(columns.matrix(n_kinds, alpha), alpha)?;
+        let learned = log_probabilities(columns.matrix(n_clusters, alpha), alpha)?;
         for (term, column) in columns.column_of {
-            for kind in 0..n_kinds {
+            for cluster in 0..n_clusters {
                 #[expect(clippy::cast_possible_truncation, reason = "weights")]
-                let weight = (learned[kind][column] - learned[n_kinds][column]) as f32;
-                cells[term * n_kinds + kind] = weight;
+                let weight = (learned[cluster][column] - learned[n_clusters][column]) as f32;
+                cells[term * n_clusters + cluster] = weight;
             }
         }
     }
-    Ok(Weights { n_kinds, cells })
+    Ok(Weights { n_clusters, cells })
 }
 
 /// The distinct columns of counts of a view.
@@ -79,23 +79,23 @@ struct Distinct<'a> {
     n_terms: usize,
     columns: Vec<&'a [f32]>,
     column_of: Vec<(usize, usize)>,
-    /// Sums over all terms, kind by kind.
+    /// Sums over all terms, cluster by cluster.
     totals: Vec<f64>,
 }
 
 impl<'a> Distinct<'a> {
     fn of(terms: impl Iterator<Item = usize>, counts: &'a Counts) -> Self {
-        let n_kinds = counts.n_kinds;
+        let n_clusters = counts.n_clusters;
         let mut known: HashMap<u64, usize, FixedState> = HashMap::default();
         let mut distinct = Self {
             n_terms: 0,
             columns: Vec::new(),
             column_of: Vec::new(),
-            totals: vec![0.0; n_kinds],
+            totals: vec![0.0; n_clusters],
         };
         let mut bytes = Vec::new();
         for term in terms {
-            let column = &counts.cells[term * n_kinds..(term + 1) * n_kinds];
+            let column = &counts.cells[term * n_clusters..(term + 1) * n_clusters];
             bytes.clear();
             column.iter().for_each(|n| bytes.extend_from_slice(&n.to_le_bytes()));
             let number = *known.entry(xxh3_64(&bytes)).or_insert_with(|| {
@@ -111,25 +111,25 @@ impl<'a> Distinct<'a> {
         distinct
     }
 
-    /// A row for each kind and one for all of them; the last column is the mass of the terms that are not there.
+    /// A row for each cluster and one for all of them; the last column is the mass of the terms that are not there.
     #[expect(clippy::cast_precision_loss, reason = "term counts")]
-    fn matrix(&self, n_kinds: usize, alpha: f64) -> Array2<f64> {
+    fn matrix(&self, n_clusters: usize, alpha: f64) -> Array2<f64> {
         let n_columns = self.columns.len();
         let n_absent = self.n_terms - n_columns;
-        let mut rows = Array2::zeros((n_kinds + 1, n_columns + usize::from(n_absent > 0)));
+        let mut rows = Array2::zeros((n_clusters + 1, n_columns + usize::from(n_absent > 0)));
         for (column, counts) in self.columns.iter().enumerate() {
-            for (kind, &n) in counts.iter().enumerate() {
-                rows[[kind, column]] = f64::from(n);
-                rows[[n_kinds, column]] += f64::from(n);
+            for (cluster, &n) in counts.iter().enumerate() {
+                rows[[cluster, column]] = f64::from(n);
+                rows[[n_clusters, column]] += f64::from(n);
             }
         }
         if n_absent > 0 {
             // Smoothing adds alpha to this column too, once.
             let smoothing = alpha * (n_absent as f64 - 1.0);
             let of_all = self.totals.iter().sum();
-            for (kind, &total) in self.totals.iter().chain([&of_all]).enumerate() {
-                let present: f64 = rows.row(kind).sum();
-                rows[[kind, n_columns]] = total - present + smoothing;
+            for (cluster, &total) in self.totals.iter().chain([&of_all]).enumerate() {
+                let present: f64 = rows.row(cluster).sum();
+                rows[[cluster, n_columns]] = total - present + smoothing;
             }
         }
         rows

@@ -2,7 +2,7 @@ use linfa_bayes::NaiveBayes;
 use ndarray::array;
 
 use super::*;
-use crate::train::kinds::Kinds;
+use crate::train::clusters::Clusters;
 
 /// scikit-learn 1.9.1's `MultinomialNB` on the same counts, by `tests/oracle/multinomial_nb.py`.
 #[test]
@@ -52,8 +52,8 @@ fn what_is_read_back_is_the_textbook_s_formula() {
     assert!((rows[1][0] - (1.0_f64 / 10.0).ln()).abs() < 1e-12);
 }
 
-/// A small corpus of counts: 60 terms of two views in comments of three kinds, from a fixed recurrence.
-fn sample() -> (Features, Kinds, Counts) {
+/// A small corpus of counts: 60 terms of two views in comments of three clusters, from a fixed recurrence.
+fn sample() -> (Features, Clusters, Counts) {
     let mut state = 7_u32;
     let mut next = |n: u32| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -65,7 +65,7 @@ fn sample() -> (Features, Kinds, Counts) {
         offsets: vec![0],
         ..Features::default()
     };
-    let mut kinds = Kinds {
+    let mut clusters = Clusters {
         of: Vec::new(),
         is_spam: vec![false, false, true],
     };
@@ -76,10 +76,10 @@ fn sample() -> (Features, Kinds, Counts) {
         features.terms.extend(terms);
         features.offsets.push(features.terms.len());
         features.n_distinct.push([12; N_VIEWS]);
-        kinds.of.push(u8::try_from(next(3)).unwrap());
+        clusters.of.push(u8::try_from(next(3)).unwrap());
     }
-    let counts = Counts::of(&features, &kinds, 0..50);
-    (features, kinds, counts)
+    let counts = Counts::of(&features, &clusters, 0..50);
+    (features, clusters, counts)
 }
 
 #[test]
@@ -96,16 +96,16 @@ fn distinct_columns_fit_as_all_columns_do_and_as_the_closed_form_does() {
         .collect();
     let mut rows = Array2::zeros((4, seen.len()));
     for (column, &term) in seen.iter().enumerate() {
-        for kind in 0..3 {
-            rows[[kind, column]] = f64::from(counts.cells[term * 3 + kind]);
-            rows[[3, column]] += rows[[kind, column]];
+        for cluster in 0..3 {
+            rows[[cluster, column]] = f64::from(counts.cells[term * 3 + cluster]);
+            rows[[3, column]] += rows[[cluster, column]];
         }
     }
     let all = log_probabilities(rows, 0.7).unwrap();
     for (column, &term) in seen.iter().enumerate() {
-        for kind in 0..3 {
-            let expected = all[kind][column] - all[3][column];
-            assert!((f64::from(fitted.cells[term * 3 + kind]) - expected).abs() < 1e-6);
+        for cluster in 0..3 {
+            let expected = all[cluster][column] - all[3][column];
+            assert!((f64::from(fitted.cells[term * 3 + cluster]) - expected).abs() < 1e-6);
         }
     }
 }

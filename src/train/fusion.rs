@@ -1,8 +1,8 @@
 //! Fuses the views' log-likelihoods to one probability, and folds the result back into each term's weight.
 //!
-//! The fusion is linear in every view's and kind's log-likelihood, and those are linear in the terms, so the whole
-//! folds into one weight a term: `Σ over kinds of fusion weight × (ln P(term | kind) − ln P(term))`. Serving needs no
-//! kinds, and an explanation needs no approximation. (Adding each view's log-sum-exp over its kinds, which is not
+//! The fusion is linear in every view's and cluster's log-likelihood, and those are linear in the terms, so the whole
+//! folds into one weight a term: `Σ over clusters of fusion weight × (ln P(term | cluster) − ln P(term))`. Serving needs no
+//! clusters, and an explanation needs no approximation. (Adding each view's log-sum-exp over its clusters, which is not
 //! linear, gained nothing: see the ablation in the model's notes.)
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -31,7 +31,7 @@ struct Columns {
 impl Columns {
     fn new(inputs: &[f32], n_rows: usize, params: &TrainParams) -> Self {
         let width = inputs.len() / n_rows;
-        let n_kinds = width / N_VIEWS;
+        let n_clusters = width / N_VIEWS;
         #[expect(clippy::cast_precision_loss, reason = "row counts")]
         let n = n_rows as f64;
         let mut columns = Self {
@@ -45,8 +45,8 @@ impl Columns {
             let mean = values().sum::<f64>() / n;
             let spread = (values().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n).sqrt();
             // What was not sent, or not kept, adds exactly nothing, so its zero is not moved.
-            let mean = if may_be_unknown(column / n_kinds) { 0.0 } else { mean };
-            let is_used = params.views.iter().any(|&view| view as usize == column / n_kinds);
+            let mean = if may_be_unknown(column / n_clusters) { 0.0 } else { mean };
+            let is_used = params.views.iter().any(|&view| view as usize == column / n_clusters);
             // What never varies says nothing, and dividing by its spread would make a lot of nothing.
             if is_used && spread > 1e-6 {
                 columns.used.push(column);
@@ -121,8 +121,8 @@ pub(super) fn left_out(i: usize) -> u16 {
 }
 
 /// A row without the optional views that [`left_out`] names, if it has any of them.
-fn masked(row: &[f32], n_kinds: usize, i: usize) -> Option<Vec<f32>> {
-    let columns = |view: View| view as usize * n_kinds..(view as usize + 1) * n_kinds;
+fn masked(row: &[f32], n_clusters: usize, i: usize) -> Option<Vec<f32>> {
+    let columns = |view: View| view as usize * n_clusters..(view as usize + 1) * n_clusters;
     let has = |view: View| row[columns(view)].iter().any(|&x| x != 0.0);
     if !OPTIONAL.into_iter().any(has) {
         return None;
@@ -149,7 +149,7 @@ impl Fusion {
         self.logistic.converged
     }
 
-    /// The base log-odds, and what each view's and kind's log-likelihood is multiplied by.
+    /// The base log-odds, and what each view's and cluster's log-likelihood is multiplied by.
     pub(super) fn factors(&self) -> (f64, Vec<f64>) {
         let mut base = self.logistic.intercept;
         let mut factors = vec![0.0; self.columns.width];
@@ -161,22 +161,27 @@ impl Fusion {
     }
 }
 
-/// The weight of each term: its kinds' log-likelihoods by the fusion's factors.
+/// The weight of each term: its clusters' log-likelihoods by the fusion's factors.
 #[expect(clippy::cast_possible_truncation, reason = "weights")]
 pub(super) fn worths(features: &Features, weights: &Weights, factors: &[f64]) -> Vec<f32> {
-    let n_kinds = weights.n_kinds;
+    let n_clusters = weights.n_clusters;
     let of_term = |(term, own): (usize, &[f32])| {
-        let factors = &factors[usize::from(features.view_of[term]) * n_kinds..][..n_kinds];
+        let factors = &factors[usize::from(features.view_of[term]) * n_clusters..][..n_clusters];
         factors
             .iter()
             .zip(own)
             .map(|(factor, &weight)| factor * f64::from(weight))
             .sum::<f64>() as f32
     };
-    weights.cells.chunks_exact(n_kinds).enumerate().map(of_term).collect()
+    weights
+        .cells
+        .chunks_exact(n_clusters)
+        .enumerate()
+        .map(of_term)
+        .collect()
 }
 
-/// A linear model: what is left of views, kinds and fusion once they are folded together.
+/// A linear model: what is left of views, clusters and fusion once they are folded together.
 #[derive(Debug, Clone)]
 pub(super) struct Folded {
     pub(super) base_log_odds: f64,

@@ -4,16 +4,16 @@
 //! seed does not decide. It must never let a comment be judged, in anything that is fitted or published, by a model
 //! that has seen the comment or a near-duplicate of it. Start reading at [`train`].
 
-mod age;
-mod caps;
+mod clusters;
 pub mod corpus;
+mod decay;
 mod features;
 mod fit;
 mod fusion;
-mod group;
-mod kinds;
+mod label_caps;
 mod logistic;
 mod measure;
+mod near_duplicates;
 mod params;
 mod refine;
 mod resume;
@@ -37,10 +37,10 @@ use crate::model::{
     Card, CardThresholds, DataFile, Evidence, InvalidParts, Parts, Round, SpamModel, Training, ViewTerms,
 };
 use crate::text::{N_VIEWS, READING_VERSION, VIEWS};
+use clusters::Clusters;
 use features::Features;
 use fusion::{Folded, Fusion};
-use group::Grouper;
-use kinds::Kinds;
+use near_duplicates::Grouper;
 use refine::Refinement;
 use thresholds::Readers;
 use views::{Counts, Weights};
@@ -113,8 +113,8 @@ pub enum Progress {
     Grouping,
     /// Comments are being read.
     Reading,
-    /// Kinds are being found.
-    Kinds,
+    /// Clusters are being found.
+    Clusters,
     /// A fold is being fitted.
     Fold {
         /// The number of the fold, from 1.
@@ -269,23 +269,23 @@ fn learn(
     };
     let mut out_of_fold = vec![0.0; examples.len()];
     let mut converged = true;
-    let mut n_kinds = (0, 0);
+    let mut n_clusters = (0, 0);
     let mut rounds = Vec::new();
     for round in 0..n_rounds {
         let seed = params.seed.wrapping_mul(1_000).wrapping_add(round as u64);
-        progress(Progress::Kinds);
-        let kinds = kinds::find(&features, &labels, params.n_kinds_spam, params.n_kinds_ham, seed);
-        n_kinds = kinds.count();
-        let strata: Vec<usize> = kinds.of.iter().map(|&kind| usize::from(kind)).collect();
+        progress(Progress::Clusters);
+        let clusters = clusters::find(&features, &labels, params.n_clusters_spam, params.n_clusters_ham, seed);
+        n_clusters = clusters.count();
+        let strata: Vec<usize> = clusters.of.iter().map(|&cluster| usize::from(cluster)).collect();
         let folds = split::deal(groups, &strata, params.n_folds, seed);
-        let counts = Counts::of(&features, &kinds, 0..examples.len());
-        let inputs = out_of_fold_inputs(&features, &kinds, &counts, &folds, params, progress);
+        let counts = Counts::of(&features, &clusters, 0..examples.len());
+        let inputs = out_of_fold_inputs(&features, &clusters, &counts, &folds, params, progress);
         progress(Progress::Fusing);
         let fusion = Fusion::fit(&inputs, &labels, params).ok_or(TrainError::Indistinct { n: labels.len() })?;
         converged &= fusion.converged();
         drop(inputs);
         let (base_log_odds, factors) = fusion.factors();
-        let contributions = out_of_fold_contributions(&features, &kinds, &counts, &folds, &factors, params);
+        let contributions = out_of_fold_contributions(&features, &clusters, &counts, &folds, &factors, params);
         progress(Progress::Refining);
         let refinement = Refinement::new(&features, &contributions, &labels, base_log_odds);
         let (refined, log_odds) = refine(&refinement, &folds, seed);
@@ -300,7 +300,7 @@ fn learn(
             *sum += share * f64::from(worth * factor);
         }
         rounds.push(Round {
-            is_spam: kinds.is_spam,
+            is_spam: clusters.is_spam,
             base_log_odds: f64::from(refined.base_log_odds),
             factors,
             counts: counts.cells,
@@ -315,7 +315,7 @@ fn learn(
     }
     Ok(Learning {
         parts: Parts {
-            card: card(&view_of, n_kinds, Learned::of(groups, &labels), params),
+            card: card(&view_of, n_clusters, Learned::of(groups, &labels), params),
             base_log_odds: folded.base_log_odds,
             weight_step,
             terms,
@@ -336,7 +336,7 @@ const N_ROUNDS_MAX: usize = 5;
 /// So many comments take one round.
 const ROWS_A_ROUND: usize = 10_000;
 
-/// The number of models that are averaged. Folds and kinds of few comments are a matter of chance, and rounds over them
+/// The number of models that are averaged. Folds and clusters of few comments are a matter of chance, and rounds over them
 /// are cheap; the models are linear in the terms, so their mean is one of them.
 fn n_rounds(n_examples: usize) -> usize {
     (ROWS_A_ROUND / n_examples.max(1)).clamp(1, N_ROUNDS_MAX)
@@ -345,13 +345,13 @@ fn n_rounds(n_examples: usize) -> usize {
 /// The fusion's inputs for every comment, by views that saw nothing of its fold.
 fn out_of_fold_inputs(
     features: &Features,
-    kinds: &Kinds,
+    clusters: &Clusters,
     counts: &Counts,
     folds: &[usize],
     params: &TrainParams,
     progress: &mut dyn FnMut(Progress),
 ) -> Vec<f32> {
-    let width = N_VIEWS * kinds.is_spam.len();
+    let width = N_VIEWS * clusters.is_spam.len();
     let mut inputs = vec![0.0; features.n_rows() * width];
     for fold in 0..params.n_folds {
         progress(Progress::Fold {
@@ -359,7 +359,7 @@ fn out_of_fold_inputs(
             of: params.n_folds,
         });
         let held: Vec<usize> = (0..features.n_rows()).filter(|&i| folds[i] == fold).collect();
-        let own = Counts::of(features, kinds, held.iter().copied());
+        let own = Counts::of(features, clusters, held.iter().copied());
         let weights = Weights::closed_form(features, counts, Some(&own), params.smoothing_alpha);
         for i in held {
             weights.inputs(features, i, &mut inputs[i * width..(i + 1) * width]);
@@ -371,7 +371,7 @@ fn out_of_fold_inputs(
 /// The contribution of each term of each comment to the log-odds, by views that saw nothing of the comment's fold.
 fn out_of_fold_contributions(
     features: &Features,
-    kinds: &Kinds,
+    clusters: &Clusters,
     counts: &Counts,
     folds: &[usize],
     factors: &[f64],
@@ -380,7 +380,7 @@ fn out_of_fold_contributions(
     let mut contributions = vec![0.0; features.terms.len()];
     for fold in 0..params.n_folds {
         let held: Vec<usize> = (0..features.n_rows()).filter(|&i| folds[i] == fold).collect();
-        let own = Counts::of(features, kinds, held.iter().copied());
+        let own = Counts::of(features, clusters, held.iter().copied());
         let weights = Weights::closed_form(features, counts, Some(&own), params.smoothing_alpha);
         let worths = fusion::worths(features, &weights, factors);
         for i in held {
@@ -443,7 +443,7 @@ impl Learned {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "checked parameters")]
-fn card(view_of: &[u8], n_kinds: (u32, u32), learned: Learned, params: &TrainParams) -> Card {
+fn card(view_of: &[u8], n_clusters: (u32, u32), learned: Learned, params: &TrainParams) -> Card {
     Card {
         name: params.name.clone(),
         made_at: params.made_at.clone(),
@@ -454,8 +454,8 @@ fn card(view_of: &[u8], n_kinds: (u32, u32), learned: Learned, params: &TrainPar
             smoothing_alpha: params.smoothing_alpha,
             ridge: params.ridge,
             n_folds: params.n_folds as u32,
-            n_kinds_spam: n_kinds.0,
-            n_kinds_ham: n_kinds.1,
+            n_clusters_spam: n_clusters.0,
+            n_clusters_ham: n_clusters.1,
             n_examples: learned.n_examples,
             n_spam: learned.n_spam,
             n_groups: learned.n_groups,

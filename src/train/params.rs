@@ -14,10 +14,10 @@ pub struct TrainParams {
     pub ridge: f64,
     /// Folds for the fusion's inputs; 2 to 50.
     pub n_folds: usize,
-    /// Kinds of spam; 1 to 16.
-    pub n_kinds_spam: usize,
-    /// Kinds of ham; 1 to 16.
-    pub n_kinds_ham: usize,
+    /// Clusters of spam; 1 to 16.
+    pub n_clusters_spam: usize,
+    /// Clusters of ham; 1 to 16.
+    pub n_clusters_ham: usize,
     /// The views that are used.
     pub views: Vec<View>,
     /// The share of readers that may be rejected; in (0, 1).
@@ -62,8 +62,8 @@ impl Default for TrainParams {
             smoothing_alpha: 1.0,
             ridge: 3.0,
             n_folds: 10,
-            n_kinds_spam: 2,
-            n_kinds_ham: 2,
+            n_clusters_spam: 2,
+            n_clusters_ham: 2,
             views: VIEWS.to_vec(),
             reject_target: 0.001,
             reject_confidence: 0.95,
@@ -118,15 +118,15 @@ impl TrainParams {
                 "from 2 to 50",
             ),
             (
-                "n_kinds_spam",
-                self.n_kinds_spam as f64,
-                (1..=16).contains(&self.n_kinds_spam),
+                "n_clusters_spam",
+                self.n_clusters_spam as f64,
+                (1..=16).contains(&self.n_clusters_spam),
                 "from 1 to 16",
             ),
             (
-                "n_kinds_ham",
-                self.n_kinds_ham as f64,
-                (1..=16).contains(&self.n_kinds_ham),
+                "n_clusters_ham",
+                self.n_clusters_ham as f64,
+                (1..=16).contains(&self.n_clusters_ham),
                 "from 1 to 16",
             ),
             (

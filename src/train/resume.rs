@@ -1,17 +1,17 @@
 //! Goes on from a model: what it was learned from counts on, less as it ages, and new comments are counted with it.
 //!
-//! The kinds and the fusion stay as they were: new labels are few, and what a desk labels is no fair sample of what it
-//! receives. New comments are sorted into the kinds that are there. `hold_at` stays too, unless it is asked for anew;
+//! The clusters and the fusion stay as they were: new labels are few, and what a desk labels is no fair sample of what it
+//! receives. New comments are sorted into the clusters that are there. `hold_at` stays too, unless it is asked for anew;
 //! `reject_at` must be certified again, for the promise was the old model's.
 
 use super::features::{self, Features, Index};
 use super::fusion::{self, Folded};
-use super::group::Grouper;
+use super::near_duplicates::Grouper;
 use super::thresholds::{self, Readers};
 use super::views::{Counts, Weights};
 use super::{
-    Learned, Progress, TERMS_MAX, TrainError, TrainParams, TrainReport, Trained, age, caps, card, fit, measure, split,
-    views,
+    Learned, Progress, TERMS_MAX, TrainError, TrainParams, TrainReport, Trained, card, decay, fit, label_caps, measure,
+    split, views,
 };
 use crate::comment::{Example, Label};
 use crate::model::{Evidence, Parts, Predecessor, Round};
@@ -26,7 +26,7 @@ pub struct Resume<'a> {
     pub version: &'a str,
     /// After so many days evidence is worth half; `None`: it never ages.
     pub half_life_days: Option<f64>,
-    /// Labels of one kind that count from one reviewer, at most.
+    /// Labels of one cluster that count from one reviewer, at most.
     pub reviewer_cap: usize,
     /// True if `hold_at` is to be chosen anew, by the new comments.
     pub choose_hold: bool,
@@ -73,7 +73,7 @@ pub fn train_from(
     let mut grouper = Grouper::default();
     examples.iter().for_each(|example| grouper.add(example));
     let all_groups = grouper.groups();
-    let kept = caps::keep(examples, &all_groups, resume.reviewer_cap);
+    let kept = label_caps::keep(examples, &all_groups, resume.reviewer_cap);
     let used: Vec<usize> = (0..examples.len()).filter(|&i| kept[i]).collect();
     if used.is_empty() {
         return Err(TrainError::Nothing);
@@ -86,7 +86,7 @@ pub fn train_from(
     let newest = newest(&rows);
     let as_of = newest.max(old.as_of);
     let worth = |then: Option<i32>| match (then, as_of, resume.half_life_days) {
-        (Some(then), Some(now), Some(days)) => age::worth(then, now, days),
+        (Some(then), Some(now), Some(days)) => decay::worth(then, now, days),
         _ => 1.0,
     };
     let decay = worth(old.as_of);
@@ -136,10 +136,10 @@ pub fn train_from(
     };
     folded.worths = kept_terms.iter().map(|&i| folded.worths[i]).collect();
     for round in &mut rounds {
-        let n_kinds = round.is_spam.len();
+        let n_clusters = round.is_spam.len();
         let cells = kept_terms
             .iter()
-            .flat_map(|&i| &round.counts[i * n_kinds..(i + 1) * n_kinds]);
+            .flat_map(|&i| &round.counts[i * n_clusters..(i + 1) * n_clusters]);
         round.counts = cells.copied().collect();
     }
     let all: Vec<usize> = (0..kept_terms.len()).collect();
@@ -187,7 +187,7 @@ pub(super) fn newest(rows: &[&Example]) -> Option<i32> {
 }
 
 fn labeled_on(example: &Example) -> Option<i32> {
-    example.labeled_at.as_deref().and_then(age::day)
+    example.labeled_at.as_deref().and_then(decay::day)
 }
 
 /// The model's terms and those of the new comments in one vocabulary. What may name a person enters as it always does,
@@ -225,12 +225,12 @@ fn corrections(parts: &Parts, old: &Evidence, features: &Features, old_number: &
     #[expect(clippy::cast_precision_loss, reason = "a handful")]
     let share = 1.0 / old.rounds.len().max(1) as f32;
     for round in &old.rounds {
-        let n_kinds = round.is_spam.len();
-        let mut cells = vec![0.0; features.vocabulary.len() * n_kinds];
-        for (own, &i) in round.counts.chunks_exact(n_kinds).zip(old_number) {
-            cells[i * n_kinds..(i + 1) * n_kinds].copy_from_slice(own);
+        let n_clusters = round.is_spam.len();
+        let mut cells = vec![0.0; features.vocabulary.len() * n_clusters];
+        for (own, &i) in round.counts.chunks_exact(n_clusters).zip(old_number) {
+            cells[i * n_clusters..(i + 1) * n_clusters].copy_from_slice(own);
         }
-        let weights = Weights::closed_form(features, &Counts { n_kinds, cells }, None, alpha);
+        let weights = Weights::closed_form(features, &Counts { n_clusters, cells }, None, alpha);
         let worths = fusion::worths(features, &weights, &round.factors);
         uncorrected
             .iter_mut()
@@ -280,21 +280,21 @@ impl Sheet<'_> {
         decay: f64,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Next, TrainError> {
-        let n_kinds = round.is_spam.len();
-        let mut cells = vec![0.0; self.features.vocabulary.len() * n_kinds];
-        for (own, &i) in round.counts.chunks_exact(n_kinds).zip(old_number) {
-            for (cell, &n) in cells[i * n_kinds..(i + 1) * n_kinds].iter_mut().zip(own) {
+        let n_clusters = round.is_spam.len();
+        let mut cells = vec![0.0; self.features.vocabulary.len() * n_clusters];
+        for (own, &i) in round.counts.chunks_exact(n_clusters).zip(old_number) {
+            for (cell, &n) in cells[i * n_clusters..(i + 1) * n_clusters].iter_mut().zip(own) {
                 #[expect(clippy::cast_possible_truncation, reason = "counts")]
                 let n = (f64::from(n) * decay) as f32;
                 *cell = n;
             }
         }
-        let mut counts = Counts { n_kinds, cells };
-        let kinds = self.sort(&counts, &round.is_spam);
+        let mut counts = Counts { n_clusters, cells };
+        let clusters = self.sort(&counts, &round.is_spam);
         let n_rows = self.rows.len();
-        self.count(&mut counts, &kinds, 0..n_rows, 1.0);
+        self.count(&mut counts, &clusters, 0..n_rows, 1.0);
 
-        let strata: Vec<usize> = kinds.clone();
+        let strata: Vec<usize> = clusters.clone();
         let folds = split::deal(self.groups, &strata, self.params.n_folds, self.seed);
         let mut out_of_fold = vec![0.0; n_rows];
         for fold in 0..self.params.n_folds {
@@ -307,7 +307,7 @@ impl Sheet<'_> {
                 of: self.params.n_folds,
             });
             let mut rest = counts.clone();
-            self.count(&mut rest, &kinds, held.iter().copied(), -1.0);
+            self.count(&mut rest, &clusters, held.iter().copied(), -1.0);
             let weights = Weights::closed_form(self.features, &rest, None, self.params.smoothing_alpha);
             let worths = self.worths(&weights, round);
             for i in held {
@@ -342,10 +342,10 @@ impl Sheet<'_> {
     }
 
     /// Adds comments to the counts, or takes them out again.
-    fn count(&self, counts: &mut Counts, kinds: &[usize], rows: impl Iterator<Item = usize>, sign: f32) {
+    fn count(&self, counts: &mut Counts, clusters: &[usize], rows: impl Iterator<Item = usize>, sign: f32) {
         for i in rows {
             for &term in self.features.row(i) {
-                let cell = &mut counts.cells[term as usize * counts.n_kinds + kinds[i]];
+                let cell = &mut counts.cells[term as usize * counts.n_clusters + clusters[i]];
                 *cell += sign * self.row_worths[i];
                 // Nothing is left of a term but what rounding left.
                 if *cell < COUNT_MIN / 4.0 {
@@ -355,15 +355,15 @@ impl Sheet<'_> {
         }
     }
 
-    /// The kind of every new comment: of its label, the one whose words and pairs it most likely has.
+    /// The cluster of every new comment: of its label, the one whose words and pairs it most likely has.
     fn sort(&self, counts: &Counts, is_spam: &[bool]) -> Vec<usize> {
-        let n_kinds = counts.n_kinds;
+        let n_clusters = counts.n_clusters;
         let weights = Weights::closed_form(self.features, counts, None, self.params.smoothing_alpha);
         let used = |term: usize| self.features.view_of[term] <= View::Pairs as u8;
-        let mut mass = vec![0.0_f64; n_kinds];
+        let mut mass = vec![0.0_f64; n_clusters];
         for (own, _) in counts
             .cells
-            .chunks_exact(n_kinds)
+            .chunks_exact(n_clusters)
             .zip(0..)
             .filter(|(_, term)| used(*term))
         {
@@ -373,13 +373,13 @@ impl Sheet<'_> {
             let spam = example.label == Label::Spam;
             let mut sums: Vec<f64> = mass.iter().map(|mass| mass.max(1.0).ln()).collect();
             for &term in self.features.row(i).iter().filter(|&&term| used(term as usize)) {
-                let own = &weights.cells[term as usize * n_kinds..(term as usize + 1) * n_kinds];
+                let own = &weights.cells[term as usize * n_clusters..(term as usize + 1) * n_clusters];
                 sums.iter_mut()
                     .zip(own)
                     .for_each(|(sum, &weight)| *sum += f64::from(weight));
             }
-            let own = (0..n_kinds).filter(|&kind| is_spam[kind] == spam);
-            own.reduce(|best, kind| if sums[kind] > sums[best] { kind } else { best })
+            let own = (0..n_clusters).filter(|&cluster| is_spam[cluster] == spam);
+            own.reduce(|best, cluster| if sums[cluster] > sums[best] { cluster } else { best })
                 .unwrap_or(0)
         };
         self.rows.iter().enumerate().map(of_row).collect()
@@ -407,8 +407,8 @@ fn worth_keeping(rounds: &[Round], n_terms: usize) -> Vec<usize> {
 
 fn in_ham(rounds: &[Round], terms: &[usize]) -> Vec<bool> {
     let counted = |round: &Round, term: usize| {
-        let n_kinds = round.is_spam.len();
-        let own = &round.counts[term * n_kinds..(term + 1) * n_kinds];
+        let n_clusters = round.is_spam.len();
+        let own = &round.counts[term * n_clusters..(term + 1) * n_clusters];
         own.iter().zip(&round.is_spam).any(|(&n, &spam)| !spam && n > COUNT_MIN)
     };
     terms
@@ -435,7 +435,7 @@ fn next_card(
     };
     let mut card = card(
         &features.view_of,
-        (before.n_kinds_spam, before.n_kinds_ham),
+        (before.n_clusters_spam, before.n_clusters_ham),
         learned,
         params,
     );

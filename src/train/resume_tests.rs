@@ -23,7 +23,7 @@ fn go_on(resume: Resume<'_>, examples: &[Example]) -> Resumed {
     train_from(resume, examples, &[], &TrainParams::default(), &mut |_| ()).unwrap()
 }
 
-/// Spam of a kind that the base has not seen, no two alike.
+/// Spam of a cluster that the base has not seen, no two alike.
 fn new_spam(n: usize) -> Vec<Example> {
     let who = ["Grandmaster Olu", "the temple healer", "Doctor Zara", "Mama Odede"];
     let what = [
@@ -90,7 +90,7 @@ fn features_teach_as_texts_do() {
 #[test]
 fn old_evidence_fades() {
     let mut base = base();
-    base.evidence.as_mut().unwrap().as_of = age::day("2026-01-01");
+    base.evidence.as_mut().unwrap().as_of = decay::day("2026-01-01");
     let labeled = |day: &str| Example {
         labeled_at: Some(format!("{day}T12:00:00Z")),
         ..example(Label::Spam, "the mayor should answer the school question in public")
@@ -104,7 +104,7 @@ fn old_evidence_fades() {
     let resumed = go_on(aged, &[labeled("2028-01-31")]);
     let parts = resumed.trained.parts;
     assert!(parts.terms.len() < base.terms.len(), "what has faded away is gone");
-    assert_eq!(parts.evidence.unwrap().as_of, age::day("2028-01-31"));
+    assert_eq!(parts.evidence.unwrap().as_of, decay::day("2028-01-31"));
     assert!((go_on(resume(&base), &[labeled("2028-01-31")]).decay - 1.0).abs() < 1e-9);
 }
 

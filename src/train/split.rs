@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::group;
+use super::near_duplicates;
 use crate::comment::{Example, Label};
 
 /// The fold, below `n_folds`, of every example: stratified by label and source, whole groups of near-duplicates only.
@@ -25,7 +25,7 @@ pub fn group_folds(examples: &[Example], n_folds: usize, seed: u64) -> Vec<usize
 
 /// The group of near-duplicates of every example, numbered from 0: what an evaluation draws together.
 pub fn groups(examples: &[Example]) -> Vec<usize> {
-    group::groups(examples)
+    near_duplicates::groups(examples)
 }
 
 /// Deals whole groups to folds, largest first and else in an order that the seed decides, each to the fold that has

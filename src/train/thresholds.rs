@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::Certifying;
-use super::group::Grouper;
+use super::near_duplicates::Grouper;
 use super::params::{Hold, TrainParams};
 use crate::comment::{Example, Label, Origin};
 use crate::eval::threshold::{certify_reject, hold_at_budget, hold_at_share, reject_candidates, support_needed};

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use moderato::artifact::{self, Live, LoadedModel};
+use moderato::artifact::{self, ActiveModel, LoadedModel};
 use moderato::clock::{Clock, Timestamp};
 use moderato::comment::{Action, Author, Comment};
 use moderato::config;
@@ -110,7 +110,7 @@ fn deps(entries: usize) -> Deps {
     let operations = Operations::new(Parts {
         metrics: Metrics::off(&config.sites),
         sites: Arc::new(config.sites),
-        models: Live::fixed(Some(LoadedModel {
+        models: ActiveModel::fixed(Some(LoadedModel {
             model: artifact::embedded().expect("the shipped model"),
             loaded_at: clock.now(),
         })),

@@ -158,7 +158,7 @@ mod tests {
     use tonic::codegen::http;
 
     use super::{InstrumentedFuture, Progress};
-    use crate::artifact::Live;
+    use crate::artifact::ActiveModel;
     use crate::clock::{Clock, Timestamp};
     use crate::limit::{Limiter, MemorySettings};
     use crate::operations::{Operations, Parts};
@@ -183,7 +183,7 @@ mod tests {
         };
         let operations = Operations::new(Parts {
             sites: Arc::new(sites),
-            models: Live::fixed(None),
+            models: ActiveModel::fixed(None),
             limiter: Limiter::memory(&memory),
             pseudonymizer: Pseudonymizer::new(&[7; 32]),
             clock: Clock::manual(Timestamp::from_micros(1)),

@@ -16,7 +16,7 @@ use self::input::{Checked, Input};
 use super::serve::load_model;
 use super::{CommandResult, Exit, Failure};
 use crate::api::grpc::proto;
-use crate::artifact::{Live, LoadedModel};
+use crate::artifact::{ActiveModel, LoadedModel};
 use crate::clock::Clock;
 use crate::config;
 use crate::limit::{Limiter, MemorySettings};
@@ -224,7 +224,7 @@ impl Judge {
             metrics: Metrics::off(&config.sites),
             recorder: None,
             sites: Arc::new(config.sites),
-            models: Live::fixed(Some(LoadedModel {
+            models: ActiveModel::fixed(Some(LoadedModel {
                 model,
                 loaded_at: Clock::System.now(),
             })),

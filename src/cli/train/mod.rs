@@ -243,7 +243,7 @@ fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_message(match progress {
         Progress::Grouping => "grouping near-duplicates".to_owned(),
         Progress::Reading => "cutting terms".to_owned(),
-        Progress::Kinds => "finding kinds".to_owned(),
+        Progress::Clusters => "finding clusters".to_owned(),
         Progress::Fold { number, of } => format!("fold {number} of {of}"),
         Progress::Fusing => "fusing the views".to_owned(),
         Progress::Refining => "correcting the terms' weights".to_owned(),

@@ -92,11 +92,11 @@ fn text_report(args: &Args, files: &[FileSummary], trained: &Trained, model: &Sp
         lines.push(line);
     }
     lines.push(format!(
-        "learned from {} comments in {} groups of near-duplicates: {} kinds of spam, {} of ham, {} views",
+        "learned from {} comments in {} groups of near-duplicates: {} clusters of spam, {} of ham, {} views",
         training.n_examples,
         training.n_groups,
-        training.n_kinds_spam,
-        training.n_kinds_ham,
+        training.n_clusters_spam,
+        training.n_clusters_ham,
         training.views.len()
     ));
     let percent = |share: f64| format!("{:.2} %", 100.0 * share);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use moderato::api::grpc::ModerationServiceImpl;
 use moderato::api::grpc::proto::moderation_service_server::ModerationService;
 use moderato::api::grpc::proto::{ModerateRequest, Verdict};
-use moderato::artifact::{self, Live, LoadedModel};
+use moderato::artifact::{self, ActiveModel, LoadedModel};
 use moderato::clock::{Clock, Timestamp};
 use moderato::comment::Label;
 use moderato::config;
@@ -183,7 +183,7 @@ fn deps() -> Deps {
     let operations = Operations::new(Parts {
         metrics: Metrics::off(&config.sites),
         sites: Arc::new(config.sites),
-        models: Live::fixed(artifact::embedded().ok().map(|model| LoadedModel {
+        models: ActiveModel::fixed(artifact::embedded().ok().map(|model| LoadedModel {
             model,
             loaded_at: clock.now(),
         })),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use moderato::api::grpc::proto::ModerateRequest;
 use moderato::api::grpc::proto::ModerateResponse;
 use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClient;
-use moderato::artifact::{self, Live, LoadedModel};
+use moderato::artifact::{self, ActiveModel, LoadedModel};
 use moderato::clock::{Clock, Timestamp};
 use moderato::config;
 use moderato::feedback::{FeedbackStore, Recorder};
@@ -73,7 +73,7 @@ impl House {
             metrics: Metrics::off(&config.sites),
             recorder: store.map(|store| Recorder::start(store, config.feedback.queue_max, clock.clone())),
             sites: Arc::new(config.sites),
-            models: Live::fixed(model),
+            models: ActiveModel::fixed(model),
             limiter,
             pseudonymizer: Pseudonymizer::new(&[7; 32]),
             clock: clock.clone(),

@@ -2,7 +2,7 @@
 //! target and whose words may both be addresses.
 
 use super::clean::Clean;
-use super::international;
+use super::idn_links;
 use super::letters::is_invisible;
 use super::links::{self, Hosts, Span};
 use super::markup::{self, Tag, Tags};
@@ -62,7 +62,7 @@ pub fn seen(content: &str) -> Seen {
     let cleaned = super::clean::clean(content);
     let mut spans = Vec::new();
     links::find(&cleaned.text, &mut spans);
-    international::add(&cleaned.text, &mut spans);
+    idn_links::add(&cleaned.text, &mut spans);
     spans.retain(|span| !span.is_email);
     if spans.is_empty() && !cleaned.text.bytes().any(|b| matches!(b, b'[' | b'<')) {
         return Seen::default();

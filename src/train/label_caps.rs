@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::age;
+use super::decay;
 use crate::comment::{Example, Label};
 
 /// Near-duplicates with one label that count, at most.
@@ -13,7 +13,7 @@ pub(super) const COPIES_MAX: usize = 20;
 /// later.
 pub(super) fn keep(examples: &[Example], groups: &[usize], reviewer_cap: usize) -> Vec<bool> {
     let mut order: Vec<usize> = (0..examples.len()).collect();
-    let day = |i: usize| examples[i].labeled_at.as_deref().and_then(age::day);
+    let day = |i: usize| examples[i].labeled_at.as_deref().and_then(decay::day);
     order.sort_by_key(|&i| std::cmp::Reverse((day(i), i)));
     let mut by_reviewer: HashMap<(&str, Label), usize> = HashMap::new();
     let mut by_group: HashMap<(usize, Label), usize> = HashMap::new();

@@ -1,4 +1,4 @@
-//! Kinds: clusters within each label. Spam is not one thing, and ham is not one thing.
+//! Finds clusters within each label. Spam is not one thing, and ham is not one thing.
 //!
 //! The comments' words and pairs, weighted by tf-idf, are projected on their leading directions (randomized subspace
 //! iteration; Halko, Martinsson and Tropp 2011), and linfa's k-means finds the clusters there.
@@ -16,29 +16,29 @@ use crate::text::View;
 const N_DIRECTIONS: usize = 40;
 /// Rounds of subspace iteration.
 const N_ROUNDS: usize = 3;
-/// Starts of k-means: with three, one seed in five found other kinds than the rest, and a model of another mind.
+/// Starts of k-means: with three, one seed in five found other clusters than the rest, and a model of another mind.
 const N_STARTS: u64 = 10;
-/// A kind has this many comments on average, at least.
+/// A cluster has this many comments on average, at least.
 const ROWS_A_KIND: usize = 40;
 
-/// The kind of every comment, and the label of every kind.
+/// The cluster of every comment, and the label of every cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Kinds {
+pub(super) struct Clusters {
     pub(super) of: Vec<u8>,
     pub(super) is_spam: Vec<bool>,
 }
 
-impl Kinds {
-    /// The number of kinds of spam, and of ham.
+impl Clusters {
+    /// The number of clusters of spam, and of ham.
     pub(super) fn count(&self) -> (u32, u32) {
         let n_spam = self.is_spam.iter().map(|&spam| u32::from(spam)).sum();
         (n_spam, self.is_spam.iter().map(|&spam| u32::from(!spam)).sum())
     }
 }
 
-/// Finds up to `n_spam` kinds of spam and `n_ham` kinds of ham.
-#[expect(clippy::cast_possible_truncation, reason = "at most 32 kinds")]
-pub(super) fn find(features: &Features, labels: &[bool], n_spam: usize, n_ham: usize, seed: u64) -> Kinds {
+/// Finds up to `n_spam` clusters of spam and `n_ham` clusters of ham.
+#[expect(clippy::cast_possible_truncation, reason = "at most 32 clusters")]
+pub(super) fn find(features: &Features, labels: &[bool], n_spam: usize, n_ham: usize, seed: u64) -> Clusters {
     let mut of = vec![0_u8; labels.len()];
     let mut is_spam = Vec::new();
     let coordinates = (n_spam > 1 || n_ham > 1).then(|| project(features, seed));
@@ -55,7 +55,7 @@ pub(super) fn find(features: &Features, labels: &[bool], n_spam: usize, n_ham: u
         }
         is_spam.extend(std::iter::repeat_n(label, n));
     }
-    Kinds { of, is_spam }
+    Clusters { of, is_spam }
 }
 
 /// k-means from seeded starts; the best of them.

@@ -1,8 +1,8 @@
 //! The model at work: read by every request without waiting, replaced while they run.
 //!
-//! A request takes one snapshot ([`Live::current`]) and judges by it from beginning to end. A reload reads, checks and
+//! A request takes one snapshot ([`ActiveModel::current`]) and judges by it from beginning to end. A reload reads, checks and
 //! tries out the new model beside the old one, and replaces it only then; whatever is wrong with the new one, the old
-//! one goes on, and [`Live::last_error`] says why. Everything but the two readers blocks on the disk.
+//! one goes on, and [`ActiveModel::last_error`] says why. Everything but the two readers blocks on the disk.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -75,7 +75,7 @@ struct Mark {
 
 /// The model at work, and where it comes from.
 #[derive(Debug)]
-pub struct Live {
+pub struct ActiveModel {
     source: Source,
     current: ArcSwapOption<LoadedModel>,
     last_error: ArcSwapOption<String>,
@@ -83,7 +83,7 @@ pub struct Live {
     refused: Mutex<Option<Mark>>,
 }
 
-impl Live {
+impl ActiveModel {
     /// A model that stays, or none at all.
     pub fn fixed(model: Option<LoadedModel>) -> Self {
         Self {
@@ -95,7 +95,7 @@ impl Live {
     }
 
     /// Loads the first model. If the current version of a directory cannot be used, the newest usable one that was
-    /// current before is taken, and [`Live::last_error`] says so: a service that starts with yesterday's model is
+    /// current before is taken, and [`ActiveModel::last_error`] says so: a service that starts with yesterday's model is
     /// better than none.
     ///
     /// # Errors
@@ -286,5 +286,5 @@ fn words(error: &dyn Error) -> String {
 }
 
 #[cfg(test)]
-#[path = "live_tests.rs"]
+#[path = "active_tests.rs"]
 mod tests;

@@ -23,13 +23,13 @@ fn promote(dir: &ModelDir, folder: &Path, number: u32) -> String {
     promotion.model.version().to_owned()
 }
 
-fn followed(folder: &TempDir) -> (ModelDir, Live) {
+fn followed(folder: &TempDir) -> (ModelDir, ActiveModel) {
     let dir = ModelDir::new(folder.path());
-    let live = Live::start(Source::Directory(dir.clone()), NOON).unwrap();
+    let live = ActiveModel::start(Source::Directory(dir.clone()), NOON).unwrap();
     (dir, live)
 }
 
-fn version(live: &Live) -> String {
+fn version(live: &ActiveModel) -> String {
     live.current().unwrap().model.version().to_owned()
 }
 
@@ -129,20 +129,23 @@ fn a_start_with_a_bad_current_version_takes_the_one_before_and_says_so() {
     assert!(live.last_error().unwrap().contains(&b));
     assert!(live.poll(NOON).is_none());
     fs::write(dir.artifact(&a), "damaged").unwrap();
-    assert!(Live::start(Source::Directory(dir), NOON).is_err(), "nothing is left");
+    assert!(
+        ActiveModel::start(Source::Directory(dir), NOON).is_err(),
+        "nothing is left"
+    );
 }
 
 #[test]
 fn a_file_is_read_again_when_asked() {
     let folder = TempDir::new().unwrap();
     let path = model_file(folder.path(), 1);
-    let live = Live::start(Source::File(path.clone()), NOON).unwrap();
+    let live = ActiveModel::start(Source::File(path.clone()), NOON).unwrap();
     fs::copy(model_file(folder.path(), 2), &path).unwrap();
     assert!(live.poll(NOON).is_none(), "not by itself");
     assert!(live.reload(NOON).unwrap().changed);
     fs::remove_file(&path).unwrap();
     assert!(live.reload(NOON).is_err());
-    assert_eq!(Live::fixed(None).reload(NOON), Err(ReloadError::NoSource));
+    assert_eq!(ActiveModel::fixed(None).reload(NOON), Err(ReloadError::NoSource));
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub(super) fn is_thin(tally: &Tally, scale: &Scale) -> bool {
     if tally.n_linked >= HEAP_OF_LINKS {
         return false;
     }
-    let sum = tally.sum(tally.worth_of_spam_alone(scale.evidence_min));
+    let sum = tally.sum(tally.spam_only_discount(scale.evidence_min));
     if hangs_on_one_view(tally, sum, scale) {
         return true;
     }
