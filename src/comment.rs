@@ -130,8 +130,8 @@ impl LanguageTag {
     }
 }
 
-/// The IPv4 address that an IPv6 address holds, with the place of its first bit: mapped (RFC 4291), translated (RFC 7915),
-/// compatible (RFC 4291, deprecated), behind a NAT64 (RFC 6052, RFC 8215) or of a 6to4 router (RFC 3056).
+/// The IPv4 address that an IPv6 address holds, with the place of its first bit: mapped (RFC 4291), translated (RFC
+/// 7915), compatible (RFC 4291, deprecated), behind a NAT64 (RFC 6052, RFC 8215) or of a 6to4 router (RFC 3056).
 pub fn embedded_ipv4(address: Ipv6Addr) -> Option<(Ipv4Addr, u8)> {
     let at = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());

@@ -1,8 +1,9 @@
 //! The model at work: read by every request without waiting, replaced while they run.
 //!
-//! A request takes one snapshot ([`ActiveModel::current`]) and judges by it from beginning to end. A reload reads, checks and
-//! tries out the new model beside the old one, and replaces it only then; whatever is wrong with the new one, the old
-//! one goes on, and [`ActiveModel::last_error`] says why. Everything but the two readers blocks on the disk.
+//! A request takes one snapshot ([`ActiveModel::current`]) and judges by it from beginning to end. A reload reads,
+//! checks and tries out the new model beside the old one, and replaces it only then; whatever is wrong with the new
+//! one, the old one goes on, and [`ActiveModel::last_error`] says why. Everything but the two readers blocks on the
+//! disk.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -95,8 +96,8 @@ impl ActiveModel {
     }
 
     /// Loads the first model. If the current version of a directory cannot be used, the newest usable one that was
-    /// current before is taken, and [`ActiveModel::last_error`] says so: a service that starts with yesterday's model is
-    /// better than none.
+    /// current before is taken, and [`ActiveModel::last_error`] says so: a service that starts with yesterday's model
+    /// is better than none.
     ///
     /// # Errors
     /// There is no model that can be used.

@@ -239,7 +239,7 @@ async fn ops_listeners(asked: Option<OpsAddress>, config: &Config) -> Result<Opt
 
 /// What is printed for each listener.
 fn lines(grpc: &Listeners, ops: Option<&Listeners>) -> Vec<String> {
-    let line = |door: &'static str| move |address: SocketAddr| format!("listening on {door} {address}");
+    let line = |protocol: &'static str| move |address: SocketAddr| format!("listening on {protocol} {address}");
     let ops = ops.map(Listeners::addresses).unwrap_or_default();
     grpc.addresses()
         .into_iter()

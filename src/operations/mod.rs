@@ -1,5 +1,5 @@
-//! Serves what operators and moderators ask for beside judging: policies and models are replaced while calls run, labels
-//! are taken, decisions are looked up and forgotten, counts and problems are reported.
+//! Serves what operators and moderators ask for beside judging: policies and models are replaced while calls run,
+//! labels are taken, decisions are looked up and forgotten, counts and problems are reported.
 //!
 //! It must never judge: what a label or another policy changes is seen by the next submission. Start reading at
 //! [`Operations`].

@@ -100,8 +100,8 @@ pub(super) fn neutral_hosts<'a>(comment: &'a Comment, policy: &SitePolicy) -> Co
     Cow::Owned(own.chain(comment.article_hosts.iter().cloned()).collect())
 }
 
-/// The parts of a comment that the model reads; `neutral_hosts` is what [`neutral_hosts`] gave. Of the e-mail address that is the domain; the network address is not
-/// read.
+/// The parts of a comment that the model reads; `neutral_hosts` is what [`neutral_hosts`] gave. Of the e-mail address
+/// that is the domain; the network address is not read.
 pub(super) fn reading<'a>(comment: &'a Comment, neutral_hosts: &'a [String]) -> Reading<'a> {
     let known = |text: &'_ str| !text.trim().is_empty();
     Reading {

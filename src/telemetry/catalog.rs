@@ -118,7 +118,7 @@ pub const CATALOG: &[Metric] = &[
         "moderato_call_seconds",
         Kind::Histogram,
         &[],
-        "From the head of a call to the head of its answer, or to when its caller went away, of calls that were let in",
+        "From the head of a call to the head of its answer, or to when its caller went away, of calls that were admitted",
     ),
     metric(
         "moderato_calls_denied_total",

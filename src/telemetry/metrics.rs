@@ -268,7 +268,7 @@ impl Metrics {
         counter.increment(1);
     }
 
-    /// Notes what can be seen of the house at any time: whether it is ready, and since when its model is at work.
+    /// Notes what can be seen of the service at any time: whether it is ready, and since when its model is at work.
     pub fn state(&self, ready: bool, model_loaded_at: Option<Timestamp>) {
         self.ready.set(f64::from(u8::from(ready)));
         let seconds = |at: Timestamp| at.since(Timestamp::from_micros(0)).as_secs_f64().floor();

@@ -1,7 +1,7 @@
 //! Logs, metrics and traces. Logs are structured, to standard error, readable on a terminal and JSON everywhere else.
 //!
 //! No event may hold a name, an e-mail address, a network address or a comment's text; a test sends canaries through
-//! every door at the finest level and looks for them.
+//! every listener at the finest level and looks for them.
 
 mod catalog;
 mod events;

@@ -30,7 +30,7 @@ impl TransportMetrics {
         self.turned_away.increment(1);
     }
 
-    /// Counts a call that was let in and took `seconds`, waiting for a processor included.
+    /// Counts a call that was admitted and took `seconds`, waiting for a processor included.
     pub fn called(&self, seconds: f64) {
         self.call.record(seconds);
     }

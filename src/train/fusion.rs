@@ -1,9 +1,9 @@
 //! Fuses the views' log-likelihoods to one probability, and folds the result back into each term's weight.
 //!
 //! The fusion is linear in every view's and cluster's log-likelihood, and those are linear in the terms, so the whole
-//! folds into one weight a term: `Σ over clusters of fusion weight × (ln P(term | cluster) − ln P(term))`. Serving needs no
-//! clusters, and an explanation needs no approximation. (Adding each view's log-sum-exp over its clusters, which is not
-//! linear, gained nothing: see the ablation in the model's notes.)
+//! folds into one weight a term: `Σ over clusters of fusion weight × (ln P(term | cluster) − ln P(term))`. Serving
+//! needs no clusters, and an explanation needs no approximation. (Adding each view's log-sum-exp over its clusters,
+//! which is not linear, gained nothing: see the ablation in the model's notes.)
 
 use xxhash_rust::xxh3::xxh3_64;
 

@@ -336,8 +336,8 @@ const N_ROUNDS_MAX: usize = 5;
 /// So many comments take one round.
 const ROWS_A_ROUND: usize = 10_000;
 
-/// The number of models that are averaged. Folds and clusters of few comments are a matter of chance, and rounds over them
-/// are cheap; the models are linear in the terms, so their mean is one of them.
+/// The number of models that are averaged. Folds and clusters of few comments are a matter of chance, and rounds over
+/// them are cheap; the models are linear in the terms, so their mean is one of them.
 fn n_rounds(n_examples: usize) -> usize {
     (ROWS_A_ROUND / n_examples.max(1)).clamp(1, N_ROUNDS_MAX)
 }

@@ -1,8 +1,8 @@
 //! Goes on from a model: what it was learned from counts on, less as it ages, and new comments are counted with it.
 //!
-//! The clusters and the fusion stay as they were: new labels are few, and what a desk labels is no fair sample of what it
-//! receives. New comments are sorted into the clusters that are there. `hold_at` stays too, unless it is asked for anew;
-//! `reject_at` must be certified again, for the promise was the old model's.
+//! The clusters and the fusion stay as they were: new labels are few, and what a desk labels is no fair sample of what
+//! it receives. New comments are sorted into the clusters that are there. `hold_at` stays too, unless it is asked for
+//! anew; `reject_at` must be certified again, for the promise was the old model's.
 
 use super::features::{self, Features, Index};
 use super::fusion::{self, Folded};

@@ -92,8 +92,8 @@ impl Weights {
         Self { n_clusters, cells }
     }
 
-    /// The fusion's inputs for one comment: for each view, each cluster's log-likelihood against the background, divided
-    /// by the root of the number of distinct terms.
+    /// The fusion's inputs for one comment: for each view, each cluster's log-likelihood against the background,
+    /// divided by the root of the number of distinct terms.
     pub(super) fn inputs(&self, features: &Features, i: usize, into: &mut [f32]) {
         into.fill(0.0);
         for &term in features.row(i) {

@@ -110,8 +110,8 @@ async fn serve_connection<T, H, A>(
         // each single answer, for tokio runs what was woken last: so it writes the answers of many calls at once, and
         // reads many calls. That halved the kernel's share of a call's time.
         let served = poll_fn(|context| {
-            // In overload it lets those go first that were let in, and so waits for the turns of most others: all have
-            // as many.
+            // In overload it lets those go first that were admitted, and so waits for the turns of most others: all
+            // have as many.
             n_deferred += 1;
             if n_deferred == 1 || (n_deferred <= DEFERRALS_MAX && admission.has_waiting()) {
                 context.waker().wake_by_ref();

@@ -8,14 +8,14 @@ use moderato::site::KeyHash;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
-use crate::support::house::House;
+use crate::support::harness::Harness;
 use crate::support::process::{run, stderr, stdout};
 use crate::support::{PLAIN, request};
 
-/// A house whose clock stands on 14 November 2023.
-async fn house() -> House {
+/// A harness whose clock stands on 14 November 2023.
+async fn harness() -> Harness {
     let entry = |key: &str, more: &str| format!("{{ hash = \"{}\"{more} }}", KeyHash::of(key));
-    House::start(&format!(
+    Harness::start(&format!(
         "[access]\nadmin_keys = [{}]\n[site.gazette]\nkeys = [{}, {}, {}, {}]\n[site.times]\nkeys = [{}]\n[site.alone]\n",
         entry("admin", ""),
         entry("gazette-old", ""),
@@ -27,7 +27,7 @@ async fn house() -> House {
     .await
 }
 
-async fn ask(house: &House, site: &str, authorization: &[&str]) -> Result<ModerateResponse, Status> {
+async fn ask(harness: &Harness, site: &str, authorization: &[&str]) -> Result<ModerateResponse, Status> {
     let mut asked = Request::new(ModerateRequest {
         site: site.to_owned(),
         ..request(PLAIN)
@@ -35,16 +35,16 @@ async fn ask(house: &House, site: &str, authorization: &[&str]) -> Result<Modera
     for value in authorization {
         asked.metadata_mut().append("authorization", value.parse().unwrap());
     }
-    house.client().moderate(asked).await.map(tonic::Response::into_inner)
+    harness.client().moderate(asked).await.map(tonic::Response::into_inner)
 }
 
 #[tokio::test]
 async fn a_key_opens_its_own_site_until_its_last_day_and_nothing_else() {
-    let house = house().await;
+    let harness = harness().await;
     for good in ["Bearer gazette-old", "bearer gazette-new"] {
-        ask(&house, "gazette", &[good]).await.unwrap();
+        ask(&harness, "gazette", &[good]).await.unwrap();
     }
-    ask(&house, "times", &["Bearer times"]).await.unwrap();
+    ask(&harness, "times", &["Bearer times"]).await.unwrap();
 
     let mut texts = Vec::new();
     let no_key: [&[&str]; 7] = [
@@ -57,12 +57,12 @@ async fn a_key_opens_its_own_site_until_its_last_day_and_nothing_else() {
         &["Bearer gazette-old", "Bearer times"],
     ];
     for authorization in no_key {
-        let status = ask(&house, "gazette", authorization).await.unwrap_err();
+        let status = ask(&harness, "gazette", authorization).await.unwrap_err();
         assert_eq!(status.code(), Code::Unauthenticated, "{authorization:?}");
         texts.push(status.message().to_owned());
     }
     let hash = format!("Bearer {}", KeyHash::of("gazette-old"));
-    let status = ask(&house, "gazette", &[&hash]).await.unwrap_err();
+    let status = ask(&harness, "gazette", &[&hash]).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated, "the hash is no key");
     texts.push(status.message().to_owned());
     texts.dedup();
@@ -77,20 +77,20 @@ async fn a_key_opens_its_own_site_until_its_last_day_and_nothing_else() {
         ("no-such-site", "Bearer gazette-old"),
     ];
     for (site, key) in others {
-        let status = ask(&house, site, &[key]).await.unwrap_err();
+        let status = ask(&harness, site, &[key]).await.unwrap_err();
         assert_eq!(status.code(), Code::PermissionDenied, "{site} {key}");
         assert!(status.details().is_empty());
         texts.push(status.message().to_owned());
     }
     texts.dedup();
     assert_eq!(texts.len(), 1, "nobody is told which sites there are: {texts:?}");
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn the_model_is_told_to_whoever_has_a_key_and_health_to_everybody() {
-    let house = house().await;
-    let channel = house.channel().await;
+    let harness = harness().await;
+    let channel = harness.channel().await;
     let mut models = ModelServiceClient::new(channel.clone());
     let status = models.get_model(GetModelRequest {}).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
@@ -119,7 +119,7 @@ async fn the_model_is_told_to_whoever_has_a_key_and_health_to_everybody() {
         let site = site.to_owned();
         let mut asked = Request::new(GetStatsRequest { site, days: 1 });
         asked.metadata_mut().insert("authorization", key.parse().unwrap());
-        let answer = house.client().get_stats(asked).await;
+        let answer = harness.client().get_stats(asked).await;
         assert_eq!(answer.err().map_or(Code::Ok, |status| status.code()), code, "{key}");
     }
     let mut health = tonic_health::pb::health_client::HealthClient::new(channel);
@@ -127,33 +127,33 @@ async fn the_model_is_told_to_whoever_has_a_key_and_health_to_everybody() {
         .check(tonic_health::pb::HealthCheckRequest::default())
         .await
         .unwrap();
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn a_caller_that_makes_too_many_calls_is_told_when_to_come_back() {
-    let house = house().await;
+    let harness = harness().await;
     for _ in 0..2 {
-        ask(&house, "gazette", &["Bearer gazette-busy"]).await.unwrap();
+        ask(&harness, "gazette", &["Bearer gazette-busy"]).await.unwrap();
     }
-    let status = ask(&house, "gazette", &["Bearer gazette-busy"]).await.unwrap_err();
+    let status = ask(&harness, "gazette", &["Bearer gazette-busy"]).await.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted);
     let wait = status.get_details_retry_info().unwrap().retry_delay.unwrap();
     assert_eq!(wait.as_millis(), 500);
-    ask(&house, "gazette", &["Bearer gazette-old"]).await.unwrap();
-    house.clock.advance(wait);
-    ask(&house, "gazette", &["Bearer gazette-busy"]).await.unwrap();
-    house.stop().await;
+    ask(&harness, "gazette", &["Bearer gazette-old"]).await.unwrap();
+    harness.clock.advance(wait);
+    ask(&harness, "gazette", &["Bearer gazette-busy"]).await.unwrap();
+    harness.stop().await;
 
-    let house = House::start("[access]\ncaller_calls_per_second = 1").await;
-    ask(&house, "gazette", &[]).await.unwrap();
-    let status = ask(&house, "gazette", &["Bearer whatever"]).await.unwrap_err();
+    let harness = Harness::start("[access]\ncaller_calls_per_second = 1").await;
+    ask(&harness, "gazette", &[]).await.unwrap();
+    let status = ask(&harness, "gazette", &["Bearer whatever"]).await.unwrap_err();
     assert_eq!(
         status.code(),
         Code::ResourceExhausted,
         "without keys all callers are one"
     );
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
@@ -164,13 +164,13 @@ async fn keys_of_the_defaults_open_every_site_that_has_none_of_its_own() {
         entry("any"),
         entry("times")
     );
-    let house = House::start(&settings).await;
+    let harness = Harness::start(&settings).await;
     for site in ["a", "never-named"] {
-        ask(&house, site, &["Bearer any"]).await.unwrap();
+        ask(&harness, site, &["Bearer any"]).await.unwrap();
     }
-    let status = ask(&house, "times", &["Bearer any"]).await.unwrap_err();
+    let status = ask(&harness, "times", &["Bearer any"]).await.unwrap_err();
     assert_eq!(status.code(), Code::PermissionDenied);
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[test]
@@ -216,9 +216,9 @@ async fn a_new_key_and_its_entry_fit_together() {
         panic!("two lines: {printed}");
     };
     assert!(!entry.contains(key) && !stderr(&output).contains(key) && stderr(&output).contains("site.gazette.keys"));
-    let house = House::start(&format!("[site.gazette]\nkeys = [\n  {entry},\n]")).await;
-    ask(&house, "gazette", &[&format!("Bearer {key}")]).await.unwrap();
-    house.stop().await;
+    let harness = Harness::start(&format!("[site.gazette]\nkeys = [\n  {entry},\n]")).await;
+    ask(&harness, "gazette", &[&format!("Bearer {key}")]).await.unwrap();
+    harness.stop().await;
 
     assert!(stderr(&run(&["key", "new", "--admin"])).contains("access.admin_keys"));
     let bad: [&[&str]; 4] = [

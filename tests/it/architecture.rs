@@ -80,7 +80,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     // Of the rooms that judge it knows only how often a caller may call, and the sites that a key opens.
     ("transport", &["clock", "limit", "site", "telemetry"]),
-    // The gRPC door converts between the wire and the vocabulary, so it names most of the vocabulary.
+    // gRPC converts between the wire and the vocabulary, so it names most of the vocabulary.
     (
         "api",
         &[

@@ -40,7 +40,7 @@ async fn calls_under_way_are_answered_before_the_end() {
     let slow = SlowCall::begin(&service.channel().await, &mut client).await;
     service.signal("TERM");
     let knock = async || Channel::from_shared(service.url()).unwrap().connect().await.is_err();
-    eventually("nobody new is let in", knock).await;
+    eventually("nobody new is admitted", knock).await;
     let answer = slow.finish(request(PLAIN)).await.unwrap();
     assert_eq!(answer.decision_id.len(), 32);
     drop(client);

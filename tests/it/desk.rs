@@ -14,8 +14,8 @@ use moderato::verdict::ReasonCode;
 
 use crate::cases::pair;
 use crate::support::codes;
+use crate::support::harness::Harness;
 use crate::support::home::{BOUNDS, Home};
-use crate::support::house::House;
 
 /// One case: what is known, what must come out.
 struct Case {
@@ -39,12 +39,12 @@ async fn the_desk_gets_what_it_expects() {
     };
     let home = Home::File(tempfile::tempdir().unwrap());
     let store = home.open(BOUNDS, Timestamp::from_micros(1_700_000_000_000_000));
-    let with_model = House::start_whole(&settings, memory(), true, Some(store)).await;
-    let without = House::start_with(&settings, memory(), false).await;
+    let with_model = Harness::start_whole(&settings, memory(), true, Some(store)).await;
+    let without = Harness::start_with(&settings, memory(), false).await;
     let mut surprises = Vec::new();
     let mut said = Vec::new();
     for case in &cases {
-        let house = if has(case, "model", "none") {
+        let harness = if has(case, "model", "none") {
             &without
         } else {
             &with_model
@@ -58,12 +58,12 @@ async fn the_desk_gets_what_it_expects() {
             comment.author_name = "Ann Reader".to_owned();
             comment.author_email = "ann@example.org".to_owned();
             other.action = Action::Submit.into();
-            house.moderate(other).await.unwrap();
+            harness.moderate(other).await.unwrap();
         }
         if let Some(label) = known(case, "labeled before") {
-            request.previous_decision_id = labeled_before(house, case, &request, label).await;
+            request.previous_decision_id = labeled_before(harness, case, &request, label).await;
         }
-        let answer = house.moderate(request).await.unwrap();
+        let answer = harness.moderate(request).await.unwrap();
         said.extend(codes(&answer).into_iter().map(str::to_owned));
         surprises.extend(differences(case, &answer));
     }
@@ -81,7 +81,7 @@ async fn the_desk_gets_what_it_expects() {
 }
 
 /// Sends the comment as it was before, has it labeled unless the label is `nothing`, and names the decision.
-async fn labeled_before(house: &House, case: &Case, request: &ModerateRequest, label: &str) -> String {
+async fn labeled_before(harness: &Harness, case: &Case, request: &ModerateRequest, label: &str) -> String {
     let mut before = request.clone();
     before.action = Action::Submit.into();
     before.previous_decision_id.clear();
@@ -92,7 +92,7 @@ async fn labeled_before(house: &House, case: &Case, request: &ModerateRequest, l
     if let Some(name) = known(case, "name before") {
         comment.author_name = name.to_owned();
     }
-    let decision_id = house.moderate(before).await.unwrap().decision_id;
+    let decision_id = harness.moderate(before).await.unwrap().decision_id;
     if label != "nothing" {
         let label = format!("LABEL_{}", label.to_uppercase().replace(' ', "_"));
         let source = match known(case, "labeled by") {
@@ -106,7 +106,7 @@ async fn labeled_before(house: &House, case: &Case, request: &ModerateRequest, l
             source: source.into(),
             ..SubmitFeedbackRequest::default()
         };
-        house.client().submit_feedback(feedback).await.unwrap();
+        harness.client().submit_feedback(feedback).await.unwrap();
     }
     decision_id
 }
@@ -217,7 +217,7 @@ fn request(case: &Case) -> ModerateRequest {
     }
 }
 
-/// `2 h ago`, by the house's clock.
+/// `2 h ago`, by the harness's clock.
 fn ago(text: &str) -> prost_types::Timestamp {
     let (number, unit) = text.strip_suffix(" ago").unwrap().split_once(' ').unwrap();
     let each = match unit {

@@ -10,17 +10,17 @@ use moderato::api::grpc::proto::{
 use serde_json::Value;
 use tonic::{Code, Status};
 
+use crate::support::harness::Harness;
 use crate::support::home::{BOUNDS, Home};
-use crate::support::house::House;
 use crate::support::process::{Service, run, stderr, stdout};
 use crate::support::{PLAIN, codes, request, request_with};
 
-/// A house that remembers in files, with what it remembers in.
-async fn house(settings: &str) -> (House, Home) {
+/// A harness that remembers in files, with what it remembers in.
+async fn harness(settings: &str) -> (Harness, Home) {
     let home = Home::File(tempfile::tempdir().unwrap());
     let now = moderato::clock::Timestamp::from_micros(1_700_000_000_000_000);
-    let house = House::start_remembering(settings, home.open(BOUNDS, now)).await;
-    (house, home)
+    let harness = Harness::start_remembering(settings, home.open(BOUNDS, now)).await;
+    (harness, home)
 }
 
 fn by_id(id: &str, label: Label) -> SubmitFeedbackRequest {
@@ -31,17 +31,17 @@ fn by_id(id: &str, label: Label) -> SubmitFeedbackRequest {
     }
 }
 
-async fn submit(house: &House, request: SubmitFeedbackRequest) -> Result<SubmitFeedbackResponse, Status> {
-    let answer = house.client().submit_feedback(request).await;
+async fn submit(harness: &Harness, request: SubmitFeedbackRequest) -> Result<SubmitFeedbackResponse, Status> {
+    let answer = harness.client().submit_feedback(request).await;
     answer.map(tonic::Response::into_inner)
 }
 
-async fn decision(house: &House, id: &str) -> Result<GetDecisionResponse, Status> {
+async fn decision(harness: &Harness, id: &str) -> Result<GetDecisionResponse, Status> {
     let request = GetDecisionRequest {
         decision_id: id.to_owned(),
         ..Default::default()
     };
-    house
+    harness
         .client()
         .get_decision(request)
         .await
@@ -50,13 +50,13 @@ async fn decision(house: &House, id: &str) -> Result<GetDecisionResponse, Status
 
 #[tokio::test]
 async fn a_decision_is_remembered_labeled_and_told() {
-    let (house, _home) = house("").await;
-    let judged = house
+    let (harness, _home) = harness("").await;
+    let judged = harness
         .moderate(request("buy cheap pills http://pills.example now!!!"))
         .await
         .unwrap();
     assert!(judged.degraded.is_empty(), "{:?}", judged.degraded);
-    let told = decision(&house, &judged.decision_id).await.unwrap();
+    let told = decision(&harness, &judged.decision_id).await.unwrap();
     assert_eq!((told.site.as_str(), told.verdict), ("gazette", judged.verdict));
     assert_eq!(told.spam_probability, judged.spam_probability);
     assert_eq!(
@@ -78,11 +78,11 @@ async fn a_decision_is_remembered_labeled_and_told() {
     let mut request = by_id(&judged.decision_id, Label::Ham);
     request.reviewer = "maria".to_owned();
     request.source = LabelSource::AuthorAppeal.into();
-    let answer = submit(&house, request.clone()).await.unwrap();
+    let answer = submit(&harness, request.clone()).await.unwrap();
     assert!(answer.applied && answer.decision_id == judged.decision_id && answer.label() == Label::Ham);
     // Sent again it is the same.
-    assert_eq!(submit(&house, request).await.unwrap(), answer);
-    let told = decision(&house, &judged.decision_id).await.unwrap();
+    assert_eq!(submit(&harness, request).await.unwrap(), answer);
+    let told = decision(&harness, &judged.decision_id).await.unwrap();
     assert_eq!((told.label(), told.source()), (Label::Ham, LabelSource::AuthorAppeal));
     assert_eq!(told.reviewer.len(), 32, "a pseudonym: {}", told.reviewer);
 
@@ -92,47 +92,50 @@ async fn a_decision_is_remembered_labeled_and_told() {
         seconds: 1_600_000_000,
         nanos: 0,
     });
-    let answer = submit(&house, late).await.unwrap();
+    let answer = submit(&harness, late).await.unwrap();
     assert_eq!((answer.applied, answer.label()), (false, Label::Ham));
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn what_is_forgotten_can_be_sent_in_full() {
-    let (house, _home) = house("").await;
-    let judged = house.moderate(request(PLAIN)).await.unwrap();
-    house.clock.advance(Duration::from_secs(15 * 86_400));
-    let status = submit(&house, by_id(&judged.decision_id, Label::Spam))
+    let (harness, _home) = harness("").await;
+    let judged = harness.moderate(request(PLAIN)).await.unwrap();
+    harness.clock.advance(Duration::from_secs(15 * 86_400));
+    let status = submit(&harness, by_id(&judged.decision_id, Label::Spam))
         .await
         .unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
     assert!(status.message().contains("in full"), "{status:?}");
     assert_eq!(
-        decision(&house, &judged.decision_id).await.unwrap_err().code(),
+        decision(&harness, &judged.decision_id).await.unwrap_err().code(),
         Code::NotFound
     );
     let mut full = by_id(&judged.decision_id, Label::Spam);
     full.comment = request(PLAIN).comment;
     full.site = "gazette".to_owned();
-    let answer = submit(&house, full.clone()).await.unwrap();
+    let answer = submit(&harness, full.clone()).await.unwrap();
     assert_eq!(answer.decision_id, judged.decision_id);
     // Without an id it gets one, the same each time.
     full.decision_id.clear();
-    let first = submit(&house, full.clone()).await.unwrap().decision_id;
-    assert_eq!(submit(&house, full.clone()).await.unwrap().decision_id, first);
+    let first = submit(&harness, full.clone()).await.unwrap().decision_id;
+    assert_eq!(submit(&harness, full.clone()).await.unwrap().decision_id, first);
     full.comment = Some(Comment {
         content: "another".to_owned(),
         ..full.comment.unwrap()
     });
-    assert_ne!(submit(&house, full).await.unwrap().decision_id, first);
-    assert_eq!(decision(&house, &first).await.unwrap().verdict(), Verdict::Unspecified);
-    house.stop().await;
+    assert_ne!(submit(&harness, full).await.unwrap().decision_id, first);
+    assert_eq!(
+        decision(&harness, &first).await.unwrap().verdict(),
+        Verdict::Unspecified
+    );
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn callers_mistakes_are_told_all_at_once() {
-    let (house, _home) = house("").await;
-    let judged = house.moderate(request(PLAIN)).await.unwrap();
+    let (harness, _home) = harness("").await;
+    let judged = harness.moderate(request(PLAIN)).await.unwrap();
     let wrong = SubmitFeedbackRequest {
         decision_id: "nonsense".to_owned(),
         label: 77,
@@ -142,7 +145,7 @@ async fn callers_mistakes_are_told_all_at_once() {
         source: 9,
         ..Default::default()
     };
-    let status = submit(&house, wrong).await.unwrap_err();
+    let status = submit(&harness, wrong).await.unwrap_err();
     for field in ["decision_id", "label ", "site", "reviewer", "labeled_at", "source"] {
         assert!(status.message().contains(field), "{field}: {}", status.message());
     }
@@ -151,7 +154,7 @@ async fn callers_mistakes_are_told_all_at_once() {
         ..Default::default()
     };
     assert!(
-        submit(&house, nothing)
+        submit(&harness, nothing)
             .await
             .unwrap_err()
             .message()
@@ -163,7 +166,7 @@ async fn callers_mistakes_are_told_all_at_once() {
         nanos: 0,
     });
     assert!(
-        submit(&house, future)
+        submit(&harness, future)
             .await
             .unwrap_err()
             .message()
@@ -172,26 +175,26 @@ async fn callers_mistakes_are_told_all_at_once() {
     let mut elsewhere = by_id(&judged.decision_id, Label::Ham);
     elsewhere.site = "other".to_owned();
     assert_eq!(
-        submit(&house, elsewhere).await.unwrap_err().code(),
+        submit(&harness, elsewhere).await.unwrap_err().code(),
         Code::InvalidArgument
     );
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn without_a_store_the_setting_is_named() {
-    let house = House::start("").await;
-    let judged = house.moderate(request(PLAIN)).await.unwrap();
+    let harness = Harness::start("").await;
+    let judged = harness.moderate(request(PLAIN)).await.unwrap();
     for status in [
-        submit(&house, by_id(&judged.decision_id, Label::Ham))
+        submit(&harness, by_id(&judged.decision_id, Label::Ham))
             .await
             .unwrap_err(),
-        decision(&house, &judged.decision_id).await.unwrap_err(),
+        decision(&harness, &judged.decision_id).await.unwrap_err(),
     ] {
         assert_eq!(status.code(), Code::FailedPrecondition);
         assert!(status.message().contains("--data-dir"), "{status:?}");
     }
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
@@ -239,29 +242,29 @@ async fn a_comment_of_the_past_is_exported_with_its_date_and_kept_from_today() {
 
 #[tokio::test]
 async fn a_dry_run_leaves_no_trace() {
-    let (house, home) = house("").await;
+    let (harness, home) = harness("").await;
     let mut dry = request(PLAIN);
     dry.dry_run = true;
-    assert_eq!(house.moderate(dry).await.unwrap().decision_id, "");
-    house.stop().await;
+    assert_eq!(harness.moderate(dry).await.unwrap().decision_id, "");
+    harness.stop().await;
     assert!(home.bytes().len() < 100, "a header and the number of a process");
 }
 
 #[tokio::test]
 async fn an_author_is_forgotten_where_history_is_kept() {
-    let (house, _home) = house("[site.gazette]\nauthor_history = true\n[site.other]\nclassifier = true").await;
-    let mut admin = AdminServiceClient::new(house.channel().await);
+    let (harness, _home) = harness("[site.gazette]\nauthor_history = true\n[site.other]\nclassifier = true").await;
+    let mut admin = AdminServiceClient::new(harness.channel().await);
     let by = |name: &str, email: &str| {
         let (name, email) = (name.to_owned(), email.to_owned());
         request_with(move |comment| (comment.author_name, comment.author_email) = (name, email))
     };
-    let ann = house.moderate(by("Ann", "ann@example.org")).await.unwrap();
-    let other_ann = house.moderate(by("Ann", "other@example.org")).await.unwrap();
-    let bob = house.moderate(by("Bob", "bob@example.org")).await.unwrap();
-    submit(&house, by_id(&ann.decision_id, Label::Ham)).await.unwrap();
+    let ann = harness.moderate(by("Ann", "ann@example.org")).await.unwrap();
+    let other_ann = harness.moderate(by("Ann", "other@example.org")).await.unwrap();
+    let bob = harness.moderate(by("Bob", "bob@example.org")).await.unwrap();
+    submit(&harness, by_id(&ann.decision_id, Label::Ham)).await.unwrap();
     let mut elsewhere = by("Ann", "ann@example.org");
     elsewhere.site = "other".to_owned();
-    let elsewhere = house.moderate(elsewhere).await.unwrap();
+    let elsewhere = harness.moderate(elsewhere).await.unwrap();
     let mut forget = async |site: &str, email: &str| {
         let request = ForgetAuthorRequest {
             site: site.to_owned(),
@@ -276,11 +279,11 @@ async fn an_author_is_forgotten_where_history_is_kept() {
         (1, 1, "")
     );
     assert_eq!(
-        decision(&house, &ann.decision_id).await.unwrap_err().code(),
+        decision(&harness, &ann.decision_id).await.unwrap_err().code(),
         Code::NotFound
     );
     for kept in [&other_ann, &bob, &elsewhere] {
-        assert!(decision(&house, &kept.decision_id).await.is_ok());
+        assert!(decision(&harness, &kept.decision_id).await.is_ok());
     }
     let nothing = forget("other", "ann@example.org").await.unwrap();
     assert!(
@@ -301,7 +304,7 @@ async fn an_author_is_forgotten_where_history_is_kept() {
             .message()
             .contains("decision_id is missing")
     );
-    house.stop().await;
+    harness.stop().await;
 }
 
 /// The same comment again, after the decision of this name.
@@ -315,67 +318,67 @@ fn recheck(text: &str, previous: &str) -> ModerateRequest {
 
 #[tokio::test]
 async fn a_label_counts_on_its_own_site_alone() {
-    let (house, _home) = house("[site.gazette]\n[site.other]").await;
-    let judged = house.moderate(request(PLAIN)).await.unwrap();
-    submit(&house, by_id(&judged.decision_id, Label::Spam)).await.unwrap();
-    let again = house.moderate(recheck(PLAIN, &judged.decision_id)).await.unwrap();
+    let (harness, _home) = harness("[site.gazette]\n[site.other]").await;
+    let judged = harness.moderate(request(PLAIN)).await.unwrap();
+    submit(&harness, by_id(&judged.decision_id, Label::Spam)).await.unwrap();
+    let again = harness.moderate(recheck(PLAIN, &judged.decision_id)).await.unwrap();
     assert_eq!(codes(&again), ["previous.spam_by_person"]);
     assert_eq!(again.verdict(), Verdict::Reject);
     let mut elsewhere = recheck(PLAIN, &judged.decision_id);
     elsewhere.site = "other".to_owned();
-    let elsewhere = house.moderate(elsewhere).await.unwrap();
+    let elsewhere = harness.moderate(elsewhere).await.unwrap();
     assert_eq!(elsewhere.not_evaluated, ["previous.unknown"]);
     assert_eq!(elsewhere.verdict(), Verdict::Approve);
-    let status = house.moderate(recheck(PLAIN, "no decision")).await.unwrap_err();
+    let status = harness.moderate(recheck(PLAIN, "no decision")).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(status.message().contains("previous_decision_id"), "{status:?}");
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn a_request_that_is_repeated_is_answered_by_the_label_of_its_time() {
-    let (house, _home) = house("").await;
-    let judged = house.moderate(request(PLAIN)).await.unwrap();
+    let (harness, _home) = harness("").await;
+    let judged = harness.moderate(request(PLAIN)).await.unwrap();
     let mut again = recheck(PLAIN, &judged.decision_id);
     again.request_id = "again".to_owned();
-    let first = house.moderate(again.clone()).await.unwrap();
+    let first = harness.moderate(again.clone()).await.unwrap();
     assert!(codes(&first).is_empty(), "{first:?}");
-    submit(&house, by_id(&judged.decision_id, Label::Spam)).await.unwrap();
-    let second = house.moderate(again).await.unwrap();
+    submit(&harness, by_id(&judged.decision_id, Label::Spam)).await.unwrap();
+    let second = harness.moderate(again).await.unwrap();
     assert!(second.replayed && codes(&second).is_empty(), "{second:?}");
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn a_store_that_is_away_is_said_once_and_holds_nobody_up() {
     let nowhere = crate::support::home::redis("redis://127.0.0.1:1".to_owned(), BOUNDS);
-    let house = House::start_remembering("", nowhere).await;
+    let harness = Harness::start_remembering("", nowhere).await;
     for _ in 0..2 {
-        let judged = house.moderate(recheck(PLAIN, &"ab".repeat(16))).await.unwrap();
+        let judged = harness.moderate(recheck(PLAIN, &"ab".repeat(16))).await.unwrap();
         assert_eq!(judged.degraded, ["feedback.store"]);
         assert_eq!(judged.verdict(), Verdict::Approve);
     }
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn a_full_queue_never_holds_a_comment_up() {
     // A store that cannot be reached: what waits for it fills the queue, and the answers come all the same.
     let nowhere = crate::support::home::redis("redis://127.0.0.1:1".to_owned(), BOUNDS);
-    let house = House::start_remembering(
+    let harness = Harness::start_remembering(
         "[feedback]\nqueue_max = 1\n[defaults]\nquotas.minute.burst = 100000",
         nowhere,
     )
     .await;
     let mut degraded = false;
     for _ in 0..200 {
-        let judged = house.moderate(request(PLAIN)).await.unwrap();
+        let judged = harness.moderate(request(PLAIN)).await.unwrap();
         degraded |= judged.degraded == ["feedback.store"];
     }
     assert!(degraded);
-    let status = submit(&house, by_id(&"ab".repeat(16), Label::Ham)).await.unwrap_err();
+    let status = submit(&harness, by_id(&"ab".repeat(16), Label::Ham)).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! Two replicas of the real service on one real Redis: they count together, answer a repetition alike, and go on alone
-//! while Redis is away. And one replica's operators' door.
+//! while Redis is away. And one replica's operators' listener.
 
 use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClient;
 use moderato::api::grpc::proto::{Handling, ModerateRequest, Verdict};

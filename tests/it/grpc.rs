@@ -1,4 +1,4 @@
-//! The gRPC door, through a real connection: verdicts, errors, quotas, request ids, reflection and health.
+//! gRPC, through a real connection: verdicts, errors, quotas, request ids, reflection and health.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use prost::Message;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use crate::support::house::House;
+use crate::support::harness::Harness;
 use crate::support::process::Service;
 use crate::support::slow::SlowCall;
 use crate::support::{PLAIN, codes, request, request_with};
@@ -19,8 +19,8 @@ const SPAM: &str = "Hey guys check out my channel!!! Subscribe and visit http://
 
 #[tokio::test]
 async fn a_real_comment_is_approved_and_spam_is_not() {
-    let house = House::start("").await;
-    let answer = house
+    let harness = Harness::start("").await;
+    let answer = harness
         .moderate(request("I walked past the new bridge today and it is lovely."))
         .await
         .unwrap();
@@ -40,18 +40,18 @@ async fn a_real_comment_is_approved_and_spam_is_not() {
     );
     assert!(!answer.model_version.is_empty() && !answer.policy_version.is_empty());
 
-    let spam = house.moderate(request(SPAM)).await.unwrap();
+    let spam = harness.moderate(request(SPAM)).await.unwrap();
     assert_ne!(spam.verdict(), Verdict::Approve);
     assert!(spam.spam_probability.unwrap() > 0.5);
     assert!(codes(&spam)[0].starts_with("classifier."));
     assert_eq!(spam.reasons[0].author_message, "Your comment is awaiting moderation.");
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn the_authors_mistakes_are_a_verdict_with_every_reason() {
-    let house = House::start("").await;
-    let answer = house
+    let harness = Harness::start("").await;
+    let answer = harness
         .moderate(request_with(|comment| {
             comment.author_name = " - ".to_owned();
             comment.author_email = "ann@".to_owned();
@@ -80,17 +80,17 @@ async fn the_authors_mistakes_are_a_verdict_with_every_reason() {
     );
     assert_eq!(answer.not_evaluated, ["classifier.no_text"]);
     assert_eq!(answer.spam_probability, None);
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn the_calling_programs_mistakes_are_an_error_with_every_violation() {
-    let house = House::start("").await;
+    let harness = Harness::start("").await;
     let mut bad = request_with(|comment| comment.author_ip = "203.0.113.7:443".to_owned());
     bad.site = "The Gazette".to_owned();
     bad.action = 99;
     bad.request_id = "x".repeat(129);
-    let status = house.moderate(bad).await.unwrap_err();
+    let status = harness.moderate(bad).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     let violations = status.get_details_bad_request().unwrap().field_violations;
     let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
@@ -103,7 +103,7 @@ async fn the_calling_programs_mistakes_are_an_error_with_every_violation() {
         comment.submitted_at = before_1970;
         comment.language = "en_Ann Reader".to_owned();
     });
-    let status = house.moderate(bad).await.unwrap_err();
+    let status = harness.moderate(bad).await.unwrap_err();
     let violations = status.get_details_bad_request().unwrap().field_violations;
     let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!(
@@ -112,38 +112,38 @@ async fn the_calling_programs_mistakes_are_an_error_with_every_violation() {
     );
     assert!(!status.message().contains("Ann"), "{}", status.message());
 
-    let status = house.moderate(ModerateRequest::default()).await.unwrap_err();
+    let status = harness.moderate(ModerateRequest::default()).await.unwrap_err();
     let violations = status.get_details_bad_request().unwrap().field_violations;
     assert_eq!(
         violations.iter().map(|v| v.field.as_str()).collect::<Vec<_>>(),
         ["site", "comment"]
     );
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn an_unknown_site_is_refused_where_sites_are_closed() {
-    let house = House::start("[service]\nallow_unknown_sites = false\n[site.times]\nclassifier = false").await;
+    let harness = Harness::start("[service]\nallow_unknown_sites = false\n[site.times]\nclassifier = false").await;
     assert_eq!(
-        house.moderate(request("Hello")).await.unwrap_err().code(),
+        harness.moderate(request("Hello")).await.unwrap_err().code(),
         Code::NotFound
     );
     let known = ModerateRequest {
         site: "times".to_owned(),
         ..request("Hello")
     };
-    assert_eq!(house.moderate(known).await.unwrap().verdict(), Verdict::Approve);
-    house.stop().await;
+    assert_eq!(harness.moderate(known).await.unwrap().verdict(), Verdict::Approve);
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn the_sixth_comment_of_a_minute_waits_and_its_turn_comes() {
-    let house = House::start("[defaults]\nclassifier = false").await;
+    let harness = Harness::start("[defaults]\nclassifier = false").await;
     for left in (0..5).rev() {
-        let answer = house.moderate(request("Hello")).await.unwrap();
+        let answer = harness.moderate(request("Hello")).await.unwrap();
         assert_eq!((answer.verdict(), answer.quotas[0].remaining), (Verdict::Approve, left));
     }
-    let sixth = house.moderate(request("Hello")).await.unwrap();
+    let sixth = harness.moderate(request("Hello")).await.unwrap();
     assert_eq!(
         (sixth.verdict(), sixth.handling()),
         (Verdict::Reject, Handling::RetryLater)
@@ -159,7 +159,7 @@ async fn the_sixth_comment_of_a_minute_waits_and_its_turn_comes() {
         "a refused comment spends nothing from the other quotas"
     );
     // Another reader is not touched; another site counts for itself.
-    let other = house
+    let other = harness
         .moderate(request_with(|comment| comment.author_ip = "198.51.100.1".to_owned()))
         .await
         .unwrap();
@@ -168,34 +168,34 @@ async fn the_sixth_comment_of_a_minute_waits_and_its_turn_comes() {
         site: "times".to_owned(),
         ..request("Hello")
     };
-    assert_eq!(house.moderate(elsewhere).await.unwrap().verdict(), Verdict::Approve);
+    assert_eq!(harness.moderate(elsewhere).await.unwrap().verdict(), Verdict::Approve);
 
-    house.clock.advance(Duration::from_millis(11_999));
+    harness.clock.advance(Duration::from_millis(11_999));
     assert_eq!(
-        house.moderate(request("Hello")).await.unwrap().verdict(),
+        harness.moderate(request("Hello")).await.unwrap().verdict(),
         Verdict::Reject
     );
-    house.clock.advance(Duration::from_millis(1));
+    harness.clock.advance(Duration::from_millis(1));
     assert_eq!(
-        house.moderate(request("Hello")).await.unwrap().verdict(),
+        harness.moderate(request("Hello")).await.unwrap().verdict(),
         Verdict::Approve
     );
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn only_a_submission_by_a_counted_author_spends() {
-    let house = House::start("[defaults]\nclassifier = false").await;
+    let harness = Harness::start("[defaults]\nclassifier = false").await;
     let remaining = async || {
         let dry = ModerateRequest {
             dry_run: true,
             ..request("Hello")
         };
-        house.moderate(dry).await.unwrap().quotas[0].remaining
+        harness.moderate(dry).await.unwrap().quotas[0].remaining
     };
     let full = remaining().await;
     for action in [Action::Edit, Action::Recheck, Action::Backfill] {
-        let answer = house
+        let answer = harness
             .moderate(ModerateRequest {
                 action: action.into(),
                 ..request("Hello")
@@ -205,67 +205,70 @@ async fn only_a_submission_by_a_counted_author_spends() {
         assert!(answer.quotas.is_empty(), "{action:?}");
     }
     let staff = request_with(|comment| comment.author_trust = AuthorTrust::Staff.into());
-    assert!(house.moderate(staff).await.unwrap().quotas.is_empty());
+    assert!(harness.moderate(staff).await.unwrap().quotas.is_empty());
     let nameless = request_with(|comment| comment.author_name.clear());
-    assert_eq!(codes(&house.moderate(nameless).await.unwrap()), ["author_name.missing"]);
+    assert_eq!(
+        codes(&harness.moderate(nameless).await.unwrap()),
+        ["author_name.missing"]
+    );
     assert_eq!(remaining().await, full);
-    house.moderate(request("Hello")).await.unwrap();
+    harness.moderate(request("Hello")).await.unwrap();
     assert_eq!(remaining().await, full - 1);
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn an_account_is_counted_instead_of_its_address() {
-    let house = House::start("[defaults]\nclassifier = false").await;
+    let harness = Harness::start("[defaults]\nclassifier = false").await;
     let signed_in = |id: &str| {
         request_with(|comment| {
             comment.author_id = id.to_owned();
             comment.author_trust = AuthorTrust::Authenticated.into();
         })
     };
-    house.moderate(signed_in("reader-1")).await.unwrap();
+    harness.moderate(signed_in("reader-1")).await.unwrap();
     assert_eq!(
-        house.moderate(signed_in("reader-1")).await.unwrap().quotas[0].remaining,
+        harness.moderate(signed_in("reader-1")).await.unwrap().quotas[0].remaining,
         3
     );
     assert_eq!(
-        house.moderate(signed_in("reader-2")).await.unwrap().quotas[0].remaining,
+        harness.moderate(signed_in("reader-2")).await.unwrap().quotas[0].remaining,
         4
     );
     // Anybody can type an account's id; without the caller's word it counts for nothing.
     let claimed = request_with(|comment| comment.author_id = "reader-1".to_owned());
-    assert_eq!(house.moderate(claimed).await.unwrap().quotas[0].remaining, 4);
-    house.stop().await;
+    assert_eq!(harness.moderate(claimed).await.unwrap().quotas[0].remaining, 4);
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn a_proxys_address_is_not_counted_and_the_answer_says_so() {
-    let house = House::start("[defaults]\nclassifier = false").await;
+    let harness = Harness::start("[defaults]\nclassifier = false").await;
     for _ in 0..20 {
-        let answer = house
+        let answer = harness
             .moderate(request_with(|comment| comment.author_ip = "10.0.0.1".to_owned()))
             .await
             .unwrap();
         assert_eq!(answer.verdict(), Verdict::Approve);
         assert_eq!(answer.not_evaluated, ["rate_limit.address_not_public"]);
     }
-    let unknown = house
+    let unknown = harness
         .moderate(request_with(|comment| comment.author_ip.clear()))
         .await
         .unwrap();
     assert_eq!(unknown.not_evaluated, ["rate_limit.no_address"]);
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn a_repeated_request_gets_the_same_answer_and_spends_nothing() {
-    let house = House::start("").await;
+    let harness = Harness::start("").await;
     let once = ModerateRequest {
         request_id: "r-1".to_owned(),
         ..request(PLAIN)
     };
-    let first = house.moderate(once.clone()).await.unwrap();
-    let mut second = house.moderate(once.clone()).await.unwrap();
+    let first = harness.moderate(once.clone()).await.unwrap();
+    let mut second = harness.moderate(once.clone()).await.unwrap();
     assert!(!first.replayed && second.replayed);
     second.replayed = false;
     assert_eq!(first, second);
@@ -275,7 +278,7 @@ async fn a_repeated_request_gets_the_same_answer_and_spends_nothing() {
         ..once.clone()
     };
     assert!(
-        house.moderate(recheck).await.unwrap().replayed,
+        harness.moderate(recheck).await.unwrap().replayed,
         "a call that timed out may be repeated as a recheck"
     );
 
@@ -286,10 +289,10 @@ async fn a_repeated_request_gets_the_same_answer_and_spends_nothing() {
             request_id: format!("s-{n}"),
             ..request_with(|comment| comment.content = format!("{PLAIN} And {n} more."))
         };
-        let first = house.moderate(sent.clone()).await.unwrap();
+        let first = harness.moderate(sent.clone()).await.unwrap();
         told.push(first.handling());
         for action in [Action::Recheck, Action::Edit, Action::Submit] {
-            let mut again = house
+            let mut again = harness
                 .moderate(ModerateRequest {
                     action: action.into(),
                     ..sent.clone()
@@ -307,60 +310,60 @@ async fn a_repeated_request_gets_the_same_answer_and_spends_nothing() {
         action: Action::Recheck.into(),
         ..request("Rechecked first")
     };
-    let first = house.moderate(unasked.clone()).await.unwrap();
+    let first = harness.moderate(unasked.clone()).await.unwrap();
     let submitted = ModerateRequest {
         action: Action::Submit.into(),
         ..unasked
     };
-    let mut again = house.moderate(submitted).await.unwrap();
+    let mut again = harness.moderate(submitted).await.unwrap();
     assert!(std::mem::take(&mut again.replayed) && first.quotas.is_empty());
     assert_eq!(first, again);
 
     let mut other_body = once.clone();
     other_body.comment.as_mut().unwrap().content = "Something else".to_owned();
-    let status = house.moderate(other_body.clone()).await.unwrap_err();
+    let status = harness.moderate(other_body.clone()).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     assert_eq!(
         status.get_details_bad_request().unwrap().field_violations[0].field,
         "request_id"
     );
 
-    house.clock.advance(Duration::from_secs(601));
-    let later = house.moderate(other_body).await.unwrap();
+    harness.clock.advance(Duration::from_secs(601));
+    let later = harness.moderate(other_body).await.unwrap();
     assert!(!later.replayed, "ten minutes later the id is free again");
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn a_repeated_request_that_was_sent_back_is_a_repetition_too() {
-    let house = House::start("").await;
+    let harness = Harness::start("").await;
     let mut nameless = request_with(|comment| comment.author_name.clear());
     nameless.request_id = "r-2".to_owned();
-    let first = house.moderate(nameless.clone()).await.unwrap();
-    let second = house.moderate(nameless).await.unwrap();
+    let first = harness.moderate(nameless.clone()).await.unwrap();
+    let second = harness.moderate(nameless).await.unwrap();
     assert_eq!((first.decision_id, true), (second.decision_id, second.replayed));
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn a_dry_run_leaves_no_trace() {
-    let house = House::start("").await;
+    let harness = Harness::start("").await;
     let dry = ModerateRequest {
         dry_run: true,
         request_id: "r-3".to_owned(),
         ..request(PLAIN)
     };
-    let first = house.moderate(dry.clone()).await.unwrap();
-    let second = house.moderate(dry).await.unwrap();
+    let first = harness.moderate(dry.clone()).await.unwrap();
+    let second = harness.moderate(dry).await.unwrap();
     assert_eq!(first, second);
     assert!(first.decision_id.is_empty() && !second.replayed);
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn an_explanation_adds_up_and_points_into_the_text() {
-    let house = House::start("").await;
-    let answer = house
+    let harness = Harness::start("").await;
+    let answer = harness
         .moderate(ModerateRequest {
             explain: true,
             ..request(SPAM)
@@ -395,8 +398,8 @@ async fn an_explanation_adds_up_and_points_into_the_text() {
         }
         assert!(contribution.message.contains(&contribution.term));
     }
-    assert!(house.moderate(request(SPAM)).await.unwrap().explanation.is_none());
-    house.stop().await;
+    assert!(harness.moderate(request(SPAM)).await.unwrap().explanation.is_none());
+    harness.stop().await;
 }
 
 #[tokio::test]
@@ -405,20 +408,20 @@ async fn without_a_model_comments_are_held_and_the_answer_says_why() {
         subjects_max: 10,
         replay_bytes_max: 10_000,
     };
-    let house = House::start_with("", Limiter::memory(&memory), false).await;
-    let answer = house.moderate(request("Hello")).await.unwrap();
+    let harness = Harness::start_with("", Limiter::memory(&memory), false).await;
+    let answer = harness.moderate(request("Hello")).await.unwrap();
     assert_eq!(
         (answer.verdict(), codes(&answer)),
         (Verdict::Hold, vec!["classifier.unavailable"])
     );
     assert_eq!(answer.degraded, ["classifier.model"]);
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn what_the_protocol_refuses_does_not_hurt_the_connection() {
-    let house = House::start("[service]\nmessage_bytes_max = 10000").await;
-    let big = house.moderate(request(&"x".repeat(20_000))).await.unwrap_err();
+    let harness = Harness::start("[service]\nmessage_bytes_max = 10000").await;
+    let big = harness.moderate(request(&"x".repeat(20_000))).await.unwrap_err();
     assert_eq!(big.code(), Code::OutOfRange);
 
     // Bytes that are not UTF-8 where text belongs, and bytes that are no message at all.
@@ -426,22 +429,22 @@ async fn what_the_protocol_refuses_does_not_hurt_the_connection() {
     let at = not_utf8.windows(5).position(|window| window == b"Hello").unwrap();
     not_utf8[at] = 0xff;
     for bytes in [not_utf8, vec![0xff; 64]] {
-        let status = raw_call(house.address, tonic::Request::new(vec![bytes])).await;
+        let status = raw_call(harness.address, tonic::Request::new(vec![bytes])).await;
         assert_eq!(
             status,
             Some(Code::Internal as i32),
             "tonic answers a message that it cannot read with INTERNAL"
         );
     }
-    let without = raw_call(house.address, tonic::Request::new(vec![])).await;
+    let without = raw_call(harness.address, tonic::Request::new(vec![])).await;
     assert_eq!(without, Some(Code::Internal as i32), "a call without a message");
     for (encoding, answer) in [("identity", None), ("gzip", Some(Code::Unimplemented as i32))] {
         let mut call = tonic::Request::new(vec![request(PLAIN).encode_to_vec()]);
         call.metadata_mut().insert("grpc-encoding", encoding.parse().unwrap());
-        assert_eq!(raw_call(house.address, call).await, answer, "{encoding}");
+        assert_eq!(raw_call(harness.address, call).await, answer, "{encoding}");
     }
-    assert_eq!(house.moderate(request(PLAIN)).await.unwrap().decision_id.len(), 32);
-    house.stop().await;
+    assert_eq!(harness.moderate(request(PLAIN)).await.unwrap().decision_id.len(), 32);
+    harness.stop().await;
 }
 
 /// Sends bytes as messages of `Moderate`; the grpc-status that comes back, unless it is an answer.
@@ -564,19 +567,22 @@ async fn health_and_both_reflections_answer() {
 
 #[tokio::test]
 async fn a_full_house_says_when_to_come_back() {
-    let house = House::start("[service]\nin_flight_max = 1").await;
-    let slow = SlowCall::begin(&house.channel().await, &mut house.client()).await;
-    let status = house.moderate(request(PLAIN)).await.unwrap_err();
+    let harness = Harness::start("[service]\nin_flight_max = 1").await;
+    let slow = SlowCall::begin(&harness.channel().await, &mut harness.client()).await;
+    let status = harness.moderate(request(PLAIN)).await.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted);
     assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
     assert_eq!(slow.finish(request(PLAIN)).await.unwrap().verdict(), Verdict::Approve);
-    assert!(house.moderate(request(PLAIN)).await.is_ok(), "the place is free again");
-    house.stop().await;
+    assert!(
+        harness.moderate(request(PLAIN)).await.is_ok(),
+        "the place is free again"
+    );
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn a_double_click_gets_the_first_decision_and_spends_nothing() {
-    let house = House::start("").await;
+    let harness = Harness::start("").await;
     let click = |change: &dyn Fn(&mut Comment)| {
         let mut request = request_with(|comment| {
             comment.article_id = "bridge".to_owned();
@@ -585,13 +591,13 @@ async fn a_double_click_gets_the_first_decision_and_spends_nothing() {
         change(request.comment.as_mut().unwrap());
         request
     };
-    let first = house.moderate(click(&|_| {})).await.unwrap();
+    let first = harness.moderate(click(&|_| {})).await.unwrap();
     assert!(!first.replayed && first.quotas[0].remaining == 4);
     // Two ids: the form was sent twice, not the call.
     for id in ["", "one", "two"] {
         let mut again = click(&|_| {});
         again.request_id = id.to_owned();
-        let again = house.moderate(again).await.unwrap();
+        let again = harness.moderate(again).await.unwrap();
         assert!(again.replayed);
         assert_eq!(
             (again.decision_id, again.verdict, again.quotas),
@@ -603,9 +609,9 @@ async fn a_double_click_gets_the_first_decision_and_spends_nothing() {
     mistaken.request_id = "zero".to_owned();
     let mut claimed = click(&|comment| comment.article_id = "tunnel".to_owned());
     claimed.request_id = "zero".to_owned();
-    assert!(!house.moderate(claimed).await.unwrap().replayed);
+    assert!(!harness.moderate(claimed).await.unwrap().replayed);
     assert_eq!(
-        house.moderate(mistaken).await.unwrap_err().code(),
+        harness.moderate(mistaken).await.unwrap_err().code(),
         Code::InvalidArgument
     );
     // Another article (above), somebody else, another parent, another text: each is a comment of its own.
@@ -616,11 +622,11 @@ async fn a_double_click_gets_the_first_decision_and_spends_nothing() {
         |comment| comment.content.push('!'),
     ];
     for change in others {
-        let other = house.moderate(click(&change)).await.unwrap();
+        let other = harness.moderate(click(&change)).await.unwrap();
         assert!(!other.replayed && other.decision_id != first.decision_id);
     }
     // What is no part of the comment may differ: the second click is judged as the first was.
-    let minded = House::start("[defaults]\nform_age_min = \"3s\"").await;
+    let minded = Harness::start("[defaults]\nform_age_min = \"3s\"").await;
     type Differ = fn(&mut Comment);
     let differences: [Differ; 2] = [
         |comment| comment.honeypot = "filled".to_owned(),
@@ -649,41 +655,41 @@ async fn a_double_click_gets_the_first_decision_and_spends_nothing() {
     minded.stop().await;
     // Five are spent: the sixth is told to come back, and when it does it is no double click.
     let sixth = || click(&|comment| comment.content = "One more thing about the bridge.".to_owned());
-    let refused = house.moderate(sixth()).await.unwrap();
+    let refused = harness.moderate(sixth()).await.unwrap();
     assert_eq!(refused.handling(), Handling::RetryLater);
-    house.clock.advance(Duration::from_secs(12));
-    let granted = house.moderate(sixth()).await.unwrap();
+    harness.clock.advance(Duration::from_secs(12));
+    let granted = harness.moderate(sixth()).await.unwrap();
     assert!(!granted.replayed && granted.handling() == Handling::Publish);
     // After a minute the same text is a comment again.
-    house.clock.advance(Duration::from_secs(60));
-    assert!(!house.moderate(click(&|_| {})).await.unwrap().replayed);
-    house.stop().await;
+    harness.clock.advance(Duration::from_secs(60));
+    assert!(!harness.moderate(click(&|_| {})).await.unwrap().replayed);
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn of_two_clicks_at_once_one_is_counted() {
-    let house = House::start("").await;
+    let harness = Harness::start("").await;
     let click = || {
         request_with(|comment| {
             comment.article_id = "bridge".to_owned();
             comment.author_ip = "203.0.113.91".to_owned();
         })
     };
-    let (one, two) = tokio::join!(house.moderate(click()), house.moderate(click()));
+    let (one, two) = tokio::join!(harness.moderate(click()), harness.moderate(click()));
     let (one, two) = (one.unwrap(), two.unwrap());
     assert_eq!(one.decision_id, two.decision_id);
     assert!(one.replayed != two.replayed);
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn a_form_age_or_kind_that_cannot_be_is_the_callers_mistake() {
-    let house = House::start("").await;
+    let harness = Harness::start("").await;
     let wrong = request_with(|comment| {
         comment.form_age = Some(prost_types::Duration { seconds: -1, nanos: 0 });
         comment.kind = 99;
     });
-    let status = house.moderate(wrong).await.unwrap_err();
+    let status = harness.moderate(wrong).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     let fields: Vec<_> = status
         .get_details_bad_request()
@@ -693,5 +699,5 @@ async fn a_form_age_or_kind_that_cannot_be_is_the_callers_mistake() {
         .map(|violation| violation.field)
         .collect();
     assert_eq!(fields, ["comment.kind", "comment.form_age"]);
-    house.stop().await;
+    harness.stop().await;
 }

@@ -1,6 +1,6 @@
 //! The integration tests: one binary, so that everything is linked once.
 //!
-//! `support` starts real things on free ports: the built `moderato` command, a house with a clock of its own. Each
+//! `support` starts real things on free ports: the built `moderato` command, a harness with a clock of its own. Each
 //! other file holds one concern.
 
 #![expect(

@@ -1,4 +1,4 @@
-//! The operators' door, as an operator and Prometheus see it.
+//! The operators' listener, as an operator and Prometheus see it.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;

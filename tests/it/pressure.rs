@@ -20,7 +20,7 @@ use tonic::{Code, Request};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use crate::support::eventually::eventually;
-use crate::support::house::House;
+use crate::support::harness::Harness;
 use crate::support::process::Service;
 use crate::support::proxy::{ChaosProxy, Weather};
 use crate::support::redis::RedisServer;
@@ -49,46 +49,46 @@ async fn a_callers_deadline_goes_on_to_redis() {
         connect_timeout: Duration::from_secs(2),
         ..RedisSettings::new(proxy.url())
     };
-    let house = House::start_with(
+    let harness = Harness::start_with(
         QUICK,
         Limiter::redis(patient, &DegradedSettings::default()).unwrap(),
         true,
     )
     .await;
-    assert!(house.moderate(readers(0)).await.unwrap().degraded.is_empty());
+    assert!(harness.moderate(readers(0)).await.unwrap().degraded.is_empty());
     proxy.set(Weather::NoAnswers);
     let mut hurried = Request::new(readers(1));
     hurried.set_timeout(Duration::from_secs(2));
-    let answer = house.client().moderate(hurried).await.unwrap().into_inner();
+    let answer = harness.client().moderate(hurried).await.unwrap().into_inner();
     assert_eq!(
         answer.degraded,
         ["rate_limit.redis"],
         "an answer in time is worth more than an exact one"
     );
     assert_eq!(answer.verdict(), Verdict::Approve);
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn a_call_whose_message_does_not_come_is_cut() {
-    let house = House::start("[service]\nin_flight_max = 1\n[pressure]\ncall_timeout = \"300ms\"").await;
-    let slow = SlowCall::begin(&house.channel().await, &mut house.client()).await;
+    let harness = Harness::start("[service]\nin_flight_max = 1\n[pressure]\ncall_timeout = \"300ms\"").await;
+    let slow = SlowCall::begin(&harness.channel().await, &mut harness.client()).await;
     assert_eq!(slow.give_up().await.code(), Code::DeadlineExceeded);
     eventually("its place is free", async || {
-        house.moderate(request(PLAIN)).await.is_ok()
+        harness.moderate(request(PLAIN)).await.is_ok()
     })
     .await;
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn metadata_has_a_limit() {
-    let house = House::start(&format!("{QUICK}[pressure]\nheader_list_bytes_max = 2048")).await;
+    let harness = Harness::start(&format!("{QUICK}[pressure]\nheader_list_bytes_max = 2048")).await;
     let mut big = Request::new(readers(0));
     big.metadata_mut().insert("x-big", "x".repeat(10_000).parse().unwrap());
-    assert!(house.client().moderate(big).await.is_err());
-    assert!(house.moderate(readers(1)).await.is_ok(), "the connection is not hurt");
-    house.stop().await;
+    assert!(harness.client().moderate(big).await.is_err());
+    assert!(harness.moderate(readers(1)).await.is_ok(), "the connection is not hurt");
+    harness.stop().await;
 }
 
 /// Reads until the other side hangs up.
@@ -101,11 +101,11 @@ async fn hangs_up(mut stream: TcpStream) {
 #[tokio::test]
 async fn connections_that_only_sit_there_are_closed() {
     let settings = format!("{QUICK}[pressure]\nhandshake_timeout = \"300ms\"\nidle_timeout = \"400ms\"");
-    let house = House::start(&settings).await;
-    let silent = TcpStream::connect(house.address).await.unwrap();
-    let mut opened = TcpStream::connect(house.address).await.unwrap();
+    let harness = Harness::start(&settings).await;
+    let silent = TcpStream::connect(harness.address).await.unwrap();
+    let mut opened = TcpStream::connect(harness.address).await.unwrap();
     opened.write_all(OPENING).await.unwrap();
-    let mut trickles = TcpStream::connect(house.address).await.unwrap();
+    let mut trickles = TcpStream::connect(harness.address).await.unwrap();
     let trickling = tokio::spawn(async move {
         let mut ticks = tokio::time::interval(Duration::from_millis(50));
         // 33 bytes at this pace take five times as long as there is.
@@ -119,17 +119,17 @@ async fn connections_that_only_sit_there_are_closed() {
     });
     tokio::join!(hangs_up(silent), hangs_up(opened));
     trickling.await.unwrap();
-    // The house's own connection has been idle for too long as well.
-    let mut client = ModerationServiceClient::new(house.channel().await);
+    // The harness's own connection has been idle for too long as well.
+    let mut client = ModerationServiceClient::new(harness.channel().await);
     client.moderate(readers(0)).await.unwrap();
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn an_old_connection_is_asked_to_close_and_cut_off_if_it_does_not() {
     let settings = "[pressure]\nconnection_age_max = \"200ms\"\ncall_timeout = \"300ms\"\nstream_age_max = \"300ms\"";
-    let house = House::start(&format!("{QUICK}{settings}")).await;
-    let mut idle = TcpStream::connect(house.address).await.unwrap();
+    let harness = Harness::start(&format!("{QUICK}{settings}")).await;
+    let mut idle = TcpStream::connect(harness.address).await.unwrap();
     idle.write_all(OPENING).await.unwrap();
     let mut said = Vec::new();
     idle.read_to_end(&mut said).await.unwrap();
@@ -137,31 +137,31 @@ async fn an_old_connection_is_asked_to_close_and_cut_off_if_it_does_not() {
     let goaway = frame(7, 0, 0, &[0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
     assert!(said.windows(goaway.len()).any(|frame| frame == goaway));
     // A watch has no end of its own.
-    let mut health = HealthClient::new(house.channel().await);
+    let mut health = HealthClient::new(harness.channel().await);
     let mut watch = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
     assert!(watch.message().await.unwrap().is_some());
     assert!(watch.message().await.is_err(), "it is cut off");
     // To callers it makes no difference.
     for n in 0..3 {
-        house.moderate(readers(n)).await.unwrap();
+        harness.moderate(readers(n)).await.unwrap();
     }
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn one_connection_too_many_is_refused_and_the_next_has_room_again() {
-    // One is the house's own client.
-    let house = House::start(&format!("{QUICK}[pressure]\nconnections_max = 3")).await;
-    house.moderate(readers(0)).await.unwrap();
+    // One is the harness's own client.
+    let harness = Harness::start(&format!("{QUICK}[pressure]\nconnections_max = 3")).await;
+    harness.moderate(readers(0)).await.unwrap();
     let (one, two) = (
-        TcpStream::connect(house.address).await.unwrap(),
-        TcpStream::connect(house.address).await.unwrap(),
+        TcpStream::connect(harness.address).await.unwrap(),
+        TcpStream::connect(harness.address).await.unwrap(),
     );
-    hangs_up(TcpStream::connect(house.address).await.unwrap()).await;
-    house.moderate(readers(1)).await.unwrap();
+    hangs_up(TcpStream::connect(harness.address).await.unwrap()).await;
+    harness.moderate(readers(1)).await.unwrap();
     drop((one, two));
     eventually("there is room again", async || {
-        let Ok(channel) = Channel::from_shared(format!("http://{}", house.address))
+        let Ok(channel) = Channel::from_shared(format!("http://{}", harness.address))
             .unwrap()
             .connect()
             .await
@@ -171,7 +171,7 @@ async fn one_connection_too_many_is_refused_and_the_next_has_room_again() {
         ModerationServiceClient::new(channel).moderate(readers(2)).await.is_ok()
     })
     .await;
-    house.stop().await;
+    harness.stop().await;
 }
 
 /// A frame of HTTP/2 (RFC 9113, 4.1).
@@ -197,8 +197,8 @@ async fn streams_end(stream: &mut TcpStream, n: usize) {
 /// Whoever sends a message to a call that was refused long ago breaks the protocol, and does not know it.
 #[tokio::test]
 async fn messages_that_come_too_late_do_not_cost_a_connection() {
-    let house = House::start("[site.gazette]\nkeys = [{ hash = \"sha256:0000000000000000000000000000000000000000000000000000000000000000\" }]").await;
-    let mut stream = TcpStream::connect(house.address).await.unwrap();
+    let harness = Harness::start("[site.gazette]\nkeys = [{ hash = \"sha256:0000000000000000000000000000000000000000000000000000000000000000\" }]").await;
+    let mut stream = TcpStream::connect(harness.address).await.unwrap();
     stream.write_all(OPENING).await.unwrap();
     // `:method: POST`, `:scheme: http`, then literals: `:path`, `:authority`, `content-type` (RFC 7541, A and 6.2.2).
     let mut head = vec![0x83, 0x86];
@@ -220,19 +220,19 @@ async fn messages_that_come_too_late_do_not_cost_a_connection() {
         let messages: Vec<_> = ids.flat_map(|id| frame(0, 1, id, &[0; 5])).collect();
         stream.write_all(&messages).await.unwrap();
     }
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn slow_callers_and_an_endless_one_harm_nobody() {
     // With `MODERATO_LONG` as many as a busy day.
     let (quick, slow) = if is_long() { (1_500, 500) } else { (150, 50) };
-    let house = House::start(&format!(
+    let harness = Harness::start(&format!(
         "{QUICK}[pressure]\nhandshake_timeout = \"2s\"\nidle_timeout = \"2s\"\ncall_timeout = \"5m\""
     ))
     .await;
     let (items, outbound) = mpsc::unbounded_channel();
-    let endless = house
+    let endless = harness
         .client()
         .moderate_stream(UnboundedReceiverStream::new(outbound))
         .await;
@@ -241,18 +241,18 @@ async fn slow_callers_and_an_endless_one_harm_nobody() {
     let mut waiting = Vec::new();
     for n in 0..slow {
         match n % 3 {
-            0 => sitting.push(TcpStream::connect(house.address).await.unwrap()),
+            0 => sitting.push(TcpStream::connect(harness.address).await.unwrap()),
             1 => {
-                let mut opened = TcpStream::connect(house.address).await.unwrap();
+                let mut opened = TcpStream::connect(harness.address).await.unwrap();
                 opened.write_all(OPENING).await.unwrap();
                 sitting.push(opened);
             }
-            _ => waiting.push(SlowCall::try_begin(house.channel().await)),
+            _ => waiting.push(SlowCall::try_begin(harness.channel().await)),
         }
     }
     let mut calls = JoinSet::new();
     for n in 0..quick {
-        let channel = house.channel().await;
+        let channel = harness.channel().await;
         calls.spawn(async move {
             let mut client = ModerationServiceClient::new(channel);
             for i in 0..5 {
@@ -281,7 +281,7 @@ async fn slow_callers_and_an_endless_one_harm_nobody() {
             Verdict::Approve
         );
     }
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
@@ -328,7 +328,7 @@ async fn stop_under_load(round: usize) {
                 request: Some(readers(10_000_000 + n * 4 + connection)),
             });
             let Ok(answers) = client.moderate_stream(items).await else {
-                // The house closed before the stream was open.
+                // The harness closed before the stream was open.
                 return;
             };
             let mut answers = answers.into_inner();

@@ -1,4 +1,4 @@
-//! *Your email address will not be published*: canaries go through every door at the finest log level, and then
+//! *Your email address will not be published*: canaries go through every listener at the finest log level, and then
 //! everything that the service has written is searched for them.
 
 use std::path::Path;

@@ -5,35 +5,35 @@ use std::time::Duration;
 use moderato::api::grpc::proto::{Action, GetStatsRequest, Label, SiteDay, SubmitFeedbackRequest};
 use tonic::Code;
 
-use crate::support::house::House;
+use crate::support::harness::Harness;
 use crate::support::process::{Service, run, stderr, stdout};
 use crate::support::{PLAIN, request, request_with};
 
-async fn stats(house: &House, site: &str, days: u32) -> Vec<SiteDay> {
+async fn stats(harness: &Harness, site: &str, days: u32) -> Vec<SiteDay> {
     let site = site.to_owned();
-    let answer = house.client().get_stats(GetStatsRequest { site, days }).await;
+    let answer = harness.client().get_stats(GetStatsRequest { site, days }).await;
     answer.unwrap().into_inner().days
 }
 
 #[tokio::test]
 async fn decisions_are_counted_by_site_and_day() {
     let settings = "[site.gazette]\nholds_per_day = 20\nlists.moderate.words = [\"bribe\"]\n";
-    let house = House::start(settings).await;
+    let harness = Harness::start(settings).await;
     let held = || request_with(|comment| comment.content = format!("{PLAIN} Somebody took a bribe."));
-    house.moderate(request(PLAIN)).await.unwrap();
-    house.moderate(held()).await.unwrap();
+    harness.moderate(request(PLAIN)).await.unwrap();
+    harness.moderate(held()).await.unwrap();
     let mut twice = held();
     twice.request_id = "once".to_owned();
-    house.moderate(twice.clone()).await.unwrap();
-    house.moderate(twice).await.unwrap();
+    harness.moderate(twice.clone()).await.unwrap();
+    harness.moderate(twice).await.unwrap();
     let mut dry = held();
     dry.dry_run = true;
-    house.moderate(dry).await.unwrap();
+    harness.moderate(dry).await.unwrap();
     let mut elsewhere = request(PLAIN);
     elsewhere.site = "unheard-of".to_owned();
-    house.moderate(elsewhere).await.unwrap();
+    harness.moderate(elsewhere).await.unwrap();
 
-    let today = stats(&house, "", 0).await;
+    let today = stats(&harness, "", 0).await;
     let sites: Vec<_> = today.iter().map(|day| day.site.as_str()).collect();
     assert_eq!(sites, ["(other)", "gazette"]);
     let gazette = &today[1];
@@ -45,23 +45,23 @@ async fn decisions_are_counted_by_site_and_day() {
     assert_eq!((gazette.holds_budget, today[0].holds_budget), (Some(20), None));
     assert_eq!(gazette.reasons.get("list.moderated"), Some(&2));
 
-    house.clock.advance(Duration::from_secs(86_400));
-    house.moderate(request(PLAIN)).await.unwrap();
+    harness.clock.advance(Duration::from_secs(86_400));
+    harness.moderate(request(PLAIN)).await.unwrap();
     let dates = |days: Vec<SiteDay>| days.into_iter().map(|day| day.date).collect::<Vec<_>>();
-    assert_eq!(dates(stats(&house, "gazette", 2).await), ["2023-11-14", "2023-11-15"]);
-    assert_eq!(dates(stats(&house, "gazette", 1).await), ["2023-11-15"]);
+    assert_eq!(dates(stats(&harness, "gazette", 2).await), ["2023-11-14", "2023-11-15"]);
+    assert_eq!(dates(stats(&harness, "gazette", 1).await), ["2023-11-15"]);
     let too_many = GetStatsRequest {
         site: String::new(),
         days: 36,
     };
-    let status = house.client().get_stats(too_many).await.unwrap_err();
+    let status = harness.client().get_stats(too_many).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn a_comment_of_the_past_is_counted_on_its_day() {
-    let house = House::start("[site.gazette]").await;
+    let harness = Harness::start("[site.gazette]").await;
     let sent = |action: Action, days_ago: i64| {
         let mut request = request_with(|comment| {
             comment.submitted_at = Some(prost_types::Timestamp {
@@ -82,18 +82,18 @@ async fn a_comment_of_the_past_is_counted_on_its_day() {
         (Action::Submit, 2),
         (Action::Recheck, 2),
     ] {
-        house.moderate(sent(action, days_ago)).await.unwrap();
+        harness.moderate(sent(action, days_ago)).await.unwrap();
     }
-    let days = stats(&house, "gazette", 35).await;
+    let days = stats(&harness, "gazette", 35).await;
     let counted: Vec<_> = days.iter().map(|day| (day.date.as_str(), day.approved)).collect();
     assert_eq!(counted, [("2023-11-12", 1), ("2023-11-14", 3)]);
-    let status = house.moderate(sent(Action::Backfill, -2)).await.unwrap_err();
+    let status = harness.moderate(sent(Action::Backfill, -2)).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(
         status.message().contains("comment.submitted_at lies in the future"),
         "{status:?}"
     );
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! `ModerateStream`, through a real connection: order, errors of items, a reader that does not read, the end of the
-//! house.
+//! harness.
 
 use moderato::api::grpc::proto::moderate_stream_response::Result as Outcome;
 use moderato::api::grpc::proto::moderation_service_client::ModerationServiceClient;
@@ -12,7 +12,7 @@ use tonic::transport::Channel;
 use tonic_types::pb::BadRequest;
 
 use crate::support::eventually::eventually;
-use crate::support::house::House;
+use crate::support::harness::Harness;
 use crate::support::process::{Service, run_with_input, stderr, stdout};
 use crate::support::{PLAIN, codes, request, request_with};
 
@@ -35,7 +35,7 @@ fn error_of(answer: ModerateStreamResponse) -> tonic_types::pb::Status {
 
 #[tokio::test]
 async fn items_are_judged_as_by_single_calls_and_a_bad_one_is_its_own_affair() {
-    let house = House::start("").await;
+    let harness = Harness::start("").await;
     let mut bad = item("bad");
     bad.request.as_mut().unwrap().site = "The Gazette".to_owned();
     let nothing = ModerateStreamRequest {
@@ -47,7 +47,11 @@ async fn items_are_judged_as_by_single_calls_and_a_bad_one_is_its_own_affair() {
         request: Some(request_with(|comment| comment.author_name.clear())),
     };
     let items = vec![item("a"), bad, nothing, nameless, item("a")];
-    let answers = house.client().moderate_stream(tokio_stream::iter(items)).await.unwrap();
+    let answers = harness
+        .client()
+        .moderate_stream(tokio_stream::iter(items))
+        .await
+        .unwrap();
     let answers: Vec<_> = answers.into_inner().map(Result::unwrap).collect().await;
     let ids: Vec<_> = answers.iter().map(|answer| answer.item_id.as_str()).collect();
     assert_eq!(ids, ["a", "bad", "nothing", "nameless", "a"]);
@@ -70,14 +74,14 @@ async fn items_are_judged_as_by_single_calls_and_a_bad_one_is_its_own_affair() {
         panic!("the last is judged")
     };
     assert_eq!(last.quotas[0].remaining, 3, "it counts as a call does");
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn a_reader_that_does_not_read_is_not_read_from() {
-    let house = House::start(QUICK).await;
+    let harness = Harness::start(QUICK).await;
     // A caller that has room for few answers.
-    let channel = Channel::from_shared(format!("http://{}", house.address)).unwrap();
+    let channel = Channel::from_shared(format!("http://{}", harness.address)).unwrap();
     let channel = channel.initial_stream_window_size(65_535).connect().await.unwrap();
     // Four kibibytes each, and as much back: 16 MiB that would have to lie somewhere.
     const ITEMS: usize = 4_096;
@@ -108,14 +112,14 @@ async fn a_reader_that_does_not_read_is_not_read_from() {
         assert_eq!(answer.item_id.parse(), Ok(n));
     }
     assert!(answers.message().await.unwrap().is_none());
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn it_ends_with_the_house_after_what_has_begun() {
-    let house = House::start(QUICK).await;
+    let harness = Harness::start(QUICK).await;
     let (items, outbound) = mpsc::unbounded_channel();
-    let answers = house
+    let answers = harness
         .client()
         .moderate_stream(UnboundedReceiverStream::new(outbound))
         .await
@@ -123,17 +127,17 @@ async fn it_ends_with_the_house_after_what_has_begun() {
     let mut answers = answers.into_inner();
     items.send(item("1")).unwrap();
     assert_eq!(answers.message().await.unwrap().unwrap().item_id, "1");
-    // The caller does not hang up; the house does, and says that it does.
-    house.stop().await;
+    // The caller does not hang up; the harness does, and says that it does.
+    harness.stop().await;
     assert_eq!(answers.message().await.unwrap_err().code(), Code::Unavailable);
     drop(items);
 }
 
 #[tokio::test]
 async fn a_stream_that_sends_nothing_is_cut_and_others_go_on() {
-    let house = House::start(&format!("{QUICK}[pressure]\nstream_idle_timeout = \"200ms\"")).await;
+    let harness = Harness::start(&format!("{QUICK}[pressure]\nstream_idle_timeout = \"200ms\"")).await;
     let (items, outbound) = mpsc::unbounded_channel();
-    let answers = house
+    let answers = harness
         .client()
         .moderate_stream(UnboundedReceiverStream::new(outbound))
         .await
@@ -142,8 +146,8 @@ async fn a_stream_that_sends_nothing_is_cut_and_others_go_on() {
     items.send(item("1")).unwrap();
     assert_eq!(answers.message().await.unwrap().unwrap().item_id, "1");
     assert_eq!(answers.message().await.unwrap_err().code(), Code::DeadlineExceeded);
-    house.moderate(request(PLAIN)).await.unwrap();
-    house.stop().await;
+    harness.moderate(request(PLAIN)).await.unwrap();
+    harness.stop().await;
 }
 
 #[test]

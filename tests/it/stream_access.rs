@@ -10,7 +10,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::pb::RetryInfo;
 
 use crate::support::eventually::eventually;
-use crate::support::house::House;
+use crate::support::harness::Harness;
 use crate::support::process::{Service, moderato, stderr, stdout};
 use crate::support::slow::SlowCall;
 use crate::support::{PLAIN, request};
@@ -31,14 +31,14 @@ struct Stream {
 }
 
 impl Stream {
-    async fn open(house: &House, key: Option<&str>) -> Result<Self, Status> {
+    async fn open(harness: &Harness, key: Option<&str>) -> Result<Self, Status> {
         let (items, outbound) = mpsc::unbounded_channel();
         let mut call = Request::new(UnboundedReceiverStream::new(outbound));
         if let Some(key) = key {
             let value = format!("Bearer {key}").parse().unwrap();
             call.metadata_mut().insert("authorization", value);
         }
-        let answers = house.client().moderate_stream(call).await?.into_inner();
+        let answers = harness.client().moderate_stream(call).await?.into_inner();
         Ok(Self { items, answers })
     }
 
@@ -61,12 +61,12 @@ impl Stream {
 
 #[tokio::test]
 async fn a_key_opens_its_own_site_for_each_item_as_long_as_it_is_good() {
-    let house = House::start(&sites()).await;
+    let harness = Harness::start(&sites()).await;
     for stranger in [None, Some("wrong")] {
-        let refused = Stream::open(&house, stranger).await.err().unwrap();
+        let refused = Stream::open(&harness, stranger).await.err().unwrap();
         assert_eq!(refused.code(), Code::Unauthenticated);
     }
-    let mut stream = Stream::open(&house, Some("gazette")).await.unwrap();
+    let mut stream = Stream::open(&harness, Some("gazette")).await.unwrap();
     stream.ask("gazette").await.unwrap();
     let others = [stream.ask("times").await, stream.ask("no-such-site").await].map(Result::unwrap_err);
     for error in &others {
@@ -74,18 +74,18 @@ async fn a_key_opens_its_own_site_for_each_item_as_long_as_it_is_good() {
     }
     assert_eq!(others[0], others[1], "nobody is told which sites there are");
     stream.ask("gazette").await.unwrap();
-    // The house's clock stands on the key's last day.
-    house.clock.advance(std::time::Duration::from_secs(86_400));
+    // The harness's clock stands on the key's last day.
+    harness.clock.advance(std::time::Duration::from_secs(86_400));
     let expired = stream.ask("gazette").await.unwrap_err();
     assert_eq!(expired.code, Code::Unauthenticated as i32);
     drop(stream);
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn each_item_is_one_call_of_its_callers_quota() {
-    let house = House::start(&sites()).await;
-    let mut stream = Stream::open(&house, Some("busy")).await.unwrap();
+    let harness = Harness::start(&sites()).await;
+    let mut stream = Stream::open(&harness, Some("busy")).await.unwrap();
     // The first by opening the stream.
     stream.ask("busy").await.unwrap();
     stream.ask("busy").await.unwrap();
@@ -94,27 +94,27 @@ async fn each_item_is_one_call_of_its_callers_quota() {
     let info: RetryInfo = prost::Message::decode(error.details[0].value.as_slice()).unwrap();
     let wait = info.retry_delay.unwrap();
     assert_eq!((wait.seconds, wait.nanos), (0, 500_000_000));
-    house.clock.advance(std::time::Duration::from_millis(500));
+    harness.clock.advance(std::time::Duration::from_millis(500));
     stream.ask("busy").await.unwrap();
     drop(stream);
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[tokio::test]
 async fn strangers_take_no_callers_place_and_callers_none_of_health() {
-    let house = House::start(&format!("{}[service]\nin_flight_max = 1", sites())).await;
+    let harness = Harness::start(&format!("{}[service]\nin_flight_max = 1", sites())).await;
     // Calls of strangers whose messages never come: each is over at once.
-    let channel = house.channel().await;
+    let channel = harness.channel().await;
     for _ in 0..20 {
         let stranger = SlowCall::try_begin(channel.clone());
         assert_eq!(stranger.give_up().await.code(), Code::Unauthenticated);
     }
     // A caller has the only place, for as long as the stream lasts.
-    let mut stream = Stream::open(&house, Some("gazette")).await.unwrap();
+    let mut stream = Stream::open(&harness, Some("gazette")).await.unwrap();
     stream.ask("gazette").await.unwrap();
-    let refused = Stream::open(&house, Some("times")).await.err().unwrap();
+    let refused = Stream::open(&harness, Some("times")).await.err().unwrap();
     assert_eq!(refused.code(), Code::ResourceExhausted);
-    let stranger = Stream::open(&house, None).await.err().unwrap();
+    let stranger = Stream::open(&harness, None).await.err().unwrap();
     assert_eq!(
         stranger.code(),
         Code::Unauthenticated,
@@ -124,10 +124,10 @@ async fn strangers_take_no_callers_place_and_callers_none_of_health() {
     health.check(HealthCheckRequest::default()).await.unwrap();
     drop(stream);
     eventually("its place is free", async || {
-        Stream::open(&house, Some("times")).await.is_ok()
+        Stream::open(&harness, Some("times")).await.is_ok()
     })
     .await;
-    house.stop().await;
+    harness.stop().await;
 }
 
 #[test]

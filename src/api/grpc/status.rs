@@ -47,7 +47,7 @@ pub(super) fn refused(refusal: &Refusal) -> Status {
     }
 }
 
-/// A caller that is not let in. The texts are constant, and the same for what is not there and what is another's.
+/// A caller that is not admitted. The texts are constant, and the same for what is not there and what is another's.
 pub(super) fn denied(denied: Denied) -> Status {
     let message = denied.to_string();
     match denied {

@@ -202,7 +202,7 @@ fn lines(path: &Path) -> Result<Box<dyn Iterator<Item = io::Result<String>>>, Fa
 
 /// Who judges.
 enum Judge {
-    /// The house, in this process.
+    /// The pipeline, in this process.
     Here(Box<Deps>),
     /// A running service.
     There(Box<remote::Remote>),

@@ -1,6 +1,6 @@
-//! Far more calls than there are places: how long those take that are let in, in the server; how long a refusal takes,
-//! at the caller's side; what it does to the server's memory (each answered call is another author's, whose quotas the
-//! server remembers: some 60 bytes each); and whether all is as before afterwards.
+//! Far more calls than there are places: how long those take that are admitted, in the server; how long a refusal
+//! takes, at the caller's side; what it does to the server's memory (each answered call is another author's, whose
+//! quotas the server remembers: some 60 bytes each); and whether all is as before afterwards.
 
 use std::io::{BufRead, Read, Write};
 use std::net::TcpStream;

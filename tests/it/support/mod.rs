@@ -1,9 +1,9 @@
-//! What the tests start: the real command as a process, and a house inside the test with a clock that stands still.
+//! What the tests start: the real command as a process, and a harness inside the test with a clock that stands still.
 
 pub(crate) mod cluster;
 pub(crate) mod eventually;
+pub(crate) mod harness;
 pub(crate) mod home;
-pub(crate) mod house;
 pub(crate) mod pki;
 pub(crate) mod process;
 pub(crate) mod proxy;

@@ -22,7 +22,8 @@ pub(crate) struct SlowCall {
 }
 
 impl SlowCall {
-    /// Begins it in a house with one place, and waits until it has that place: until a call of `client` is turned away.
+    /// Begins it in a harness with one place, and waits until it has that place: until a call of `client` is turned
+    /// away.
     pub(crate) async fn begin(channel: &Channel, client: &mut ModerationServiceClient<Channel>) -> Self {
         let mut call = Self::try_begin(channel.clone());
         eventually("the only place is taken", async || {

@@ -1,4 +1,4 @@
-//! A house inside the test: real gRPC on a free port, a clock that stands still, any configuration.
+//! A harness inside the test: real gRPC on a free port, a clock that stands still, any configuration.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,8 +22,8 @@ use tokio::task::JoinHandle;
 use tonic::Status;
 use tonic::transport::Channel;
 
-/// A running house.
-pub(crate) struct House {
+/// A running harness.
+pub(crate) struct Harness {
     pub(crate) clock: Clock,
     pub(crate) address: SocketAddr,
     client: ModerationServiceClient<Channel>,
@@ -31,7 +31,7 @@ pub(crate) struct House {
     task: JoinHandle<Result<(), ServerError>>,
 }
 
-impl House {
+impl Harness {
     /// Starts one with these settings over the defaults, and the shipped model.
     pub(crate) async fn start(settings: &str) -> Self {
         let memory = MemorySettings {
