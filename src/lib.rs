@@ -33,6 +33,7 @@
 //! - [`record`]: what is remembered of a decision, and what people said about it.
 //! - [`model`]: one naive Bayes for each view of a comment, fused to one calibrated probability.
 //! - [`eval`]: how good a model is, how sure that is, and which threshold keeps a promise.
+//! - [`report`]: an evaluation as text, JSON and HTML.
 //! - [`signals`]: observations that need no model.
 //! - [`policy`]: the judge.
 //!
@@ -86,6 +87,7 @@ pub mod policy;
 pub mod privacy;
 pub mod record;
 pub mod redis;
+pub mod report;
 pub mod sensitive;
 pub mod server;
 pub mod signals;

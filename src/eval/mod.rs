@@ -2,8 +2,8 @@
 //!
 //! It takes labeled comments with the probabilities and verdicts that some model gave them, and says what follows:
 //! [`threshold`] certifies and chooses thresholds, [`metrics`] measures, [`interval`] says how sure, [`evaluate`] puts
-//! everything into a [`report::Report`], [`gate`] says whether a model may replace another, and [`render`] shows it as
-//! text, JSON or a page. [`protocol`] makes the published splits.
+//! everything into a [`report::Report`], [`gate`] says whether a model may replace another, and [`crate::report`] shows
+//! it as text, JSON or a page. [`protocol`] makes the published splits.
 //!
 //! It must never fit anything, read a file, the clock or the network, or draw from anything but a stated seed. A report
 //! holds no author's text unless that was asked for, and no term that fewer than three different texts share.
@@ -23,7 +23,6 @@ pub mod metrics;
 mod places;
 pub mod protocol;
 mod random;
-pub mod render;
 pub mod report;
 pub mod terms;
 pub mod threshold;

@@ -1,3 +1,5 @@
+use crate::report as render;
+
 use super::random::SplitMix64;
 use super::report::ThresholdsUsed;
 use super::*;

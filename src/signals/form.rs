@@ -194,8 +194,9 @@ fn is_email(text: &str) -> bool {
     if !domain.contains('.') || !domain.split('.').all(is_label) || top.bytes().all(|b| b.is_ascii_digit()) {
         return false;
     }
-    // The library knows the grammar, but not all letters of other scripts (marks that follow a letter, for one), nor the
-    // mailboxes of carriers that allow dots in a row and at the end, nor relays whose names are longer than RFC 5321 says.
+    // The library knows the grammar, but not all letters of other scripts (marks that follow a letter, for one), nor
+    // the mailboxes of carriers that allow dots in a row and at the end, nor relays whose names are longer than RFC
+    // 5321 says.
     let letter = |(at, c): (usize, char)| {
         let is_read_by_it = c.is_ascii() || c.is_whitespace() || is_ignorable(c);
         if is_read_by_it && (c != '.' || at == 0) { c } else { 'x' }

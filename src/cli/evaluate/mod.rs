@@ -18,10 +18,10 @@ use super::serve::load_model;
 use super::{CommandResult, Exit, Failure, output};
 use crate::artifact::SHIPPED;
 use crate::eval::budget::Budget;
-use crate::eval::render::{self, Color};
 use crate::eval::report::{Fact, Report};
 use crate::eval::{self, Context};
 use crate::model::SpamModel;
+use crate::report::{self, Color};
 use crate::train::corpus::{self, Corpus};
 use crate::train::split;
 
@@ -249,11 +249,11 @@ fn finish(report: &Report, args: &Args) -> CommandResult {
         Color::Never
     };
     let rendered = match args.format {
-        Format::Text => render::text(report, color),
-        Format::Json => render::json(report)
+        Format::Text => report::text(report, color),
+        Format::Json => report::json(report)
             .context("write the report as JSON")
             .map_err(unexpected)?,
-        Format::Html => render::html(report),
+        Format::Html => report::html(report),
     };
     match &args.out {
         Some(path) => fs::write(path, rendered.trim_end().to_owned() + "\n")

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::super::report::{Report, ThresholdsUsed};
-use super::super::terms::TermWeight;
 use super::figures::{count, probability};
 use super::tables::{self, Table};
+use crate::eval::report::{Report, ThresholdsUsed};
+use crate::eval::terms::TermWeight;
 
 /// Tells whether the text may hold colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

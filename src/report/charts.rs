@@ -1,9 +1,9 @@
 //! The pictures of the page: what each draws in its frame.
 
-use super::super::metrics::Measure;
-use super::super::report::{CurvePoint, Report};
 use super::figures::{count, percent};
 use super::frame::{Frame, Scale};
+use crate::eval::metrics::Measure;
+use crate::eval::report::{CurvePoint, Report};
 
 const SHARES: [(f64, &str); 5] = [
     (0.0, "0"),

@@ -1,13 +1,13 @@
 //! The tables of a report, once, as cells: the terminal aligns them, the page dresses them.
 
-use super::super::budget::BudgetCheck;
-use super::super::compare::{Change, Comparison, Flips, Judgement};
-use super::super::flips::{FlipList, Flipped};
-use super::super::gate::{self, Check, Gate};
-use super::super::interval::Estimate;
-use super::super::metrics::Measure;
-use super::super::report::{Place, Places, Report, Slice, Slices, TradeOff, VerdictCounts, Verdicts, WorstError};
 use super::figures::{count, difference, or_dash, p_value, percent, percent_range, probability, range, value};
+use crate::eval::budget::BudgetCheck;
+use crate::eval::compare::{Change, Comparison, Flips, Judgement};
+use crate::eval::flips::{FlipList, Flipped};
+use crate::eval::gate::{self, Check, Gate};
+use crate::eval::interval::Estimate;
+use crate::eval::metrics::Measure;
+use crate::eval::report::{Place, Places, Report, Slice, Slices, TradeOff, VerdictCounts, Verdicts, WorstError};
 
 /// A table of cells. The first column is text, the others are numbers unless `text_columns` says so.
 #[derive(Debug, Default)]

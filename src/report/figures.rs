@@ -1,7 +1,7 @@
 //! Numbers as people read them.
 
-use super::super::interval::Estimate;
-use super::super::metrics::Measure;
+use crate::eval::interval::Estimate;
+use crate::eval::metrics::Measure;
 
 /// A share in per cent with two decimals, or three where two would say that it is none or all.
 pub(super) fn percent(share: f64) -> String {

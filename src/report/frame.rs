@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::super::report::ThresholdsUsed;
 use super::figures::probability;
+use crate::eval::report::ThresholdsUsed;
 
 const WIDTH: f64 = 480.0;
 const HEIGHT: f64 = 300.0;

@@ -1,14 +1,14 @@
 //! The report as one page that needs nothing but itself: style and pictures are inside, nothing is fetched, no script.
 
-use super::super::interval::Estimate;
-use super::super::metrics::Measure;
-use super::super::report::{Report, Slices, VerdictCounts};
-use super::super::terms::{TermWeight, ViewTerms};
 use super::charts;
 use super::figures::{count, or_dash, percent, percent_range};
 use super::markup::{dressed_table, escape, figure, put, section, table};
 use super::tables;
 use super::text::thresholds;
+use crate::eval::interval::Estimate;
+use crate::eval::metrics::Measure;
+use crate::eval::report::{Report, Slices, VerdictCounts};
+use crate::eval::terms::{TermWeight, ViewTerms};
 
 const STYLE: &str = include_str!("page.css");
 

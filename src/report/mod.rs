@@ -8,7 +8,7 @@ mod markup;
 mod tables;
 mod text;
 
-use super::report::Report;
+use crate::eval::report::Report;
 
 pub use html::html;
 pub use text::{Color, text};
