@@ -70,7 +70,7 @@ pub struct PastComment {
     pub id: Option<String>,
     /// People's decision.
     pub state: State,
-    /// The value.
+    /// The kind of the comment.
     pub kind: Kind,
     /// Its text.
     pub content: String,
@@ -183,7 +183,7 @@ impl Rules {
     /// The label of a comment, or why it is left out.
     ///
     /// # Errors
-    /// The reason.
+    /// The reason why the comment is left out.
     pub fn judge(&self, comment: &PastComment) -> Result<Label, Skipped> {
         match comment.kind {
             Kind::Other => return Err(Skipped::OtherKind),

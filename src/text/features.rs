@@ -40,7 +40,7 @@ pub enum InvalidFeatures {
     /// They are cut short, too long, or out of order.
     #[error("the features are damaged at byte {at}")]
     Damaged {
-        /// The byte.
+        /// The place of the damage, in bytes from the beginning.
         at: usize,
     },
 }

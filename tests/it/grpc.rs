@@ -429,26 +429,29 @@ async fn what_the_protocol_refuses_does_not_hurt_the_connection() {
     let at = not_utf8.windows(5).position(|window| window == b"Hello").unwrap();
     not_utf8[at] = 0xff;
     for bytes in [not_utf8, vec![0xff; 64]] {
-        let status = raw_call(harness.address, tonic::Request::new(vec![bytes])).await;
-        assert_eq!(
-            status,
-            Some(Code::Internal as i32),
-            "tonic answers a message that it cannot read with INTERNAL"
-        );
+        for method in ["Moderate", "SubmitFeedback"] {
+            let call = tonic::Request::new(vec![bytes.clone()]);
+            let status = raw_call(harness.address, method, call).await;
+            assert_eq!(
+                status,
+                Some(Code::InvalidArgument as i32),
+                "the caller's mistake: {method}"
+            );
+        }
     }
-    let without = raw_call(harness.address, tonic::Request::new(vec![])).await;
+    let without = raw_call(harness.address, "Moderate", tonic::Request::new(vec![])).await;
     assert_eq!(without, Some(Code::Internal as i32), "a call without a message");
     for (encoding, answer) in [("identity", None), ("gzip", Some(Code::Unimplemented as i32))] {
         let mut call = tonic::Request::new(vec![request(PLAIN).encode_to_vec()]);
         call.metadata_mut().insert("grpc-encoding", encoding.parse().unwrap());
-        assert_eq!(raw_call(harness.address, call).await, answer, "{encoding}");
+        assert_eq!(raw_call(harness.address, "Moderate", call).await, answer, "{encoding}");
     }
     assert_eq!(harness.moderate(request(PLAIN)).await.unwrap().decision_id.len(), 32);
     harness.stop().await;
 }
 
-/// Sends bytes as messages of `Moderate`; the grpc-status that comes back, unless it is an answer.
-async fn raw_call(address: std::net::SocketAddr, messages: tonic::Request<Vec<Vec<u8>>>) -> Option<i32> {
+/// Sends bytes as messages of a unary call; the grpc-status that comes back, unless it is an answer.
+async fn raw_call(address: std::net::SocketAddr, method: &str, messages: tonic::Request<Vec<Vec<u8>>>) -> Option<i32> {
     use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
     /// Sends bytes as they are.
     #[derive(Default)]
@@ -488,7 +491,7 @@ async fn raw_call(address: std::net::SocketAddr, messages: tonic::Request<Vec<Ve
         .unwrap();
     let mut client = tonic::client::Grpc::new(channel);
     client.ready().await.unwrap();
-    let path = tonic::codegen::http::uri::PathAndQuery::from_static("/moderato.v1.ModerationService/Moderate");
+    let path = format!("/moderato.v1.ModerationService/{method}").parse().unwrap();
     client
         .client_streaming(messages.map(tokio_stream::iter), path, Raw)
         .await

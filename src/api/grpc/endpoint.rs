@@ -10,7 +10,7 @@ use tonic::body::Body;
 use tonic::codec::{BufferSettings, EncodeBody, SingleMessageCompressionOverride};
 use tonic::codegen::{BoxFuture, Bytes, Service, StdError, http};
 use tonic::metadata::GRPC_CONTENT_TYPE;
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 use tonic_prost::{ProstDecoder, ProstEncoder};
 
 use super::ModerationServiceImpl;
@@ -34,8 +34,29 @@ where
 {
     fn answer(mut self, request: http::Request<B>, call: AdmittedCall) -> BoxFuture<http::Response<Body>, Infallible> {
         let mut answer = self.0.call(request);
-        Box::pin(async move { call.within(Pin::new(&mut answer)).await })
+        Box::pin(async move {
+            let response = call.within(Pin::new(&mut answer)).await?;
+            Ok(
+                match Status::from_header_map(response.headers())
+                    .as_ref()
+                    .and_then(callers_mistake)
+                {
+                    Some(status) => status.into_http(),
+                    None => response,
+                },
+            )
+        })
     }
+}
+
+/// The beginning of the message of a status about bytes that are no message.
+const UNDECODABLE: &str = "failed to decode Protobuf message";
+
+/// The status of a request whose bytes are no message, a string that is not UTF-8 among them: the calling program's
+/// mistake, which tonic takes for an error of the service. Its message names the fields and quotes nothing.
+fn callers_mistake(status: &Status) -> Option<Status> {
+    let is_undecodable = status.code() == Code::Internal && status.message().starts_with(UNDECODABLE);
+    is_undecodable.then(|| Status::invalid_argument(status.message()))
 }
 
 /// `ModerationService`.
@@ -119,7 +140,8 @@ impl Unary {
     async fn read(&mut self, deps: &Deps) -> Result<Submission, Status> {
         let missing = || Status::internal("Missing request message.");
         let messages = self.messages.as_mut().ok_or_else(missing)?;
-        let message = messages.message().await?.ok_or_else(missing)?;
+        let undecodable = |status: Status| callers_mistake(&status).unwrap_or(status);
+        let message = messages.message().await.map_err(undecodable)?.ok_or_else(missing)?;
         let sender = self.sender.as_ref().map_err(Status::clone);
         let submission = sender.and_then(|sender| sender.read(deps, message));
         // To its end: a call that is answered while its caller still sends would be cut.
