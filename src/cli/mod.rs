@@ -16,7 +16,7 @@ mod train;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use exit::{CommandResult, Exit, Failure};
 
@@ -55,11 +55,38 @@ enum Command {
     Key(key::Args),
 }
 
+/// Lets nobody but this user read what is written from here on: comments, and what people said of them.
+fn keep_files_private() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+}
+
+/// The command without the environment variables that are set and empty, as compose files leave what nobody has filled
+/// in: they are as if they were not set.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &clap::Arg| {
+        let value = arg.get_env().and_then(std::env::var_os);
+        value.is_some_and(|value| value.is_empty())
+    };
+    command
+        .mut_args(|arg| {
+            if is_empty(&arg) {
+                arg.env(None::<&'static str>)
+            } else {
+                arg
+            }
+        })
+        .mut_subcommands(without_empty_variables)
+}
+
 /// Parses the command line, runs the command, reports what went wrong.
 pub fn main() -> ExitCode {
     // redis' TLS leaves the choice of a provider to us; a second installation would only say that there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let cli = match Cli::try_parse() {
+    let command = without_empty_variables(Cli::command());
+    let parsed = command
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come as errors that are none; clap's own code for usage is our 2.
@@ -68,6 +95,12 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
+    if matches!(
+        cli.command,
+        Command::Serve(_) | Command::Import(_) | Command::Feedback(_)
+    ) {
+        keep_files_private();
+    }
     let result = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),

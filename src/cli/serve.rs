@@ -107,6 +107,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
     }
     logs.start().map_err(|error| Failure::new(Exit::Unexpected, error))?;
     raise_open_files(config.pressure.connections_max);
+    warn_of_readers(args.data_dir.as_deref());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -265,6 +266,20 @@ fn models(args: &Args, clock: &Clock) -> Result<ActiveModel, Failure> {
         }
         (error, _) => Failure::new(Exit::Data, error),
     })
+}
+
+/// Warns of a data directory that others than this user may read.
+fn warn_of_readers(data_dir: Option<&std::path::Path>) {
+    use std::os::unix::fs::PermissionsExt;
+    let Some(dir) = data_dir else { return };
+    let mode = std::fs::metadata(dir).map_or(0, |about| about.permissions().mode() & 0o777);
+    if mode & 0o077 != 0 {
+        tracing::warn!(
+            dir = %dir.display(),
+            mode = format!("{mode:o}"),
+            "others on this machine may read the data directory, in which comments are kept: chmod 700"
+        );
+    }
 }
 
 /// The model in a file, or the shipped one.

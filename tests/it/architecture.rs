@@ -271,7 +271,7 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("subtle::", &["site/caller.rs"]),
-    ("rustix::", &["cli/serve.rs", "train/fit.rs"]),
+    ("rustix::", &["cli/mod.rs", "cli/serve.rs", "train/fit.rs"]),
     ("mimalloc::", &["main.rs"]),
     ("encoding_rs_io::", &["import"]),
 ];

@@ -159,6 +159,8 @@ fn the_container_starts_as_it_is_shipped() {
         };
         process.env(name, value);
     }
+    // What compose hands over of a variable that nobody has filled in.
+    process.env("MODERATO_CONFIG", "").env("MODERATO_DATA_DIR", "");
     let service = Service::start_from(&mut process);
     assert!(service.address.starts_with("0.0.0.0:"), "{}", service.address);
     let (code, _, logs) = service.stop();

@@ -267,3 +267,49 @@ async fn redis_holds_nothing_of_an_author() {
     let (_, _, logs) = tokio::task::spawn_blocking(|| service.stop()).await.unwrap();
     assert_clean("the log", logs.as_bytes(), &CANARIES);
 }
+
+/// A command that would let everybody read what it writes, if it did not see to that itself.
+fn careless(args: &[&str]) -> std::process::Command {
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", "umask 000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_moderato")])
+        .args(args);
+    command.env("MODERATO_OPS_LISTEN", "none");
+    command
+}
+
+/// Everything below a path that others than its owner may read, write or enter.
+fn open_to_others(path: &std::path::Path) -> Vec<std::path::PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let about = std::fs::metadata(path).unwrap();
+    let own = (about.permissions().mode() & 0o077 != 0).then(|| path.to_owned());
+    let mut found: Vec<_> = own.into_iter().collect();
+    if about.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            found.extend(open_to_others(&entry.unwrap().path()));
+        }
+    }
+    found
+}
+
+#[test]
+fn what_is_kept_is_nobody_elses_to_read() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let args = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data.to_str().unwrap()];
+    let service = crate::support::process::Service::start_from(&mut careless(&args));
+    let (code, _, logs) = service.stop();
+    assert_eq!(code, Some(0), "{logs}");
+    assert!(std::fs::read_dir(&data).unwrap().count() > 0);
+    assert_eq!(open_to_others(&data), Vec::<std::path::PathBuf>::new());
+    let (table, out) = (folder.path().join("past.csv"), folder.path().join("past.jsonl"));
+    std::fs::write(&table, "label,content\nspam,buy cheap pills\nham,a fine article\n").unwrap();
+    let args = ["import", "csv", table.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let imported = careless(&args).output().unwrap();
+    assert!(
+        imported.status.success(),
+        "{}",
+        String::from_utf8_lossy(&imported.stderr)
+    );
+    assert_eq!(open_to_others(&out), Vec::<std::path::PathBuf>::new());
+}
