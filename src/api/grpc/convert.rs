@@ -158,7 +158,8 @@ pub(super) fn comment(comment: proto::Comment, violations: &mut Vec<FieldViolati
         },
         permalink,
         parent_id,
-        form_age: form_age.and_then(|age| self::form_age(age, violations)),
+        // Below zero where the author's clock stepped back meanwhile: then it is not known.
+        form_age: form_age.and_then(|age| Duration::try_from(age).ok()),
         article_title,
         article_text,
         article_hosts: article_hosts.iter().map(|host| host.trim().to_lowercase()).collect(),
@@ -202,15 +203,6 @@ fn kind(kind: i32, violations: &mut Vec<FieldViolation>) -> Kind {
             Kind::Comment
         }
     }
-}
-
-fn form_age(age: prost_types::Duration, violations: &mut Vec<FieldViolation>) -> Option<Duration> {
-    let parsed = Duration::try_from(age).ok();
-    if parsed.is_none() {
-        let what = "is below zero or out of range; it is the time from showing the page to sending the form";
-        violations.push(FieldViolation::new("comment.form_age", what));
-    }
-    parsed
 }
 
 fn trust(trust: i32, violations: &mut Vec<FieldViolation>) -> Trust {

@@ -116,7 +116,7 @@ pub(super) fn show(shown: &Shown) -> String {
     let mut text = format!("{} ({})\n", shown.version, card.name);
     put(
         &mut text,
-        format_args!("  made by     moderato {}{}", card.made_by, made_at(card)),
+        format_args!("  made by     {}{}", card.made_by, made_at(card)),
     );
     let training = &card.training;
     put(
